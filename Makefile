@@ -1,0 +1,50 @@
+# Each target is one line: what a command does is in cli/ or in .ci/run.
+PYTHON ?= python3
+PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check
+export PYTHONUTF8 := 1
+
+.PHONY: help setup dev redeploy test check fmt build validate clean
+.DEFAULT_GOAL := help
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
+
+dev: .venv/.dev ## run everything on this machine until Ctrl-C
+	@exec .venv/bin/farthing dev
+
+redeploy: .venv/.dev ## bring changed code to the running local stack
+	@.venv/bin/farthing redeploy
+
+setup: .venv/.check ## make .venv with all that tests and checks need
+
+test: .venv/.check ## every test that needs no browser and no Docker
+	.venv/bin/python -m pytest
+
+fmt: .venv/.check ## format and sort
+	.venv/bin/ruff format . && .venv/bin/ruff check --fix .
+
+check: ## what CI runs
+	./.ci/run
+
+validate: .venv-sam/.done ## SAM's own lint of the template
+	.venv-sam/bin/sam validate --lint
+
+build: .venv-sam/.done ## what `sam deploy` uploads, in .aws-sam
+	.venv-sam/bin/sam build
+
+clean: ## remove everything that these targets made
+	rm -rf .venv .venv-sam .aws-sam .farthing .pytest_cache .mypy_cache .ruff_cache .coverage
+
+.venv/bin/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.dev: .venv/bin/python pyproject.toml
+	@$(PIP) --editable . && touch $@
+
+.venv/.check: .venv/bin/python pyproject.toml
+	@$(PIP) --editable '.[check]' && touch $@ .venv/.dev
+
+# The SAM CLI pins another botocore than MiniStack, so it lives by itself.
+.venv-sam/.done:
+	$(PYTHON) -m venv .venv-sam
+	.venv-sam/bin/python -m pip install --quiet --disable-pip-version-check aws-sam-cli==1.170.0 && touch $@
