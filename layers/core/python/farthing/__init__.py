@@ -1,0 +1,1 @@
+"""Farthing: payments that a company runs in its own AWS account."""

@@ -1,0 +1,59 @@
+"""Card numbers as the schemes number them: checksum, brand, and how to spot one in free text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+PAN_LENGTH_MIN = 12
+PAN_LENGTH_MAX = 19
+
+_BRANDS: tuple[tuple[str, str, range], ...] = (
+    ("amex", r"3[47]", range(15, 16)),
+    ("diners", r"3(0[0-5]|095|[689])", range(14, 20)),
+    ("jcb", r"35(2[89]|[3-8])", range(16, 20)),
+    ("mastercard", r"(5[1-5]|222[1-9]|22[3-9]|2[3-6]|27[01]|2720)", range(16, 17)),
+    ("discover", r"(6011|64[4-9]|65)", range(16, 20)),
+    ("unionpay", r"62", range(16, 20)),
+    ("visa", r"4", range(13, 20)),
+    ("maestro", r"(50|5[6-9]|6)", range(12, 20)),
+)
+"""Brand, prefix of the number, lengths. The first that fits is the brand (ISO/IEC 7812 ranges)."""
+
+_DIGIT_RUN = re.compile(r"(?<!\d)\d(?:[ \-.]?\d){12,18}(?!\d)")
+
+
+def passes_luhn(digits: str) -> bool:
+    """Whether the last digit is the ISO/IEC 7812-1 check digit of the others."""
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (2 if place % 2 else 1)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0
+
+
+def brand_of(number: str) -> str:
+    """The card scheme by the number's prefix and length, or `unknown`."""
+    for brand, prefix, lengths in _BRANDS:
+        if len(number) in lengths and re.match(prefix, number):
+            return brand
+    return "unknown"
+
+
+def pans_in(text: str) -> Iterator[str]:
+    """Every run of 13 to 19 digits in `text`, bare or grouped, that passes the checksum."""
+    folded = _to_ascii_digits(text)
+    for match in _DIGIT_RUN.finditer(folded):
+        digits = re.sub(r"\D", "", match[0])
+        if passes_luhn(digits):
+            yield digits
+
+
+def holds_pan(text: str) -> bool:
+    """Whether `text` seems to hold a card number."""
+    return next(pans_in(text), None) is not None
+
+
+def _to_ascii_digits(text: str) -> str:
+    """Full-width and other Unicode digits become ASCII, so that they cannot hide a number."""
+    return "".join(str(int(c)) if c.isdecimal() else c for c in text)

@@ -1,0 +1,1 @@
+"""The edge: what comes in over HTTP, what goes out, and nothing that decides."""

@@ -1,0 +1,140 @@
+"""The router that every API function shares: parse, call, render, and nothing unhandled.
+
+    app = api()
+
+    @app.post("/v1/refunds", body=CreateRefund, moves_money=True)
+    def create(request: Request[CreateRefund]) -> Response: ...
+
+A handler gets a checked request and returns an answer or raises a FarthingError. This is the one
+place that catches everything else: such an error is ours, is logged by its type, and is answered
+as a 500 whose outcome is unknown.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aws_lambda_powertools.event_handler import APIGatewayRestResolver
+from aws_lambda_powertools.event_handler import Response as GatewayResponse
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from pydantic import BaseModel
+
+from farthing import runtime
+from farthing.errors import (
+    CONFLICT,
+    INTERNAL,
+    METHOD_NOT_ALLOWED,
+    NOT_FOUND,
+    FarthingError,
+)
+from farthing.http.problem import problem
+from farthing.http.request import Body, Call, NoBody, Request, parse
+from farthing.http.response import Response
+from farthing.observe import log_unhandled
+from farthing.store.errors import StoreBusy
+
+Handler = Callable[..., Response]
+
+
+@dataclass(frozen=True)
+class Route:
+    """One method and path, with `<name>` for ids."""
+
+    method: str
+    path: str
+
+
+class Api:
+    """Routes of one function."""
+
+    def __init__(self) -> None:
+        self._resolver = APIGatewayRestResolver()
+        self._resolver.not_found(self._no_route)
+        self.routes: list[Route] = []
+
+    def get(self, path: str) -> Callable[[Handler], Handler]:
+        """Register a reader."""
+        return self._route("GET", path, NoBody, key_required=False)
+
+    def delete(self, path: str) -> Callable[[Handler], Handler]:
+        """Register a deletion."""
+        return self._route("DELETE", path, NoBody, key_required=False)
+
+    def post(
+        self, path: str, *, body: type[BaseModel] = NoBody, moves_money: bool = False
+    ) -> Callable[[Handler], Handler]:
+        """Register a write. What moves money cannot be called without an Idempotency-Key."""
+        return self._route("POST", path, body, key_required=moves_money)
+
+    def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
+        """The answer to one API Gateway event, in the form that the gateway wants."""
+        runtime.begin(context)
+        return self._resolver.resolve(dict(event), context)
+
+    def _route(
+        self, method: str, path: str, body: type[BaseModel], *, key_required: bool
+    ) -> Callable[[Handler], Handler]:
+        self.routes.append(Route(method, path))
+
+        def register(handler: Handler) -> Handler:
+            def respond(**ids: str) -> GatewayResponse[str]:
+                event = self._resolver.current_event.raw_event
+                return render(answer(event, handler, body, ids, key_required=key_required))
+
+            self._resolver.route(path, method=method)(respond)
+            return handler
+
+        return register
+
+    def _no_route(self, _: NotFoundError) -> GatewayResponse[str]:
+        event = self._resolver.current_event.raw_event
+        path = event["path"]
+        known = any(_matches(route.path, path) for route in self.routes)
+        code = METHOD_NOT_ALLOWED if known else NOT_FOUND
+        error = FarthingError(code, f"{event['httpMethod']} {path[:256]}")
+        return render(problem(error, event.get("requestContext", {}).get("requestId", "")))
+
+
+def answer(
+    event: Mapping[str, Any],
+    handler: Handler,
+    model: type[Body],
+    ids: Mapping[str, str],
+    *,
+    key_required: bool,
+) -> Response:
+    """Call one handler. Every error becomes a problem document."""
+    request_id = (event.get("requestContext") or {}).get("requestId", "")
+    try:
+        request: Request[Body] = parse(Call.of(event), model, key_required=key_required)
+        return handler(request, **ids)
+    except FarthingError as error:
+        return problem(error, request_id)
+    except StoreBusy:
+        busy = FarthingError(CONFLICT, "too many requests at once here", retry_after_seconds=1)
+        return problem(busy, request_id)
+    except Exception as error:  # noqa: BLE001 - the one entry
+        log_unhandled(error)
+        return problem(FarthingError(INTERNAL, "see the log by request_id"), request_id)
+
+
+def render(response: Response) -> GatewayResponse[str]:
+    """An answer as Powertools wants it."""
+    return GatewayResponse(
+        status_code=response.status,
+        content_type=response.content_type,
+        body=response.body,
+        headers=dict(response.headers),
+    )
+
+
+def _matches(route: str, path: str) -> bool:
+    return re.fullmatch(re.sub(r"<\w+>", r"[^/]+", route), path) is not None
+
+
+def api() -> Api:
+    """A router for one function."""
+    return Api()

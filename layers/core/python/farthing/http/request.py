@@ -1,0 +1,171 @@
+"""A request, parsed: principal, body model, query, headers. Made once, at the edge."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from farthing.access.principal import KeyKind, Mode, Principal
+from farthing.cards import holds_pan
+from farthing.errors import (
+    BODY_TOO_LARGE,
+    CARD_NUMBER_IN_TEXT,
+    INVALID_JSON,
+    INVALID_REQUEST,
+    UNAUTHENTICATED,
+    FarthingError,
+    FieldProblem,
+)
+from farthing.http.idempotency_key import IdempotentRequest, field_digests, parse_key
+
+BODY_BYTES_MAX = 64 * 1024
+FIELD_PROBLEMS_MAX = 20
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+@dataclass(frozen=True)
+class Call:
+    """The raw request as API Gateway hands it over, with lower-case header names."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    text: str
+    request_id: str
+    source_ip: str
+    principal: Principal | None
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> Call:
+        """The call of a REST API proxy event. Raises FarthingError if the body is no text."""
+        context = event.get("requestContext") or {}
+        return cls(
+            method=event["httpMethod"],
+            path=event["path"],
+            headers={k.lower(): v for k, v in (event.get("headers") or {}).items()},
+            query=dict(event.get("queryStringParameters") or {}),
+            text=_text_of(event),
+            request_id=context.get("requestId", ""),
+            source_ip=(context.get("identity") or {}).get("sourceIp", ""),
+            principal=_principal_of(context.get("authorizer") or {}),
+        )
+
+
+@dataclass(frozen=True)
+class Request(Generic[Body]):
+    """What a handler gets: everything checked, nothing raw."""
+
+    principal: Principal
+    body: Body
+    query: Mapping[str, str]
+    source_ip: str
+    request_id: str
+    idempotency: IdempotentRequest | None
+
+
+class NoBody(BaseModel):
+    """For routes that take none."""
+
+    model_config = {"extra": "forbid"}
+
+
+def parse(call: Call, model: type[Body], *, key_required: bool) -> Request[Body]:
+    """The request of a call. Raises FarthingError with the fields that are wrong."""
+    if call.principal is None:
+        raise FarthingError(UNAUTHENTICATED, "send Authorization: Bearer sk_…")
+    key = None
+    if call.method == "POST":
+        key = parse_key(call.headers, required=key_required)
+    body = _body_of(call.text, model)
+    idempotency = None
+    if key is not None:
+        sent = body.model_dump(mode="json", exclude_unset=True)
+        idempotency = IdempotentRequest(key, call.method, call.path, field_digests(sent))
+    return Request(
+        principal=call.principal,
+        body=body,
+        query=call.query,
+        source_ip=call.source_ip,
+        request_id=call.request_id,
+        idempotency=idempotency,
+    )
+
+
+def _body_of(text: str, model: type[Body]) -> Body:
+    if len(text.encode()) > BODY_BYTES_MAX:
+        raise FarthingError(BODY_TOO_LARGE, f"a body has at most {BODY_BYTES_MAX} bytes")
+    if not text.strip() and not model.model_fields:
+        return model()
+    try:
+        document = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise FarthingError(INVALID_JSON, "the body is not a JSON document") from error
+    if not isinstance(document, dict):
+        raise FarthingError(INVALID_JSON, "the body is not a JSON object")
+    try:
+        return model.model_validate(document)
+    except ValidationError as error:
+        raise _field_error(error) from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _field_error(error: ValidationError) -> FarthingError:
+    problems = [
+        FieldProblem(".".join(str(part) for part in row["loc"]) or "body", _message(row["msg"]))
+        for row in error.errors(include_url=False, include_context=False, include_input=False)
+    ][:FIELD_PROBLEMS_MAX]
+    names = ", ".join(dict.fromkeys(problem.field for problem in problems))
+    if any(problem.message == HOLDS_PAN for problem in problems):
+        return FarthingError(
+            CARD_NUMBER_IN_TEXT,
+            f"{names}: send card numbers to /v1/tokens and nowhere else",
+            fields=problems,
+        )
+    return FarthingError(INVALID_REQUEST, f"wrong: {names}", fields=problems)
+
+
+def _message(text: str) -> str:
+    return text.removeprefix("Value error, ")
+
+
+HOLDS_PAN = "holds what looks like a card number"
+
+
+def refuse_pan(text: str) -> str:
+    """For validators of free text. Raises ValueError if it seems to hold a card number."""
+    if holds_pan(text):
+        raise ValueError(HOLDS_PAN)
+    return text
+
+
+def _text_of(event: Mapping[str, Any]) -> str:
+    body = event.get("body") or ""
+    if not event.get("isBase64Encoded"):
+        return str(body)
+    try:
+        return base64.b64decode(body).decode()
+    except (binascii.Error, UnicodeDecodeError) as error:
+        raise FarthingError(INVALID_JSON, "the body is not UTF-8 text") from error
+
+
+def _principal_of(authorizer: Mapping[str, Any]) -> Principal | None:
+    if "merchant_id" not in authorizer:
+        return None
+    return Principal(
+        merchant_id=authorizer["merchant_id"],
+        mode=Mode(authorizer["mode"]),
+        kind=KeyKind(authorizer["kind"]),
+        key_id=authorizer["key_id"],
+        scopes=frozenset(authorizer.get("scopes", "").split()),
+    )
