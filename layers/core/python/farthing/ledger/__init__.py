@@ -1,0 +1,1 @@
+"""The books: one balanced, immutable transaction for each fact that moves money."""
