@@ -1,0 +1,8 @@
+"""The sandbox acquirer: somebody else's payment system in miniature.
+
+It keeps its own books in its own table and imports nothing of the package
+`farthing`, so that a double charge shows up here however sure Farthing is that
+it made none. Reading order: `cards` (what each test number does), `operations`
+(who gets money and who does not), `settlement` (the daily report), `books`
+(DynamoDB), `acquirer` (the use cases), `http` (the API).
+"""

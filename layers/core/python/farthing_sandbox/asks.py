@@ -1,0 +1,138 @@
+"""What a client may ask for, once it is known to be well formed.
+
+A card number lives in one `Card` for one request and prints as nothing. What
+outlives the request is its `face` and the tag of its behaviour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from farthing_sandbox.cards import behaviour_of, brand_of
+
+if TYPE_CHECKING:
+    from farthing_sandbox.cards import Behaviour
+
+
+class Operation(StrEnum):
+    """The four things that can happen to money here."""
+
+    AUTHORIZE = "AUTHORIZE"
+    CAPTURE = "CAPTURE"
+    VOID = "VOID"
+    REFUND = "REFUND"
+
+
+@dataclass(frozen=True)
+class Card:
+    """A card as it came in. Neither the number nor the CVC is ever written anywhere."""
+
+    number: str = field(repr=False)
+    exp_month: int
+    exp_year: int
+    cvc: str | None = field(default=None, repr=False)
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """The row of the table that this number stands for."""
+        return behaviour_of(self.number)
+
+    @property
+    def last_four(self) -> str:
+        """What may be kept of the number."""
+        return self.number[-4:]
+
+    @property
+    def face(self) -> dict[str, Any]:
+        """What tells two requests apart, and may be kept. The CVC is gone on a later try."""
+        return {
+            "last_four": self.last_four,
+            "brand": brand_of(self.number),
+            "exp_month": self.exp_month,
+            "exp_year": self.exp_year,
+        }
+
+
+@dataclass(frozen=True)
+class StoredCredential:
+    """The schemes' mark of a card on file: who started this charge, and what it continues."""
+
+    use: str
+    initiator: str
+    network_reference: str | None = None
+
+
+@dataclass(frozen=True)
+class Authorize:
+    """Hold the money, and take it in the same request if `capture`."""
+
+    reference: str
+    order_id: str
+    amount_cents: int
+    currency: str
+    capture: bool
+    card: Card
+    stored_credential: StoredCredential | None = None
+
+    operation = Operation.AUTHORIZE
+
+    def content(self) -> dict[str, Any]:
+        """What an equal request repeats: everything but the reference and what may not be kept."""
+        stored = self.stored_credential
+        return {
+            "operation": self.operation.value,
+            "order_id": self.order_id,
+            "amount_cents": self.amount_cents,
+            "currency": self.currency,
+            "capture": self.capture,
+            "card": self.card.face,
+            "stored_credential": None if stored is None else vars(stored),
+        }
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """A capture, void or refund of what `original_reference` authorized."""
+
+    operation: Operation
+    reference: str
+    order_id: str
+    original_reference: str
+    amount_cents: int
+    currency: str
+
+    def content(self) -> dict[str, Any]:
+        """What an equal request repeats."""
+        return {
+            "operation": self.operation.value,
+            "order_id": self.order_id,
+            "original_reference": self.original_reference,
+            "amount_cents": self.amount_cents,
+            "currency": self.currency,
+        }
+
+
+Ask = Authorize | FollowUp
+
+
+@dataclass(frozen=True)
+class SettlementEntry:
+    """One thing that the client believes was captured or refunded."""
+
+    entry_id: str
+    reference: str
+    operation: Operation
+    amount_cents: int
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """A day of one merchant in one currency, submitted for settlement."""
+
+    reference: str
+    merchant_reference: str
+    business_day: str
+    currency: str
+    entries: tuple[SettlementEntry, ...]

@@ -1,0 +1,136 @@
+"""Request bodies, checked strictly: what is not exactly right is refused, and nothing happens.
+
+Messages name the field and never repeat its value, which may be a card number.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from farthing_sandbox import asks
+from farthing_sandbox.asks import Operation
+
+AMOUNT_MAX_CENTS: Final = 99_999_999
+SETTLEMENT_ENTRIES_MAX: Final = 10_000
+FAULTS_SHOWN_MAX: Final = 5
+
+REFERENCE: Final = r"^[A-Za-z0-9_.:~-]{1,80}$"
+"""No `#`, which separates the parts of a key."""
+
+Reference = Annotated[str, Field(pattern=REFERENCE)]
+Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX_CENTS)]
+Currency = Annotated[str, Field(pattern=r"^[A-Za-z]{3}$")]
+
+Shape = TypeVar("Shape", bound="Body")
+
+
+class Malformed(Exception):
+    """The body is not what the API takes. The message is safe to show."""
+
+
+class Body(BaseModel):
+    """Strict: no unknown field, no string for a number, no value in an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, hide_input_in_errors=True)
+
+
+class CardBody(Body):
+    """The card of an authorization."""
+
+    number: Annotated[str, Field(pattern=r"^[0-9]{12,19}$", repr=False)]
+    exp_month: Annotated[int, Field(ge=1, le=12)]
+    exp_year: Annotated[int, Field(ge=2000, le=2099)]
+    cvc: Annotated[str | None, Field(pattern=r"^[0-9]{3,4}$", repr=False)] = None
+
+
+class StoredCredentialBody(Body):
+    """How a stored card is used."""
+
+    use: Literal["FIRST", "SUBSEQUENT"]
+    initiator: Literal["CUSTOMER", "MERCHANT"]
+    network_reference: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9]{1,40}$")] = None
+
+
+class AuthorizeBody(Body):
+    """POST /v1/authorizations."""
+
+    reference: Reference
+    order_id: Reference
+    amount_cents: Amount
+    currency: Currency
+    capture: bool
+    card: CardBody
+    stored_credential: StoredCredentialBody | None = None
+
+
+class FollowUpBody(Body):
+    """POST /v1/captures, /v1/voids, /v1/refunds."""
+
+    reference: Reference
+    order_id: Reference
+    original_reference: Reference
+    amount_cents: Amount
+    currency: Currency
+
+
+class EntryBody(Body):
+    """One entry of a settlement."""
+
+    entry_id: Reference
+    reference: Reference
+    operation: Literal["CAPTURE", "REFUND"]
+    amount_cents: Amount
+
+
+class SettlementBody(Body):
+    """POST /v1/settlements."""
+
+    reference: Reference
+    merchant_reference: Reference
+    business_day: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+    currency: Currency
+    entries: Annotated[tuple[EntryBody, ...], Field(max_length=SETTLEMENT_ENTRIES_MAX)]
+
+
+def authorize(raw: bytes) -> asks.Authorize:
+    """An authorization. Raises Malformed."""
+    body = read(AuthorizeBody, raw)
+    stored = body.stored_credential
+    return asks.Authorize(
+        reference=body.reference,
+        order_id=body.order_id,
+        amount_cents=body.amount_cents,
+        currency=body.currency,
+        capture=body.capture,
+        card=asks.Card(**vars(body.card)),
+        stored_credential=None if stored is None else asks.StoredCredential(**vars(stored)),
+    )
+
+
+def follow_up(operation: Operation, raw: bytes) -> asks.FollowUp:
+    """A capture, void or refund. Raises Malformed."""
+    return asks.FollowUp(operation=operation, **vars(read(FollowUpBody, raw)))
+
+
+def settlement(raw: bytes) -> asks.Settlement:
+    """A settlement. Raises Malformed."""
+    body = read(SettlementBody, raw)
+    entries = tuple(
+        asks.SettlementEntry(e.entry_id, e.reference, Operation(e.operation), e.amount_cents)
+        for e in body.entries
+    )
+    return asks.Settlement(
+        body.reference, body.merchant_reference, body.business_day, body.currency, entries
+    )
+
+
+def read(shape: type[Shape], raw: bytes) -> Shape:
+    """The body as `shape`. Raises Malformed, naming the first few fields that are wrong."""
+    try:
+        return shape.model_validate_json(raw)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_context=False, include_input=False)
+        named = [f"{'.'.join(map(str, f['loc'])) or 'body'}: {f['msg']}" for f in faults]
+        raise Malformed("; ".join(named[:FAULTS_SHOWN_MAX])) from None

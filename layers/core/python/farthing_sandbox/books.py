@@ -1,0 +1,212 @@
+"""The books in DynamoDB. An entry is written whole or not at all, and never on a stale view.
+
+Every read is consistent. Every write that depends on one repeats what it
+depends on as a condition, by name.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from farthing_sandbox import items
+from farthing_sandbox.asks import Operation
+from farthing_sandbox.items import Item, plain, wire
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from farthing_sandbox.operations import Change, Charge, Entry, Row
+
+NOT_CREATED: Final = "attribute_not_exists(pk)"
+ENOUGH_LEFT_TO_CAPTURE: Final = "left_to_capture_cents >= :amount"
+ENOUGH_LEFT_TO_REFUND: Final = "left_to_refund_cents >= :amount"
+NOTHING_CAPTURED: Final = "left_to_capture_cents = :amount"
+NOTHING_REFUNDED: Final = "left_to_refund_cents = :amount"
+
+CAPTURE_ONCE: Final = "SET left_to_capture_cents = :none, left_to_refund_cents = :amount"
+TAKE_REFUND: Final = "SET left_to_refund_cents = left_to_refund_cents - :amount"
+REVERSE_CHARGE: Final = (
+    "SET #status = :reversed, left_to_capture_cents = :none, left_to_refund_cents = :none"
+)
+REVERSE_ROW: Final = "SET #status = :reversed"
+
+LOST_A_RACE: Final = {"None", "ConditionalCheckFailed", "TransactionConflict"}
+KEYS_PER_READ_MAX: Final = 100
+READS_PER_BATCH_MAX: Final = 20
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a reference was used for. `content` and `answer` are JSON, byte for byte."""
+
+    order_id: str
+    entry: str
+    content: str
+    answer: str
+
+
+@dataclass(frozen=True)
+class Books:
+    """Reads and writes of one table."""
+
+    client: Any
+    table: str
+
+    def operation(self, reference: str) -> Recorded | None:
+        """What `reference` was used for (the latest, if the sandbox is not idempotent)."""
+        item = self.get(items.operation_key(reference))
+        if item is None:
+            return None
+        return Recorded(item["order_id"], item["entry"], item["content"], item["answer"])
+
+    def charge(self, reference: str) -> Charge | None:
+        """The charge that `reference` authorized, as it stands."""
+        recorded = self.operation(reference)
+        if recorded is None:
+            return None
+        key = items.row_key(recorded.order_id, recorded.entry, Operation.AUTHORIZE)
+        item = self.get(key)
+        return None if item is None else items.charge_of(item, recorded.entry)
+
+    def issued_to(self, network_reference: str) -> str | None:
+        """The last four digits of the card that `network_reference` was issued to."""
+        item = self.get(items.network_reference_key(network_reference))
+        return None if item is None else str(item["last_four"])
+
+    def rows_of_order(self, order_id: str) -> list[Row]:
+        """All that ever happened for an order, oldest first."""
+        pages = self.client.get_paginator("query").paginate(
+            TableName=self.table,
+            ConsistentRead=True,
+            KeyConditionExpression="pk = :pk",
+            ExpressionAttributeValues=wire({":pk": f"ORDER#{order_id}"}),
+        )
+        return [items.row_of(plain(item)) for page in pages for item in page["Items"]]
+
+    def rows(self, wanted: Iterable[tuple[str, Operation]]) -> dict[tuple[str, Operation], Row]:
+        """The rows of many (reference, operation) pairs; absent ones are left out."""
+        pairs = list(dict.fromkeys(wanted))
+        claims = self.get_all(items.operation_key(reference) for reference, _ in pairs)
+        owners = {claim["pk"]: claim for claim in claims}
+        keys = [
+            items.row_key(owner["order_id"], owner["entry"], operation)
+            for reference, operation in pairs
+            if (owner := owners.get(items.operation_key(reference)["pk"]))
+        ]
+        found = [items.row_of(item) for item in self.get_all(keys)]
+        return {(row.reference, row.operation): row for row in found}
+
+    def lose_first(self, reference: str) -> bool:
+        """Whether this is the first request of `reference`; it remembers having been asked."""
+        return self.create({**items.lost_key(reference), "reference": reference})
+
+    def record(self, entry: Entry, *, once: bool) -> bool:
+        """Write a decision. False if the facts it rests on have changed: read again, decide again.
+
+        With `once`, a reference is used once.
+        """
+        writes = [self.claim(entry, once=once)]
+        writes += [self.put(items.row_item(row, entry.entry, entry.opens)) for row in entry.rows]
+        if entry.change is not None:
+            writes += self.apply(entry.change)
+        if entry.opens is not None and entry.opens.network_reference is not None:
+            key = items.network_reference_key(entry.opens.network_reference)
+            writes.append(self.put({**key, "last_four": entry.opens.last_four}))
+        return self.transact(writes)
+
+    def claim(self, entry: Entry, *, once: bool) -> Item:
+        """The write that ties a reference to its answer."""
+        operation = Recorded(
+            order_id=entry.ask.order_id,
+            entry=entry.entry,
+            content=as_json(entry.ask.content()),
+            answer=as_json(entry.answer),
+        )
+        item = {**items.operation_key(entry.ask.reference), **vars(operation)}
+        return self.put(item, when=NOT_CREATED if once else None)
+
+    def apply(self, change: Change) -> list[Item]:
+        """The writes that change a charge, each on the condition that it has not moved on."""
+        charge, amount = change.charge, change.amount_cents
+        if change.operation is Operation.CAPTURE:
+            return [self.update(charge, CAPTURE_ONCE, ENOUGH_LEFT_TO_CAPTURE, amount)]
+        if change.operation is Operation.REFUND:
+            return [self.update(charge, TAKE_REFUND, ENOUGH_LEFT_TO_REFUND, amount)]
+        if not charge.taken_at_once:
+            return [self.update(charge, REVERSE_CHARGE, NOTHING_CAPTURED, amount)]
+        captured = items.row_key(charge.order_id, charge.entry, Operation.CAPTURE)
+        return [
+            self.update(charge, REVERSE_CHARGE, NOTHING_REFUNDED, amount),
+            {"Update": self.expression(captured, REVERSE_ROW, {":reversed": "REVERSED"})},
+        ]
+
+    def update(self, charge: Charge, change: str, when: str, amount_cents: int) -> Item:
+        """A conditional change of a charge's counters."""
+        key = items.row_key(charge.order_id, charge.entry, Operation.AUTHORIZE)
+        known = {":amount": amount_cents, ":none": 0, ":reversed": "REVERSED"}
+        used = {name: value for name, value in known.items() if name in change + when}
+        return {"Update": self.expression(key, change, used) | {"ConditionExpression": when}}
+
+    def expression(self, key: Item, change: str, values: Item) -> Item:
+        """An update's fixed parts."""
+        names = {"ExpressionAttributeNames": {"#status": "status"}} if "#status" in change else {}
+        return names | {
+            "TableName": self.table,
+            "Key": wire(key),
+            "UpdateExpression": change,
+            "ExpressionAttributeValues": wire(values),
+        }
+
+    def put(self, item: Item, when: str | None = None) -> Item:
+        """A put inside a transaction."""
+        versioned = wire(item | {"schema_version": items.SCHEMA_VERSION})
+        condition = {} if when is None else {"ConditionExpression": when}
+        return {"Put": {"TableName": self.table, "Item": versioned, **condition}}
+
+    def transact(self, writes: list[Item]) -> bool:
+        """All of them, or none and False when another request got there first."""
+        try:
+            self.client.transact_write_items(TransactItems=writes)
+        except self.client.exceptions.TransactionCanceledException as cancelled:
+            reasons = {reason["Code"] for reason in cancelled.response["CancellationReasons"]}
+            if reasons <= LOST_A_RACE:
+                return False
+            raise
+        return True
+
+    def create(self, item: Item) -> bool:
+        """Put one item if there is none under its key."""
+        try:
+            self.client.put_item(**self.put(item, when=NOT_CREATED)["Put"])
+        except self.client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def get(self, key: Item) -> Item | None:
+        """One item, read consistently."""
+        found = self.client.get_item(TableName=self.table, Key=wire(key), ConsistentRead=True)
+        return plain(found["Item"]) if "Item" in found else None
+
+    def get_all(self, keys: Iterable[Item]) -> Iterator[Item]:
+        """Many items, read consistently, in no order."""
+        distinct = list({(key["pk"], key["sk"]): key for key in keys}.values())
+        for start in range(0, len(distinct), KEYS_PER_READ_MAX):
+            yield from self.get_batch(distinct[start : start + KEYS_PER_READ_MAX])
+
+    def get_batch(self, keys: list[Item]) -> Iterator[Item]:
+        """Up to 100 items; DynamoDB may give them in several parts."""
+        asked = {self.table: {"Keys": [wire(key) for key in keys], "ConsistentRead": True}}
+        for _ in range(READS_PER_BATCH_MAX):
+            found = self.client.batch_get_item(RequestItems=asked)
+            yield from map(plain, found["Responses"].get(self.table, []))
+            asked = found["UnprocessedKeys"]
+            if not asked:
+                return
+        raise TimeoutError("the books did not give all the items of one batch")
+
+
+def as_json(value: Any) -> str:
+    """One way only to write a value, so that equal values are equal bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -1,0 +1,114 @@
+"""What each test number does, in one table.
+
+The number says everything, so a test reads as its own explanation and the books
+need to remember nothing but a tag. Every number that passes Luhn and is not in
+the table is approved.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+
+@dataclass(frozen=True)
+class Decline:
+    """A refusal in this acquirer's own words: ISO 8583 response codes."""
+
+    code: str
+    message: str
+
+
+DO_NOT_HONOR: Final = Decline("05", "Do not honor")
+INVALID_TRANSACTION: Final = Decline("12", "Invalid transaction")
+INVALID_AMOUNT: Final = Decline("13", "Invalid amount")
+INVALID_CARD_NUMBER: Final = Decline("14", "Invalid card number")
+NOT_LOCATED: Final = Decline("25", "Unable to locate the original transaction")
+INSUFFICIENT_FUNDS: Final = Decline("51", "Insufficient funds")
+EXPIRED_CARD: Final = Decline("54", "Expired card")
+SECURITY_VIOLATION: Final = Decline("63", "Security violation")
+PROCESSING_ERROR: Final = Decline("96", "System malfunction")
+INCORRECT_CVC: Final = Decline("N7", "Card verification code missing or incorrect")
+
+
+class Fault(StrEnum):
+    """What the network does to an authorization. The values are the front's header values."""
+
+    NO_ANSWER = "no-answer"
+    RESET = "reset"
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """One row of the table.
+
+    `tag` is what the books keep in place of the number. `does` is for people.
+    """
+
+    tag: str
+    does: str
+    decline: Decline | None = None
+    answer_fault: Fault | None = None
+    """Happens after the books were written: the money moved and nobody hears of it."""
+    first_request_fault: Fault | None = None
+    """Happens to the first request of a reference, before anything else does."""
+
+
+def declined(reason: Decline) -> Behaviour:
+    """A number that is always refused for `reason`."""
+    return Behaviour(f"declined_{reason.code}", f"declined: {reason.message}", decline=reason)
+
+
+APPROVED: Final = Behaviour("approved", "approved")
+
+BEHAVIOURS: Final[dict[str, Behaviour]] = {
+    "4000000000000002": declined(DO_NOT_HONOR),
+    "4000000000009995": declined(INSUFFICIENT_FUNDS),
+    "4000000000000069": declined(EXPIRED_CARD),
+    "4000000000000127": declined(INCORRECT_CVC),
+    "4000000000000119": declined(PROCESSING_ERROR),
+    "4000009900000012": Behaviour(
+        "no_answer", "approved, but the answer never comes", answer_fault=Fault.NO_ANSWER
+    ),
+    "4000009900000020": Behaviour(
+        "reset", "approved, connection reset instead of an answer", answer_fault=Fault.RESET
+    ),
+    "4000009900000038": Behaviour(
+        "first_lost",
+        "the first request is lost: nothing happens, no answer comes; a later one is approved",
+        first_request_fault=Fault.NO_ANSWER,
+    ),
+}
+
+PREFIXES: Final = (
+    ("34", "AMEX"),
+    ("37", "AMEX"),
+    ("6011", "DISCOVER"),
+    ("65", "DISCOVER"),
+    ("35", "JCB"),
+    ("4", "VISA"),
+    *((str(prefix), "MASTERCARD") for prefix in range(51, 56)),
+    *((str(prefix), "MASTERCARD") for prefix in range(2221, 2721)),
+)
+
+
+def behaviour_of(number: str) -> Behaviour:
+    """What this number does: its row, a refusal if it is no card number at all, or approval."""
+    if not passes_luhn(number):
+        return declined(INVALID_CARD_NUMBER)
+    return BEHAVIOURS.get(number, APPROVED)
+
+
+def brand_of(number: str) -> str:
+    """The scheme by prefix, UNKNOWN if none of ours."""
+    return next((brand for prefix, brand in PREFIXES if number.startswith(prefix)), "UNKNOWN")
+
+
+def passes_luhn(number: str) -> bool:
+    """The check digit of ISO/IEC 7812-1, annex B."""
+    total = 0
+    for place, digit in enumerate(reversed(number)):
+        value = int(digit) * (1 + place % 2)
+        total += value - 9 if value > 9 else value
+    return total % 10 == 0

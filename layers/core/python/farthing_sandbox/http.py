@@ -1,0 +1,254 @@
+"""The sandbox acquirer's API: an API Gateway proxy event in, a signed answer out.
+
+A client may believe an answer only if `Sandbox-Signature` proves that it comes
+from here. An answer that the network eats is unsigned and empty, so nobody can
+take it for a decline.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, Protocol
+from urllib.parse import unquote
+
+from farthing_sandbox import bodies
+from farthing_sandbox.acquirer import Busy, NoAnswer, ReferenceReused
+from farthing_sandbox.asks import Operation
+from farthing_sandbox.books import as_json
+from farthing_sandbox.cards import Fault
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from farthing_sandbox.acquirer import Acquirer
+    from farthing_sandbox.asks import Ask
+    from farthing_sandbox.operations import Numbers
+
+SIGNATURE_HEADER: Final = "Sandbox-Signature"
+FAULT_HEADER: Final = "Farthing-Sandbox-Fault"
+NO_ANSWER_SECONDS: Final = 25
+"""Longer than any client waits, shorter than the function and the gateway live."""
+
+
+class Services(Protocol):
+    """What the API needs of its surroundings."""
+
+    @property
+    def acquirer(self) -> Acquirer: ...
+    @property
+    def faults_at_front(self) -> bool: ...
+    def payments_secret(self) -> bytes: ...
+    def reporting_secret(self) -> bytes: ...
+    def now(self) -> datetime: ...
+    def numbers(self) -> Numbers: ...
+    def sleep(self, seconds: int) -> None: ...
+    def log(self, **ids: str | int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An HTTP answer. `reference` goes into the log, the body never does."""
+
+    status: HTTPStatus
+    body: str
+    headers: dict[str, str] = field(default_factory=dict)
+    reference: str = ""
+
+    def proxied(self) -> dict[str, Any]:
+        """As API Gateway wants it."""
+        headers = {"Content-Type": "application/json"} | self.headers
+        return {"statusCode": self.status.value, "headers": headers, "body": self.body}
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, taken apart."""
+
+    services: Services
+    body: bytes
+    query: Mapping[str, str]
+    reference: str
+
+
+def respond(event: Mapping[str, Any], services: Services) -> dict[str, Any]:
+    """Answer one API Gateway proxy event."""
+    method, path = event["httpMethod"], unquote(event["path"])
+    for route in ROUTES:
+        match = re.fullmatch(route.path, path)
+        if match and route.method == method:
+            call = Call(services, body_of(event), query_of(event), match.groupdict().get("it", ""))
+            answer = route.answer(call, headers_of(event).get("authorization", ""))
+            break
+    else:
+        answer = refusal(HTTPStatus.NOT_FOUND, "NO_SUCH_ROUTE", "there is nothing at this address")
+    services.log(status=answer.status.value, reference=answer.reference)
+    return answer.proxied()
+
+
+@dataclass(frozen=True)
+class Route:
+    """A method and a path, the secret that opens it (None: public), and what answers."""
+
+    method: str
+    path: str
+    secret: Callable[[Services], bytes] | None
+    run: Callable[[Call], Answer]
+
+    def answer(self, call: Call, authorization: str) -> Answer:
+        """Check the key, run, sign."""
+        if self.secret is None:
+            return guarded(self.run, call)
+        secret = self.secret(call.services)
+        shown = authorization.encode("utf-8", "replace")
+        if not hmac.compare_digest(shown, b"Bearer " + secret):
+            wrong = refusal(HTTPStatus.UNAUTHORIZED, "UNAUTHORIZED", "missing or wrong secret")
+            return signed(wrong, secret)
+        try:
+            return signed(guarded(self.run, call), secret)
+        except NoAnswer as lost:
+            return unanswered(lost.fault, call.services)
+
+
+def guarded(run: Callable[[Call], Answer], call: Call) -> Answer:
+    """Turn what a client did wrong into an answer. Nothing was written in these cases."""
+    try:
+        return run(call)
+    except bodies.Malformed as error:
+        return refusal(HTTPStatus.BAD_REQUEST, "MALFORMED", str(error))
+    except ReferenceReused:
+        message = "this reference was used before, with other content"
+        return refusal(HTTPStatus.CONFLICT, "REFERENCE_REUSED", message)
+    except Busy:
+        return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "BUSY", "nothing was done, try again")
+
+
+def authorize(call: Call) -> Answer:
+    """POST /v1/authorizations."""
+    return operate(call, bodies.authorize(call.body))
+
+
+def follow_up(operation: Operation) -> Callable[[Call], Answer]:
+    """POST /v1/captures, /v1/voids, /v1/refunds."""
+    return lambda call: operate(call, bodies.follow_up(operation, call.body))
+
+
+def operate(call: Call, ask: Ask) -> Answer:
+    """Have an operation done."""
+    services = call.services
+    body = services.acquirer.operate(ask, services.now(), services.numbers())
+    return Answer(HTTPStatus.OK, body, reference=ask.reference)
+
+
+def find_operation(call: Call) -> Answer:
+    """GET /v1/operations/{reference}."""
+    body = call.services.acquirer.find(call.reference)
+    return not_found(call.reference) if body is None else Answer(HTTPStatus.OK, body)
+
+
+def transactions(call: Call) -> Answer:
+    """GET /transactions?reference=… or ?order_id=…, for everybody: these are not real books."""
+    acquirer = call.services.acquirer
+    find = {
+        "reference": acquirer.transactions_of_reference,
+        "order_id": acquirer.transactions_of_order,
+    }
+    if len(call.query) != 1 or not call.query.keys() <= find.keys():
+        raise bodies.Malformed("ask by either reference or order_id")
+    [(by, value)] = call.query.items()
+    if not re.fullmatch(bodies.REFERENCE, value):
+        raise bodies.Malformed(f"{by}: not a reference")
+    return Answer(HTTPStatus.OK, as_json({"data": [vars(row) for row in find[by](value)]}))
+
+
+def settle(call: Call) -> Answer:
+    """POST /v1/settlements."""
+    asked = bodies.settlement(call.body)
+    call.services.acquirer.settle(asked, call.services.numbers().entry_id)
+    body = as_json({"reference": asked.reference, "status": "ACCEPTED"})
+    return Answer(HTTPStatus.OK, body, reference=asked.reference)
+
+
+def find_settlement(call: Call) -> Answer:
+    """GET /v1/settlements/{reference}."""
+    report = call.services.acquirer.report(call.reference)
+    if report is None:
+        return not_found(call.reference)
+    body = {"reference": call.reference, "status": "ACCEPTED", "report": report}
+    return Answer(HTTPStatus.OK, as_json(body))
+
+
+IT: Final = r"(?P<it>[A-Za-z0-9_.:~-]{1,80})"
+
+
+def payments(services: Services) -> bytes:
+    """The key for payments operations."""
+    return services.payments_secret()
+
+
+def reporting(services: Services) -> bytes:
+    """The key for settlement: it cannot move a customer's money."""
+    return services.reporting_secret()
+
+
+ROUTES: Final = (
+    Route("POST", "/v1/authorizations", payments, authorize),
+    Route("POST", "/v1/captures", payments, follow_up(Operation.CAPTURE)),
+    Route("POST", "/v1/voids", payments, follow_up(Operation.VOID)),
+    Route("POST", "/v1/refunds", payments, follow_up(Operation.REFUND)),
+    Route("GET", f"/v1/operations/{IT}", payments, find_operation),
+    Route("POST", "/v1/settlements", reporting, settle),
+    Route("GET", f"/v1/settlements/{IT}", reporting, find_settlement),
+    Route("GET", "/transactions", None, transactions),
+)
+
+
+def signed(answer: Answer, secret: bytes) -> Answer:
+    """The same answer, with proof that it is ours."""
+    proof = hmac.new(secret, answer.body.encode(), hashlib.sha256).hexdigest()
+    headers = answer.headers | {SIGNATURE_HEADER: proof}
+    return Answer(answer.status, answer.body, headers, answer.reference)
+
+
+def unanswered(fault: Fault, services: Services) -> Answer:
+    """What a broken network gives: nothing that says what happened.
+
+    A reset cannot be made from behind API Gateway: there it is a bare 502 at once.
+    """
+    if services.faults_at_front:
+        return Answer(HTTPStatus.GATEWAY_TIMEOUT, "", {FAULT_HEADER: fault.value})
+    if fault is Fault.RESET:
+        return Answer(HTTPStatus.BAD_GATEWAY, "")
+    services.sleep(NO_ANSWER_SECONDS)
+    return Answer(HTTPStatus.GATEWAY_TIMEOUT, "")
+
+
+def refusal(status: HTTPStatus, code: str, message: str) -> Answer:
+    """An error in this API's one shape."""
+    return Answer(status, as_json({"error": {"code": code, "message": message}}))
+
+
+def not_found(reference: str) -> Answer:
+    """Names the reference, so that the signature is good for this look-up only."""
+    return refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"nothing is known of {reference}")
+
+
+def body_of(event: Mapping[str, Any]) -> bytes:
+    """The body's bytes. What is no base64 is no JSON either: the parser will say so."""
+    raw = (event.get("body") or "").encode("utf-8", "replace")
+    return base64.b64decode(raw) if event.get("isBase64Encoded") else raw
+
+
+def query_of(event: Mapping[str, Any]) -> Mapping[str, str]:
+    """The query, each name once."""
+    return event.get("queryStringParameters") or {}
+
+
+def headers_of(event: Mapping[str, Any]) -> dict[str, str]:
+    """The headers by lower-case name."""
+    return {name.lower(): value for name, value in (event.get("headers") or {}).items()}

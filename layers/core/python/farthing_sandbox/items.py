@@ -1,0 +1,133 @@
+"""How the books lie in the table.
+
+| pk | sk | what |
+|---|---|---|
+| `REF#{reference}` | `OPERATION` | who used the reference, for what, and the answer |
+| `REF#{reference}` | `LOST` | the first request of this reference never arrived |
+| `ORDER#{order_id}` | `ROW#{time}#{random}#{rank}` | a line of the books; an AUTHORIZE has the counters |
+| `NETWORK_REFERENCE#{it}` | `ISSUED` | to which card it was issued |
+| `SETTLEMENT#{reference}` | `REPORT`, `LINES#{attempt}#{n}` | a report and its lines |
+
+An order has a partition of its own, so its books are read consistently: a
+double charge is not hidden by an index that lags.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
+
+from farthing_sandbox.asks import Operation
+from farthing_sandbox.operations import Charge, Row, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SCHEMA_VERSION: Final = 1
+
+RANKS: Final = {
+    Operation.AUTHORIZE: 1,
+    Operation.CAPTURE: 2,
+    Operation.VOID: 3,
+    Operation.REFUND: 4,
+}
+"""A combined charge writes two rows at one moment, in this order."""
+
+Item = dict[str, Any]
+
+
+def operation_key(reference: str) -> Item:
+    """The claim on a reference."""
+    return {"pk": f"REF#{reference}", "sk": "OPERATION"}
+
+
+def lost_key(reference: str) -> Item:
+    """The memory that a first request was lost. Not part of the books."""
+    return {"pk": f"REF#{reference}", "sk": "LOST"}
+
+
+def network_reference_key(network_reference: str) -> Item:
+    """The record of an issued network reference."""
+    return {"pk": f"NETWORK_REFERENCE#{network_reference}", "sk": "ISSUED"}
+
+
+def row_key(order_id: str, entry: str, operation: Operation) -> Item:
+    """A line of the public books."""
+    return {"pk": f"ORDER#{order_id}", "sk": f"ROW#{entry}#{RANKS[operation]}"}
+
+
+def report_key(reference: str) -> Item:
+    """The head of a settlement report."""
+    return {"pk": f"SETTLEMENT#{reference}", "sk": "REPORT"}
+
+
+def lines_key(reference: str, attempt: str, part: int) -> Item:
+    """One part of a report's lines, as one attempt to write the report wrote it."""
+    return {"pk": f"SETTLEMENT#{reference}", "sk": f"LINES#{attempt}#{part:04d}"}
+
+
+def row_item(row: Row, entry: str, charge: Charge | None) -> Item:
+    """A line of the books, with the charge's counters if it opens one."""
+    item = {**row_key(row.order_id, entry, row.operation), **vars(row)}
+    item |= {"operation": row.operation.value, "status": row.status.value}
+    if charge is not None and row.operation is Operation.AUTHORIZE:
+        item |= {
+            "left_to_capture_cents": charge.left_to_capture_cents,
+            "left_to_refund_cents": charge.left_to_refund_cents,
+            "taken_at_once": charge.taken_at_once,
+            "last_four": charge.last_four,
+            "behaviour": charge.behaviour,
+            "authorization_code": charge.authorization_code,
+            "network_reference": charge.network_reference,
+        }
+    return item
+
+
+def row_of(item: Mapping[str, Any]) -> Row:
+    """The line of the books that `item` is."""
+    return Row(
+        reference=item["reference"],
+        order_id=item["order_id"],
+        operation=Operation(item["operation"]),
+        amount_cents=item["amount_cents"],
+        currency=item["currency"],
+        status=Status(item["status"]),
+        created_at=item["created_at"],
+    )
+
+
+def charge_of(item: Mapping[str, Any], entry: str) -> Charge:
+    """The charge that the AUTHORIZE row `item` counts."""
+    return Charge(
+        entry=entry,
+        order_id=item["order_id"],
+        currency=item["currency"],
+        status=Status(item["status"]),
+        authorized_cents=item["amount_cents"],
+        left_to_capture_cents=item["left_to_capture_cents"],
+        left_to_refund_cents=item["left_to_refund_cents"],
+        taken_at_once=item["taken_at_once"],
+        last_four=item["last_four"],
+        behaviour=item["behaviour"],
+        authorization_code=item["authorization_code"],
+        network_reference=item["network_reference"],
+        created_at=datetime.fromisoformat(item["created_at"]),
+    )
+
+
+def wire(item: Mapping[str, Any]) -> Item:
+    """As the low-level client takes it."""
+    serializer = TypeSerializer()
+    return {name: serializer.serialize(value) for name, value in item.items()}
+
+
+def plain(item: Mapping[str, Any]) -> Item:
+    """As Python has it. Every number here is an integer."""
+    deserializer = TypeDeserializer()
+    values = {name: deserializer.deserialize(value) for name, value in item.items()}
+    return {
+        name: int(value) if isinstance(value, Decimal) else value for name, value in values.items()
+    }

@@ -1,0 +1,53 @@
+"""Settlement reports in the table: a head, and the lines in parts that fit an item.
+
+Two equal submissions may be at it at once. Each writes its parts under a name
+of its own; the head, created once, says whose parts count.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from farthing_sandbox import items
+from farthing_sandbox.books import as_json
+from farthing_sandbox.settlement import Line, Report
+
+if TYPE_CHECKING:
+    from farthing_sandbox.books import Books
+
+LINES_PER_ITEM: Final = 1_000
+
+
+@dataclass(frozen=True)
+class Head:
+    """A settlement that was accepted. `content` identifies the submission."""
+
+    content: str
+    attempt: str
+    parts: int
+
+
+def find_head(books: Books, reference: str) -> Head | None:
+    """The accepted settlement, if there is one."""
+    item = books.get(items.report_key(reference))
+    return None if item is None else Head(item["content"], item["attempt"], item["parts"])
+
+
+def keep(books: Books, reference: str, content: str, attempt: str, report: Report) -> bool:
+    """Keep a report. False if this settlement has one already."""
+    lines = [vars(line) for line in report.lines]
+    parts = [lines[at : at + LINES_PER_ITEM] for at in range(0, len(lines), LINES_PER_ITEM)]
+    for number, part in enumerate(parts):
+        key = items.lines_key(reference, attempt, number)
+        books.create({**key, "lines": as_json(part)})
+    head = Head(content, attempt, len(parts))
+    return books.create({**items.report_key(reference), **vars(head)})
+
+
+def read(books: Books, reference: str, head: Head) -> Report:
+    """The report as it was kept."""
+    keys = [items.lines_key(reference, head.attempt, part) for part in range(head.parts)]
+    parts = sorted(books.get_all(keys), key=lambda item: str(item["sk"]))
+    return Report(tuple(Line(**line) for part in parts for line in json.loads(part["lines"])))

@@ -1,0 +1,129 @@
+"""The sandbox's surroundings: environment, clients, secrets, clock, randomness.
+
+Nothing happens at import. Clients and secrets are made on first use and kept
+for the life of the process; `forget` drops them for tests.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import secrets
+import time
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from farthing_sandbox.acquirer import Acquirer
+from farthing_sandbox.books import Books
+from farthing_sandbox.operations import Numbers
+
+if TYPE_CHECKING:
+    from aws_lambda_powertools import Logger
+
+CLOCK_KEY: Final = {"pk": {"S": "CLOCK"}, "sk": {"S": "CLOCK"}}
+LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"
+DIGITS_AND_LETTERS: Final = LETTERS + "23456789"
+PAUSE_FIRST_SECONDS: Final = 0.02
+PAUSE_MAX_SECONDS: Final = 0.5
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What one request runs in."""
+
+    acquirer: Acquirer
+    faults_at_front: bool
+
+    def payments_secret(self) -> bytes:
+        """The key that clients of the payments routes show, and that signs the answers."""
+        return secret(os.environ["ACQUIRER_SECRET_ID"])
+
+    def reporting_secret(self) -> bytes:
+        """The same for the settlement routes."""
+        return secret(os.environ["ACQUIRER_REPORTING_SECRET_ID"])
+
+    def now(self) -> datetime:
+        """UTC, moved by the test clock where there is one."""
+        return datetime.now(UTC) + clock_offset()
+
+    def numbers(self) -> Numbers:
+        """Fresh random values."""
+        return Numbers(uuid.uuid4().hex, random_text(6), random_text(15))
+
+    def sleep(self, seconds: int) -> None:
+        """Say nothing for a while."""
+        time.sleep(seconds)
+
+    def log(self, **ids: str | int) -> None:
+        """One line with ids: no body, no header."""
+        logger().info("answered", extra=ids)
+
+
+def services() -> Surroundings:
+    """The surroundings of one request, as the environment says."""
+    return Surroundings(
+        acquirer=Acquirer(
+            books=Books(client("dynamodb"), os.environ["SANDBOX_TABLE"]),
+            idempotent=os.environ.get("SANDBOX_IDEMPOTENT", "true") != "false",
+            pause=pause,
+        ),
+        faults_at_front=os.environ.get("SANDBOX_FAULTS", "sleep") == "front",
+    )
+
+
+def clock_offset() -> timedelta:
+    """How far the test clock is ahead; nothing where there is none."""
+    table = os.environ.get("TEST_CLOCK_TABLE")
+    if not table:
+        return timedelta(0)
+    found = client("dynamodb").get_item(TableName=table, Key=CLOCK_KEY, ConsistentRead=True)
+    return timedelta(seconds=int(found.get("Item", {}).get("offset_seconds", {}).get("N", "0")))
+
+
+def random_text(length: int) -> str:
+    """Letters and digits, never more than three digits in a row: it cannot look like a card."""
+    return "".join(
+        secrets.choice(DIGITS_AND_LETTERS if place % 4 else LETTERS) for place in range(length)
+    )
+
+
+def pause(attempt: int) -> None:
+    """Step back from a race, longer each time, and not in step with the others."""
+    longest = min(PAUSE_MAX_SECONDS, PAUSE_FIRST_SECONDS * 2**attempt)
+    time.sleep(random.uniform(0, longest))
+
+
+@lru_cache(maxsize=4)
+def client(service: str) -> Any:
+    """A client with every bound said."""
+    import boto3
+    from botocore.config import Config
+
+    bounds = Config(
+        connect_timeout=2, read_timeout=5, retries={"mode": "standard", "max_attempts": 3}
+    )
+    return boto3.client(service, config=bounds)
+
+
+@lru_cache(maxsize=2)
+def secret(secret_id: str) -> bytes:
+    """A secret's value."""
+    found = client("secretsmanager").get_secret_value(SecretId=secret_id)
+    return str(found["SecretString"]).encode()
+
+
+@lru_cache(maxsize=1)
+def logger() -> Logger:
+    """JSON lines, with the service's name from POWERTOOLS_SERVICE_NAME."""
+    from aws_lambda_powertools import Logger
+
+    return Logger()
+
+
+def forget() -> None:
+    """Drop clients and secrets: the next test has its own."""
+    for kept in (client, secret, logger):
+        kept.cache_clear()

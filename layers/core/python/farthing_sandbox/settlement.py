@@ -1,0 +1,83 @@
+"""The daily report: what this acquirer's own books say about the entries of a submission.
+
+A client's amounts are not believed. An entry that the books do not know is not
+in the report, and one that was submitted twice is in it once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from farthing_sandbox.asks import Operation
+from farthing_sandbox.operations import Row, Status
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from farthing_sandbox.asks import Settlement
+
+FEE_PER_MILLE: Final = 14
+FEE_FIXED_MINOR: Final = 10
+
+
+@dataclass(frozen=True)
+class Line:
+    """One capture or refund as it is paid. `net_cents` is negative for a refund."""
+
+    reference: str
+    operation: str
+    amount_cents: int
+    fee_cents: int
+    net_cents: int
+
+
+@dataclass(frozen=True)
+class Report:
+    """The lines, and their sums: gross is captures − refunds, net is gross − fee."""
+
+    lines: tuple[Line, ...]
+
+    def totals(self) -> dict[str, int]:
+        """Minor units; each may be negative but the fee."""
+        fee = sum(line.fee_cents for line in self.lines)
+        net = sum(line.net_cents for line in self.lines)
+        return {"gross_cents": net + fee, "fee_cents": fee, "net_cents": net}
+
+    def body(self) -> dict[str, Any]:
+        """As the API shows it."""
+        return {"lines": [vars(line) for line in self.lines], **self.totals()}
+
+
+def report_on(asked: Settlement, books: Mapping[tuple[str, Operation], Row]) -> Report:
+    """What is paid for a submission."""
+    wanted = dict.fromkeys((entry.reference, entry.operation) for entry in asked.entries)
+    found = (books.get(key) for key in wanted)
+    return Report(tuple(line(row) for row in found if row is not None and paid(row, asked)))
+
+
+def paid(row: Row, asked: Settlement) -> bool:
+    """Whether money moves for `row` in this settlement."""
+    return row.status is Status.APPROVED and row.currency.upper() == asked.currency.upper()
+
+
+def line(row: Row) -> Line:
+    """One line: a capture brings its amount less the fee, a refund costs its amount."""
+    if row.operation is Operation.REFUND:
+        return Line(row.reference, row.operation.value, row.amount_cents, 0, -row.amount_cents)
+    fee = capture_fee_minor(row.amount_cents)
+    net = row.amount_cents - fee
+    return Line(row.reference, row.operation.value, row.amount_cents, fee, net)
+
+
+def capture_fee_minor(amount_minor: int) -> int:
+    """1.4 % of a capture, rounded half to even, plus 10 minor units."""
+    return divide_half_even(amount_minor * FEE_PER_MILLE, 1000) + FEE_FIXED_MINOR
+
+
+def divide_half_even(numerator: int, denominator: int) -> int:
+    """`numerator / denominator`, a tie going to the even neighbour. Both are positive."""
+    quotient, remainder = divmod(numerator, denominator)
+    if remainder * 2 == denominator:
+        return quotient + quotient % 2
+    return quotient + (remainder * 2 > denominator)

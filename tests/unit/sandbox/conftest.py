@@ -1,0 +1,148 @@
+"""A sandbox acquirer on moto: its table, its secrets, and a client that speaks its protocol."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import itertools
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from farthing_sandbox import runtime
+from moto import mock_aws
+
+from functions.sandbox_acquirer import app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SECRETS = {"acquirer": "sandbox-acquirer-secret", "reporting": "sandbox-reporting-secret"}
+APPROVED = "4242424242424242"
+TABLE = "sandbox"
+CLOCK = "clock"
+
+
+@dataclass
+class Client:
+    """What a client of the acquirer does, with fresh references unless told otherwise."""
+
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+    dynamodb: Any = None
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        query: dict[str, str] | None = None,
+        secret: str | None = SECRETS["acquirer"],
+    ) -> dict[str, Any]:
+        """The proxy answer as the function gives it."""
+        event = {
+            "httpMethod": method,
+            "path": path,
+            "headers": {} if secret is None else {"Authorization": f"Bearer {secret}"},
+            "queryStringParameters": query,
+            "body": body if isinstance(body, str) or body is None else json.dumps(body),
+            "isBase64Encoded": False,
+        }
+        return app.handler(event, None)
+
+    def ask(self, path: str, body: object, **options: Any) -> dict[str, Any]:
+        """POST, and the JSON that came back."""
+        answer: dict[str, Any] = json.loads(self.send("POST", path, body, **options)["body"])
+        return answer
+
+    def authorization(self, number: str = APPROVED, **fields: Any) -> dict[str, Any]:
+        """The body of an authorization of 1000 EUR cents."""
+        n = next(self.numbers)
+        card = {"number": number, "exp_month": 12, "exp_year": 2030, "cvc": "123"}
+        return {
+            "reference": f"auth-{n}",
+            "order_id": f"order-{n}",
+            "amount_cents": 1000,
+            "currency": "eur",
+            "capture": False,
+            "card": card | fields.pop("card", {}),
+        } | fields
+
+    def authorize(self, number: str = APPROVED, **fields: Any) -> dict[str, Any]:
+        """An authorization's answer."""
+        return self.ask("/v1/authorizations", self.authorization(number, **fields))
+
+    def follow(self, kind: str, charge: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        """The answer to a capture, void or refund of all of `charge`."""
+        return self.ask(f"/v1/{kind}s", self.following(kind, charge, **fields))
+
+    def following(self, kind: str, charge: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        """The body of a capture, void or refund of all of `charge`."""
+        return {
+            "reference": f"{kind}-{next(self.numbers)}",
+            "order_id": charge["order_id"],
+            "original_reference": charge["reference"],
+            "amount_cents": charge["amount_cents"],
+            "currency": charge["currency"],
+        } | fields
+
+    def books(self, **query: str) -> list[tuple[str, int, str]]:
+        """(operation, amount, status) of each row of the public books."""
+        answer = self.send("GET", "/transactions", query=query, secret=None)
+        rows = json.loads(answer["body"])["data"]
+        return [(row["operation"], row["amount_cents"], row["status"]) for row in rows]
+
+    def stored(self) -> list[dict[str, Any]]:
+        """Everything in the table."""
+        items: list[dict[str, Any]] = self.dynamodb.scan(TableName=TABLE)["Items"]
+        return items
+
+    def move_clock(self, seconds: int) -> None:
+        """Let time pass."""
+        item = {"pk": {"S": "CLOCK"}, "sk": {"S": "CLOCK"}, "offset_seconds": {"N": str(seconds)}}
+        self.dynamodb.put_item(TableName=CLOCK, Item=item)
+
+
+def signature(answer: dict[str, Any], secret: str) -> str:
+    """The signature that `answer` should carry."""
+    return hmac.new(secret.encode(), answer["body"].encode(), hashlib.sha256).hexdigest()
+
+
+@pytest.fixture
+def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
+    """A client of a sandbox whose books are empty."""
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_DEFAULT_REGION": "eu-central-1",
+        "POWERTOOLS_SERVICE_NAME": "sandbox_acquirer",
+        "SANDBOX_TABLE": TABLE,
+        "TEST_CLOCK_TABLE": CLOCK,
+        "ACQUIRER_SECRET_ID": "acquirer",
+        "ACQUIRER_REPORTING_SECRET_ID": "reporting",
+        "SANDBOX_FAULTS": "front",
+    }.items():
+        monkeypatch.setenv(name, value)
+    for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "SANDBOX_IDEMPOTENT"):
+        monkeypatch.delenv(name, raising=False)
+    with mock_aws():
+        runtime.forget()
+        dynamodb = boto3.client("dynamodb")
+        for table in (TABLE, CLOCK):
+            dynamodb.create_table(
+                TableName=table,
+                BillingMode="PAY_PER_REQUEST",
+                AttributeDefinitions=[
+                    {"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")
+                ],
+                KeySchema=[
+                    {"AttributeName": "pk", "KeyType": "HASH"},
+                    {"AttributeName": "sk", "KeyType": "RANGE"},
+                ],
+            )
+        for name, value in SECRETS.items():
+            boto3.client("secretsmanager").create_secret(Name=name, SecretString=value)
+        yield Client(dynamodb=dynamodb)
+    runtime.forget()

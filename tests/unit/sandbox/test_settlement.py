@@ -1,0 +1,148 @@
+"""The report comes from the acquirer's own books, to the last minor unit."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from farthing_sandbox import reports
+from farthing_sandbox.settlement import capture_fee_minor
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.unit.sandbox.conftest import SECRETS
+
+if TYPE_CHECKING:
+    from tests.unit.sandbox.conftest import Client
+
+KEY = SECRETS["reporting"]
+
+
+def submit(client: Client, *entries: tuple[str, str, int], **fields: Any) -> dict[str, Any]:
+    body = {
+        "reference": "st-1",
+        "merchant_reference": "mer-1",
+        "business_day": "2026-11-22",
+        "currency": "EUR",
+        "entries": [
+            {"entry_id": f"e-{n}", "reference": ref, "operation": op, "amount_cents": amount}
+            for n, (ref, op, amount) in enumerate(entries)
+        ],
+    } | fields
+    return client.send("POST", "/v1/settlements", body, secret=KEY)
+
+
+def report(client: Client, reference: str = "st-1") -> dict[str, Any]:
+    answer = client.send("GET", f"/v1/settlements/{reference}", secret=KEY)
+    found: dict[str, Any] = json.loads(answer["body"])["report"]
+    return found
+
+
+@given(st.integers(1, 99_999_999))
+def test_the_fee_is_rounded_half_to_even(amount: int) -> None:
+    assert capture_fee_minor(amount) == round(Fraction(amount * 14, 1000)) + 10
+
+
+@pytest.mark.parametrize(("amount", "fee"), [(1, 10), (250, 14), (750, 20), (1000, 24), (1250, 28)])
+def test_fees(amount: int, fee: int) -> None:
+    assert capture_fee_minor(amount) == fee
+
+
+def test_a_day_of_captures_and_refunds(client: Client) -> None:
+    # Given a combined charge, a partial capture and a refund
+    charge = client.authorize(capture=True)
+    held = client.authorize()
+    capture = client.follow("capture", held, amount_cents=600)
+    refund = client.follow("refund", charge, amount_cents=900)
+    # When the day is submitted
+    answer = submit(
+        client,
+        (charge["reference"], "CAPTURE", 1000),
+        (capture["reference"], "CAPTURE", 600),
+        (refund["reference"], "REFUND", 900),
+    )
+    # Then the report has fees on captures only, and its sums agree
+    assert json.loads(answer["body"]) == {"reference": "st-1", "status": "ACCEPTED"}
+    lines = [tuple(line.values()) for line in report(client)["lines"]]
+    assert [sorted(map(str, line)) for line in lines] == [
+        sorted([charge["reference"], "CAPTURE", "1000", "24", "976"]),
+        sorted([capture["reference"], "CAPTURE", "600", "18", "582"]),
+        sorted([refund["reference"], "REFUND", "900", "0", "-900"]),
+    ]
+    totals = {name: report(client)[name] for name in ("gross_cents", "fee_cents", "net_cents")}
+    assert totals == {"gross_cents": 700, "fee_cents": 42, "net_cents": 658}
+
+
+def test_what_the_client_says_is_not_believed(client: Client) -> None:
+    # Given a capture, and things on which no money moved
+    charge = client.authorize(capture=True)
+    undone = client.authorize(capture=True)
+    client.follow("void", undone)
+    declined = client.authorize("4000000000000002", capture=True)
+    dollars = client.authorize(capture=True, currency="usd")
+    held = client.authorize()
+    refused = client.follow("refund", held)
+    # When all is submitted, with a wrong amount, one thing twice, another never heard of
+    submit(
+        client,
+        (charge["reference"], "CAPTURE", 99999),
+        (charge["reference"], "CAPTURE", 1000),
+        *((c["reference"], "CAPTURE", 1000) for c in (undone, declined, dollars, held)),
+        (refused["reference"], "REFUND", 1000),
+        (charge["reference"], "REFUND", 1000),
+        ("nobody", "CAPTURE", 1000),
+    )
+    # Then the report has what the books have
+    assert [(x["reference"], x["amount_cents"]) for x in report(client)["lines"]] == [
+        (charge["reference"], 1000)
+    ]
+
+
+def test_a_settlement_is_accepted_once(client: Client) -> None:
+    charge = client.authorize(capture=True)
+    entry = (charge["reference"], "CAPTURE", 1000)
+    first = submit(client, entry)
+    before = report(client)
+    client.follow("void", charge)
+    assert submit(client, entry) == first
+    assert submit(client, entry, business_day="2026-11-23")["statusCode"] == 409
+    assert report(client) == before
+
+
+def test_the_head_decides_between_two_that_write_at_once(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an equal submission that came in between the look and the write
+    charge = client.authorize(capture=True)
+    entry = (charge["reference"], "CAPTURE", 1000)
+    submit(client, entry)
+    before = report(client)
+    client.follow("void", charge)
+    real, looks = reports.find_head, iter([None])
+    monkeypatch.setattr(reports, "find_head", lambda *a: next(looks, real(*a)))
+    # When the other one goes on, then it is accepted and the first report stands
+    assert submit(client, entry)["statusCode"] == 200
+    assert report(client) == before
+
+
+def test_a_long_day_comes_back_whole_and_in_order(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reports, "LINES_PER_ITEM", 2)
+    references = [client.authorize(capture=True)["reference"] for _ in range(5)]
+    submit(client, *((reference, "CAPTURE", 1000) for reference in references))
+    assert [line["reference"] for line in report(client)["lines"]] == references
+
+
+def test_an_empty_day_and_an_unknown_one(client: Client) -> None:
+    assert submit(client)["statusCode"] == 200
+    assert report(client) == {"lines": [], "gross_cents": 0, "fee_cents": 0, "net_cents": 0}
+    assert client.send("GET", "/v1/settlements/nobody", secret=KEY)["statusCode"] == 404
+
+
+@pytest.mark.parametrize("bad", [{"entries": None}, {"business_day": "today"}, {"reference": "#"}])
+def test_bad_settlements_write_nothing(client: Client, bad: dict[str, Any]) -> None:
+    assert submit(client, **bad)["statusCode"] == 400
+    assert client.stored() == []
