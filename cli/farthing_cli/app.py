@@ -1,0 +1,101 @@
+"""The `farthing` command: one function for each thing that a user can say."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from farthing_cli import clock, duration, logs, state
+from farthing_cli.aws import Account
+from farthing_cli.failure import Failure
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Farthing on this machine.")
+clock_app = typer.Typer(no_args_is_help=True, help="Move the time of every function.")
+app.add_typer(clock_app, name="clock")
+console = Console()
+
+
+def main() -> None:
+    """Run the command; a Failure is told, not shown as a traceback."""
+    try:
+        app()
+    except Failure as failure:
+        Console(stderr=True).print(str(failure), style="red", markup=False, highlight=False)
+        raise SystemExit(1) from None
+
+
+@app.command()
+def dev() -> None:
+    """Start everything on this machine; Ctrl-C ends it."""
+    from farthing_cli import dev as local
+
+    local.run(console)
+
+
+@app.command()
+def redeploy() -> None:
+    """Bring changed code in functions/ and layers/core/ to the running stack."""
+    from farthing_cli import redeploy as changes
+
+    began_at = time.monotonic()
+    running = state.running()
+    done = changes.redeploy(Account.of(running), running.stack_name)
+    what = (["layers/core"] if done.core else []) + [f"functions/{n}" for n in done.functions]
+    took = time.monotonic() - began_at
+    console.print(f"{', '.join(what) or 'nothing has changed'} [dim]{took:.1f} s[/]")
+
+
+@app.command(name="logs")
+def show_logs() -> None:
+    """Follow what the functions log."""
+    running = state.running()
+    since = logs.now_milliseconds() - 60_000
+    follower = logs.Follower(Account.of(running), running.stack_name, since)
+    while True:
+        for line in follower.read():
+            console.print(line.render(), soft_wrap=True)
+        time.sleep(logs.POLL_SECONDS)
+
+
+@app.command()
+def settle() -> None:
+    """Do now what the schedule does every day: settle the days that are over."""
+    running = state.running()
+    answer = (
+        Account.of(running)
+        .client("lambda")
+        .invoke(FunctionName=f"{running.stack_name}-settle", Payload=b"{}")
+    )
+    result = json.load(answer["Payload"])
+    if "FunctionError" in answer:
+        raise Failure(f"settle failed: {result.get('errorMessage', result)}")
+    console.print_json(data=result)
+
+
+@clock_app.command()
+def advance(by: Annotated[str, typer.Argument(help="90s, 15m, 25h, 3d or 1h30m")]) -> None:
+    """Move the clock on; it cannot go back, only to the present."""
+    offset = _clock().advance(duration.seconds(by))
+    console.print(f"The functions' clock is {duration.words(offset)} ahead.")
+
+
+@clock_app.command()
+def show() -> None:
+    """Say how far the clock is ahead."""
+    console.print(f"The functions' clock is {duration.words(_clock().offset_seconds())} ahead.")
+
+
+@clock_app.command()
+def reset() -> None:
+    """Back to the present."""
+    _clock().reset()
+    console.print("The functions' clock shows the present.")
+
+
+def _clock() -> clock.TestClock:
+    running = state.running()
+    return clock.TestClock(Account.of(running), running.stack_name)

@@ -1,0 +1,147 @@
+"""`farthing dev`: start, deploy, seed, serve, show logs; and at the end leave nothing behind."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from rich.console import Console
+
+from farthing_cli import build, deploy, guide, logs, seed, state, template, warm
+from farthing_cli.aws import Account
+from farthing_cli.emulator import ACCESS_KEY_ID, REGION, Emulator
+from farthing_cli.failure import Failure
+from farthing_cli.front import DEFAULT_PORT, Front, Upstreams, setting
+from farthing_cli.project import TEMPLATE
+
+Result = TypeVar("Result")
+ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Ended(Exception):
+    """Somebody asked us to end: Ctrl-C, a signal, a closed terminal."""
+
+
+class LocalStack:
+    """The parts of one local stack, from first to last."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._parts = contextlib.ExitStack()
+        self._began_at = time.monotonic()
+
+    def start(self) -> tuple[state.Dev, Account]:
+        """Start everything. What is started is ended by `end`, also after a failure half-way."""
+        lock = state.Lock()
+        lock.take()
+        self._parts.callback(lock.release)
+        state.withdraw()
+        front = Front(setting("FARTHING_PORT", DEFAULT_PORT))
+        self._parts.callback(front.close)
+        emulator = Emulator(packages=build.third_party_folder())
+        self._parts.callback(emulator.end)
+        self._emulator = emulator
+        emulator.start()
+        self._step("Third-party packages", build.third_party)
+        zips = self._step("Functions and layers", lambda: deploy.packages(template.load(TEMPLATE)))
+        self._step("MiniStack", emulator.wait)
+        account = Account(emulator.url, REGION, ACCESS_KEY_ID, emulator.secret_access_key)
+        stack = self._step("Stack", lambda: deploy.deploy(account, zips, front.acquirer_url))
+        dev = self._step("Merchants", lambda: _dev(account, stack, front))
+        front.connect(
+            Upstreams(
+                api=emulator.url + stack.api_path("ApiId"),
+                tokens=emulator.url + stack.api_path("TokensApiId"),
+                acquirer=emulator.url + stack.api_path("AcquirerApiId"),
+            )
+        )
+        failed = self._step("Warm functions", lambda: warm.warm(dev, account))
+        if failed:
+            self._console.print(f"  [yellow]did not wake: {', '.join(failed)}[/]")
+        self._parts.callback(state.withdraw)
+        state.publish(dev)
+        self._console.print(f"[bold green]Ready[/] in {self._elapsed():.1f} s\n")
+        return dev, account
+
+    def follow_logs(self, dev: state.Dev, account: Account, since_milliseconds: int) -> None:
+        """Show what the functions log, until MiniStack ends. Raises Failure when it does."""
+        follower = logs.Follower(account, dev.stack_name, since_milliseconds)
+        while self._emulator.is_alive():
+            for line in follower.read():
+                self._console.print(line.render(), soft_wrap=True)
+            time.sleep(logs.POLL_SECONDS)
+        raise Failure(f"MiniStack ended by itself.\n{self._emulator.log_tail()}")
+
+    def end(self) -> None:
+        """End every process, close every port, remove every temporary file."""
+        self._parts.close()
+
+    def _elapsed(self) -> float:
+        return time.monotonic() - self._began_at
+
+    def _step(self, name: str, do: Callable[[], Result]) -> Result:
+        began_at = time.monotonic()
+        with self._console.status(f"{name} …"):
+            result = do()
+        took = time.monotonic() - began_at
+        self._console.print(f"[green]✓[/] {name} [dim]{took:.1f} s[/]")
+        return result
+
+
+def run(console: Console) -> None:
+    """Run the local stack until somebody ends it."""
+    with _endings_raise():
+        local = LocalStack(console)
+        try:
+            dev, account = local.start()
+            console.print(guide.addresses(dev), highlight=False, soft_wrap=True)
+            console.print(
+                f"\n{guide.commands(dev)}\n", highlight=False, markup=False, soft_wrap=True
+            )
+            console.print("Logs of the functions follow. Ctrl-C ends everything.\n", style="dim")
+            local.follow_logs(dev, account, logs.now_milliseconds())
+        except Ended:
+            console.print("\nEnding …")
+        finally:
+            for number in ENDINGS:  # a second Ctrl-C must not leave half of it behind
+                signal.signal(number, signal.SIG_IGN)
+            local.end()
+
+
+def _dev(account: Account, stack: deploy.Stack, front: Front) -> state.Dev:
+    table = stack.outputs["AccessTable"]
+    demo = seed.merchant(account, table, "Demo")
+    other = seed.merchant(account, table, "Somebody else")
+    return state.Dev(
+        api_url=front.api_url,
+        tokens_url=front.tokens_url,
+        acquirer_url=front.acquirer_url,
+        dashboard_url=f"{front.api_url}/dashboard",
+        aws_endpoint_url=account.endpoint_url,
+        aws_region=account.region,
+        aws_access_key_id=account.access_key_id,
+        aws_secret_access_key=account.secret_access_key,
+        secret_key=demo.secret_key,
+        publishable_key=demo.publishable_key,
+        merchant_id=demo.merchant_id,
+        other_secret_key=other.secret_key,
+        stack_name=stack.name,
+        pid=os.getpid(),
+    )
+
+
+@contextlib.contextmanager
+def _endings_raise() -> Iterator[None]:
+    def end(*_: object) -> None:
+        raise Ended
+
+    before = {number: signal.signal(number, end) for number in ENDINGS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,51 @@
+"""What a user sees when the local stack is ready: addresses, keys, and commands to paste."""
+
+from __future__ import annotations
+
+from farthing_cli.state import Dev
+
+VALUE_OF = "python3 -c 'import json,sys; print(json.load(sys.stdin)[\"{field}\"])'"
+
+
+def addresses(dev: Dev) -> str:
+    """Where things answer, and the keys."""
+    return "\n".join(
+        (
+            f"  API               {dev.api_url}/v1/…",
+            f"  card numbers      {dev.tokens_url}/v1/tokens",
+            f"  sandbox acquirer  {dev.acquirer_url}/transactions",
+            f"  AWS (MiniStack)   {dev.aws_endpoint_url}",
+            f"  merchant          {dev.merchant_id}",
+            f"  secret key        {dev.secret_key}",
+            f"  publishable key   {dev.publishable_key}",
+            "  all of it         .farthing/dev.json",
+        )
+    )
+
+
+def commands(dev: Dev) -> str:
+    """Commands that work when pasted, one after the other."""
+    key = f"-H 'Authorization: Bearer {dev.secret_key}'"
+    publishable = f"-H 'Authorization: Bearer {dev.publishable_key}'"
+    return f"""\
+# a card becomes a token, on an origin of its own
+TOKEN=$(curl -s {dev.tokens_url}/v1/tokens {publishable} \\
+  -d '{{"number":"4242424242424242","exp_month":12,"exp_year":2030,"cvc":"123"}}' \\
+  | {VALUE_OF.format(field="token")})
+
+# charge it
+INTENT=$(curl -s {dev.api_url}/v1/payment_intents {key} -H "Idempotency-Key: charge-$TOKEN" \\
+  -d '{{"amount_cents":5000,"currency":"eur","token":"'$TOKEN'","confirm":true}}' \\
+  | tee /dev/stderr | {VALUE_OF.format(field="intent_id")})
+
+# refund half of it
+curl -s {dev.api_url}/v1/refunds {key} -H "Idempotency-Key: refund-$INTENT" \\
+  -d '{{"payment_intent_id":"'$INTENT'","amount_cents":2500}}'
+
+# be told about the next one
+curl -s {dev.api_url}/v1/webhook_endpoints {key} \\
+  -d '{{"url":"http://127.0.0.1:9000/","event_types":["*"]}}'
+
+# settle the days that are over, which needs a day to be over
+.venv/bin/farthing clock advance 1d && .venv/bin/farthing settle
+curl -s {dev.api_url}/v1/settlements {key}"""

@@ -1,0 +1,35 @@
+"""Where things lie: the repository, and what the local stack keeps in it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+TEMPLATE = ROOT / "template.yaml"
+CORE_LAYER = ROOT / "layers" / "core"
+DEPS_LAYER = ROOT / "layers" / "deps"
+
+STATE = ROOT / ".farthing"
+CACHE = STATE / "cache"
+RUN = STATE / "run"
+
+
+def source_files(folder: Path) -> list[Path]:
+    """Every file below `folder` that is source, sorted."""
+    return sorted(
+        path
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and path.suffix != ".pyc"
+    )
+
+
+def fingerprint(paths: Iterable[Path], *extra: str) -> str:
+    """A hash that changes when a file among `paths`, its name, or `extra` does."""
+    digest = hashlib.sha256("\0".join(extra).encode())
+    for path in paths:
+        digest.update(f"\0{path}\0".encode())
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
