@@ -20,7 +20,10 @@ _BRANDS: tuple[tuple[str, str, range], ...] = (
 )
 """Brand, prefix of the number, lengths. The first that fits is the brand (ISO/IEC 7812 ranges)."""
 
-_DIGIT_RUN = re.compile(r"(?<!\d)\d(?:[ \-.]?\d){12,18}(?!\d)")
+PAN_IN_TEXT_LENGTH_MIN = 13
+
+_BETWEEN_GROUPS = r"[\s.\-\u2010-\u2015]{1,3}"
+_GROUPED_DIGITS = re.compile(rf"\d+(?:{_BETWEEN_GROUPS}\d+)*")
 
 
 def passes_luhn(digits: str) -> bool:
@@ -41,12 +44,21 @@ def brand_of(number: str) -> str:
 
 
 def pans_in(text: str) -> Iterator[str]:
-    """Every run of 13 to 19 digits in `text`, bare or grouped, that passes the checksum."""
-    folded = _to_ascii_digits(text)
-    for match in _DIGIT_RUN.finditer(folded):
-        digits = re.sub(r"\D", "", match[0])
-        if passes_luhn(digits):
-            yield digits
+    """Every run of 13 to 19 digits in `text`, bare or grouped, that passes the checksum.
+
+    A run starts and ends with a group, so `4242 4242 4242 4242 12/28` hides nothing, and an
+    account number of thirty digits is not searched for something that looks like a card.
+    """
+    for match in _GROUPED_DIGITS.finditer(_to_ascii_digits(text)):
+        groups = re.split(r"\D+", match[0])
+        for first in range(len(groups)):
+            digits = ""
+            for group in groups[first:]:
+                digits += group
+                if len(digits) > PAN_LENGTH_MAX:
+                    break
+                if len(digits) >= PAN_IN_TEXT_LENGTH_MIN and passes_luhn(digits):
+                    yield digits
 
 
 def holds_pan(text: str) -> bool:

@@ -64,10 +64,19 @@ class Api:
         return self._route("DELETE", path, NoBody, key_required=False)
 
     def post(
-        self, path: str, *, body: type[BaseModel] = NoBody, moves_money: bool = False
+        self,
+        path: str,
+        *,
+        body: type[BaseModel] = NoBody,
+        moves_money: bool = False,
+        publishable: bool = False,
     ) -> Callable[[Handler], Handler]:
-        """Register a write. What moves money cannot be called without an Idempotency-Key."""
-        return self._route("POST", path, body, key_required=moves_money)
+        """Register a write. What moves money cannot be called without an Idempotency-Key.
+
+        A publishable key, which everybody can read in a web page, is refused unless
+        `publishable` says otherwise.
+        """
+        return self._route("POST", path, body, key_required=moves_money, publishable=publishable)
 
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """The answer to one API Gateway event, in the form that the gateway wants."""
@@ -75,14 +84,29 @@ class Api:
         return self._resolver.resolve(dict(event), context)
 
     def _route(
-        self, method: str, path: str, body: type[BaseModel], *, key_required: bool
+        self,
+        method: str,
+        path: str,
+        body: type[BaseModel],
+        *,
+        key_required: bool,
+        publishable: bool = False,
     ) -> Callable[[Handler], Handler]:
         self.routes.append(Route(method, path))
 
         def register(handler: Handler) -> Handler:
             def respond(**ids: str) -> GatewayResponse[str]:
                 event = self._resolver.current_event.raw_event
-                return render(answer(event, handler, body, ids, key_required=key_required))
+                return render(
+                    answer(
+                        event,
+                        handler,
+                        body,
+                        ids,
+                        key_required=key_required,
+                        publishable=publishable,
+                    )
+                )
 
             self._resolver.route(path, method=method)(respond)
             return handler
@@ -105,11 +129,14 @@ def answer(
     ids: Mapping[str, str],
     *,
     key_required: bool,
+    publishable: bool = False,
 ) -> Response:
     """Call one handler. Every error becomes a problem document."""
     request_id = (event.get("requestContext") or {}).get("requestId", "")
     try:
-        request: Request[Body] = parse(Call.of(event), model, key_required=key_required)
+        request: Request[Body] = parse(
+            Call.of(event), model, key_required=key_required, publishable=publishable
+        )
         return handler(request, **ids)
     except FarthingError as error:
         return problem(error, request_id)

@@ -1,4 +1,8 @@
-"""Errors as RFC 9457 problem documents."""
+"""Errors as RFC 9457 problem documents.
+
+A document repeats what was wrong: the name of a field, an id, a path. Any of these can be a card
+number that somebody put in the wrong place, so this is where such a number stops.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,9 @@ from typing import Any
 
 from farthing.errors import FarthingError
 from farthing.http.response import PROBLEM_JSON, Response, dump
+from farthing.observe import mask
+
+ECHO_LENGTH_MAX = 512
 
 
 def problem(error: FarthingError, request_id: str) -> Response:
@@ -15,7 +22,7 @@ def problem(error: FarthingError, request_id: str) -> Response:
         "type": f"/docs/errors#{code.code}",
         "title": code.title,
         "status": code.status,
-        "detail": error.detail,
+        "detail": _echo(error.detail),
         "code": code.code,
         "retry": code.retry.value,
         "outcome": code.outcome.value,
@@ -23,10 +30,16 @@ def problem(error: FarthingError, request_id: str) -> Response:
     }
     if error.fields:
         body["fields"] = [
-            {"field": problem.field, "message": problem.message} for problem in error.fields
+            {"field": _echo(problem.field), "message": _echo(problem.message)}
+            for problem in error.fields
         ]
     body |= error.extensions
     headers = {}
     if error.retry_after_seconds is not None:
         headers["Retry-After"] = str(error.retry_after_seconds)
     return Response(code.status, dump(body), PROBLEM_JSON, headers)
+
+
+def _echo(text: str) -> str:
+    """`text` that may hold what came in: no card number, no half of a character, no novel."""
+    return mask(text.encode(errors="replace").decode())[:ECHO_LENGTH_MAX]

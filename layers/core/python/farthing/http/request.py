@@ -16,6 +16,7 @@ from farthing.cards import holds_pan
 from farthing.errors import (
     BODY_TOO_LARGE,
     CARD_NUMBER_IN_TEXT,
+    FORBIDDEN,
     INVALID_JSON,
     INVALID_REQUEST,
     UNAUTHENTICATED,
@@ -77,10 +78,14 @@ class NoBody(BaseModel):
     model_config = {"extra": "forbid"}
 
 
-def parse(call: Call, model: type[Body], *, key_required: bool) -> Request[Body]:
+def parse(
+    call: Call, model: type[Body], *, key_required: bool, publishable: bool = False
+) -> Request[Body]:
     """The request of a call. Raises FarthingError with the fields that are wrong."""
     if call.principal is None:
         raise FarthingError(UNAUTHENTICATED, "send Authorization: Bearer sk_…")
+    if call.principal.kind is KeyKind.PUBLISHABLE and not publishable:
+        raise FarthingError(FORBIDDEN, "a publishable key can only create tokens")
     key = None
     if call.method == "POST":
         key = parse_key(call.headers, required=key_required)

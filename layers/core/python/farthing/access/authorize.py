@@ -1,0 +1,65 @@
+"""Key text → who calls. A text that no key can have is refused without asking the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+from farthing.access.keys import has_key_form, key_row, principal_of
+from farthing.access.principal import KeyKind, Principal
+from farthing.store.item import Item, Key
+
+
+class KeyStore(Protocol):
+    """What is needed of the access table."""
+
+    def get(self, key: Key) -> Item | None:
+        """One item by a consistent read, or None."""
+        ...
+
+
+def authorize(store: KeyStore, text: str, now: datetime) -> Principal | None:
+    """The caller whose key is `text`; None if there is none, or it was revoked or has expired."""
+    if not has_key_form(text):
+        return None
+    item = store.get(key_row(text))
+    return principal_of(item, now) if item else None
+
+
+def bearer_of(headers: Mapping[str, str] | None) -> str:
+    """The credentials of `Authorization: Bearer …` (RFC 6750), or an empty text."""
+    lowered = {name.lower(): value for name, value in (headers or {}).items()}
+    scheme, _, credentials = lowered.get("authorization", "").partition(" ")
+    return credentials.strip() if scheme.lower() == "bearer" else ""
+
+
+def policy(principal: Principal, method_arn: str) -> dict[str, Any]:
+    """API Gateway's answer: what this key may call, and who it is.
+
+    The gateway keeps the answer for a minute and uses it for every route of the key, so it must
+    not depend on the route that was asked: a secret key gets the whole stage, a publishable one
+    the creation of tokens. Everything else is denied by not being named.
+    """
+    api, stage = method_arn.split("/")[:2]
+    routes = "POST/v1/tokens" if principal.kind is KeyKind.PUBLISHABLE else "*/*"
+    return {
+        "principalId": principal.merchant_id,
+        "policyDocument": {
+            "Version": "2012-10-17",
+            "Statement": [
+                {
+                    "Action": "execute-api:Invoke",
+                    "Effect": "Allow",
+                    "Resource": f"{api}/{stage}/{routes}",
+                }
+            ],
+        },
+        "context": {
+            "merchant_id": principal.merchant_id,
+            "mode": principal.mode.value,
+            "kind": principal.kind.value,
+            "key_id": principal.key_id,
+            "scopes": " ".join(sorted(principal.scopes)),
+        },
+    }

@@ -1,0 +1,38 @@
+"""New merchants and keys. Run by people who operate a stack, never by a request."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from farthing.access.keys import NewKey, key_item, key_row, merchant_item, merchant_row
+from farthing.store.condition import EXISTS, NOT_CREATED
+from farthing.store.write import Check, Put, Write
+
+
+class AccessStore(Protocol):
+    """What is needed of the access table."""
+
+    def write(self, *writes: Write) -> None:
+        """All of the writes or none of them."""
+        ...
+
+
+def open_account(
+    store: AccessStore, merchant_id: str, name: str, keys: list[NewKey], now: datetime
+) -> None:
+    """Write a merchant and its first keys. Raises ConditionFailed if the merchant exists."""
+    store.write(
+        Put(merchant_row(merchant_id), merchant_item(name, now), NOT_CREATED),
+        *(Put(key_row(key.text), key_item(key, now), NOT_CREATED) for key in keys),
+    )
+
+
+def issue_key(
+    store: AccessStore, key: NewKey, now: datetime, expires_at: datetime | None = None
+) -> None:
+    """Write one more key of a merchant. Raises ConditionFailed if there is no such merchant."""
+    store.write(
+        Check(merchant_row(key.merchant_id), EXISTS),
+        Put(key_row(key.text), key_item(key, now, expires_at), NOT_CREATED),
+    )

@@ -1,0 +1,93 @@
+"""API keys: how they look, how they are stored, and what a stored one says.
+
+A key is a prefix and 256 random bits. The table holds its SHA-256 alone: with that much
+randomness a slow hash would add nothing, and the hash is the lookup, so no text is ever compared.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import dataclass
+from datetime import datetime
+
+from farthing.access.principal import KeyKind, Mode, Principal
+from farthing.clock import to_text
+from farthing.store.item import Item, Key
+
+ENTROPY_BYTES = 32
+SCOPES = {KeyKind.SECRET: ("read", "write"), KeyKind.PUBLISHABLE: ("tokens",)}
+"""What each kind of key may do."""
+
+_PREFIXES = {KeyKind.SECRET: "sk", KeyKind.PUBLISHABLE: "pk"}
+_KEY_TEXT = re.compile(r"(sk|pk)_(test|live)_[A-Za-z0-9_-]{43,64}")
+
+
+@dataclass(frozen=True)
+class NewKey:
+    """A key to be issued: who it is for, and its text, which is shown once."""
+
+    key_id: str
+    merchant_id: str
+    mode: Mode
+    kind: KeyKind
+    text: str
+
+    def __repr__(self) -> str:
+        return f"NewKey({self.key_id})"
+
+
+def new_key(key_id: str, merchant_id: str, mode: Mode, kind: KeyKind, entropy: bytes) -> NewKey:
+    """A key from 32 random bytes: `sk_test_…`."""
+    if len(entropy) != ENTROPY_BYTES:
+        raise ValueError(f"a key takes {ENTROPY_BYTES} bytes of entropy, not {len(entropy)}")
+    random_part = base64.b32encode(entropy).decode().rstrip("=").lower()
+    return NewKey(key_id, merchant_id, mode, kind, f"{_PREFIXES[kind]}_{mode.value}_{random_part}")
+
+
+def has_key_form(text: str) -> bool:
+    """Whether `text` could be a key at all; if not, nobody need be asked."""
+    return _KEY_TEXT.fullmatch(text) is not None
+
+
+def key_row(text: str) -> Key:
+    """Where a key is found by its text."""
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    return Key("access", f"KEY#{digest}", "KEY")
+
+
+def key_item(key: NewKey, now: datetime, expires_at: datetime | None = None) -> Item:
+    """A key as it is stored: nothing in it leads back to the text."""
+    return {
+        "entity": "api_key",
+        "key_id": key.key_id,
+        "merchant_id": key.merchant_id,
+        "mode": key.mode.value,
+        "kind": key.kind.value,
+        "scopes": list(SCOPES[key.kind]),
+        "created_at": to_text(now),
+    } | ({"expires_at": to_text(expires_at)} if expires_at else {})
+
+
+def principal_of(item: Item, now: datetime) -> Principal | None:
+    """The caller that a stored key stands for, or None if it is revoked or has expired."""
+    if "revoked_at" in item or item.get("expires_at", "~") <= to_text(now):
+        return None
+    return Principal(
+        merchant_id=item["merchant_id"],
+        mode=Mode(item["mode"]),
+        kind=KeyKind(item["kind"]),
+        key_id=item["key_id"],
+        scopes=frozenset(item["scopes"]),
+    )
+
+
+def merchant_row(merchant_id: str) -> Key:
+    """Where a merchant is found. One partition: merchants are few and rarely written."""
+    return Key("access", "MERCHANT", merchant_id)
+
+
+def merchant_item(name: str, now: datetime) -> Item:
+    """A merchant as it is stored."""
+    return {"entity": "merchant", "name": name, "created_at": to_text(now)}

@@ -1,0 +1,31 @@
+"""The body of POST /v1/tokens."""
+
+from __future__ import annotations
+
+from pydantic import SecretStr
+
+from farthing.http.fields import BillingAddress, Fields, FreeText
+from farthing.vault.pan import Pan
+from farthing.vault.typed_card import TypedCard
+
+
+class CreateToken(Fields):
+    """A card as the cardholder typed it. Number and CVC are masked wherever the model shows."""
+
+    number: SecretStr
+    exp_month: int
+    exp_year: int
+    cvc: SecretStr | None = None
+    name: FreeText | None = None
+    billing_address: BillingAddress | None = None
+
+    def card(self) -> TypedCard:
+        """The card for the vault."""
+        return TypedCard(
+            number=Pan(self.number.get_secret_value()),
+            exp_month=self.exp_month,
+            exp_year=self.exp_year,
+            cvc=self.cvc.get_secret_value() if self.cvc else None,
+            name=self.name,
+            billing_address=self.billing_address.given() if self.billing_address else None,
+        )

@@ -1,0 +1,76 @@
+"""Opening a card: what `charge` does, and nobody else can.
+
+claim_to_send ──► open_card ──► (the acquirer) ──► forget_cvc, once the outcome is definite
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+
+from farthing.clock import to_text
+from farthing.store.condition import EXISTS
+from farthing.store.errors import ConditionFailed
+from farthing.store.item import Item, Key
+from farthing.store.write import Delete, Write
+from farthing.vault.card import Card
+from farthing.vault.envelope import Envelope, EnvelopeRefused, Purpose, TokenRef, Unwrapper, unseal
+from farthing.vault.pan import Pan
+from farthing.vault.rows import card_key, card_row, cvc_key
+
+
+class VaultStore(Protocol):
+    """What is needed of the vault's table."""
+
+    def get(self, key: Key) -> Item | None:
+        """One item by a consistent read, or None."""
+        ...
+
+    def write(self, *writes: Write) -> None:
+        """All of the writes or none of them."""
+        ...
+
+
+class CardUnreadable(Exception):
+    """There is no such card, or it does not open. Nothing was sent."""
+
+
+def open_card(
+    store: VaultStore,
+    keys: Unwrapper,
+    ref: TokenRef,
+    now: datetime,
+    *,
+    with_cvc: bool = True,
+) -> Card:
+    """The card of a token. Raises CardUnreadable if it is missing or does not open.
+
+    The context that opens it is made from `ref`, never from the row: a row that was moved or
+    swapped stays shut. A saved card is charged `with_cvc=False`.
+    """
+    item = store.get(card_key(ref))
+    if item is None:
+        raise CardUnreadable(f"no card {ref.token}")
+    row = card_row(item)
+    try:
+        number = unseal(row.envelope, Purpose.PAN, ref, keys)
+        cvc = _open_cvc(store, keys, ref, now) if with_cvc else None
+    except EnvelopeRefused as refused:
+        raise CardUnreadable(str(refused)) from refused
+    return Card(Pan(number), row.exp_month, row.exp_year, cvc)
+
+
+def forget_cvc(store: VaultStore, ref: TokenRef) -> None:
+    """Delete the CVC. Does nothing if it is gone already."""
+    try:
+        store.write(Delete(cvc_key(ref), EXISTS))
+    except ConditionFailed:
+        return
+
+
+def _open_cvc(store: VaultStore, keys: Unwrapper, ref: TokenRef, now: datetime) -> str | None:
+    """The CVC while it may be read: its time decides, not whether the row was swept up yet."""
+    item = store.get(cvc_key(ref))
+    if item is None or item["expires_at"] <= to_text(now):
+        return None
+    return unseal(Envelope.from_item(item["envelope"]), Purpose.CVC, ref, keys)
