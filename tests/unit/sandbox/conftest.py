@@ -9,12 +9,12 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import boto3
 import pytest
 from farthing_sandbox import runtime
 from moto import mock_aws
 
 from functions.sandbox_acquirer import app
+from tests.support.aws import REGION
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -116,7 +116,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
     for name, value in {
         "AWS_ACCESS_KEY_ID": "testing",
         "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "eu-central-1",
+        "AWS_DEFAULT_REGION": REGION,
         "POWERTOOLS_SERVICE_NAME": "sandbox_acquirer",
         "SANDBOX_TABLE": TABLE,
         "TEST_CLOCK_TABLE": CLOCK,
@@ -129,7 +129,7 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
         monkeypatch.delenv(name, raising=False)
     with mock_aws():
         runtime.forget()
-        dynamodb = boto3.client("dynamodb")
+        dynamodb = runtime.client("dynamodb")
         for table in (TABLE, CLOCK):
             dynamodb.create_table(
                 TableName=table,
@@ -143,6 +143,6 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
                 ],
             )
         for name, value in SECRETS.items():
-            boto3.client("secretsmanager").create_secret(Name=name, SecretString=value)
+            runtime.client("secretsmanager").create_secret(Name=name, SecretString=value)
         yield Client(dynamodb=dynamodb)
     runtime.forget()

@@ -22,7 +22,7 @@ STEPS = st.lists(
 
 @given(taken=st.booleans(), steps=STEPS)
 @settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

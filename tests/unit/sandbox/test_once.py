@@ -81,6 +81,13 @@ def test_a_reference_is_not_used_for_something_else(client: Client) -> None:
     assert len(client.books(order_id=body["order_id"])) == 1
 
 
+def test_a_refund_under_the_reference_of_the_capture_is_refused(client: Client) -> None:
+    charge = client.authorize()
+    capture = client.following("capture", charge)
+    client.ask("/v1/captures", capture)
+    assert post(client, "/v1/refunds", capture)[0] == 409
+
+
 def test_an_acquirer_that_is_not_idempotent_charges_twice(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:

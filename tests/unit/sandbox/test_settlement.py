@@ -7,7 +7,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from farthing_sandbox import reports
+from farthing_sandbox import reports, runtime
+from farthing_sandbox.asks import Operation
 from farthing_sandbox.settlement import capture_fee_minor
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,6 +135,41 @@ def test_a_long_day_comes_back_whole_and_in_order(
     references = [client.authorize(capture=True)["reference"] for _ in range(5)]
     submit(client, *((reference, "CAPTURE", 1000) for reference in references))
     assert [line["reference"] for line in report(client)["lines"]] == references
+
+
+def test_entries_beyond_one_batch_of_reads_are_found(client: Client) -> None:
+    reference = client.authorize(capture=True)["reference"]
+    unknown = [(f"nobody-{n}", "CAPTURE", 1) for n in range(100)]
+    submit(client, *unknown, (reference, "CAPTURE", 1000))
+    assert [line["reference"] for line in report(client)["lines"]] == [reference]
+
+
+def test_keys_that_dynamodb_left_out_are_asked_for_again(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a table that gives one item at a time
+    references = [client.authorize(capture=True)["reference"] for _ in range(3)]
+    books = runtime.services().acquirer.books
+    real = books.client.batch_get_item
+
+    def one_at_a_time(RequestItems: dict[str, Any]) -> dict[str, Any]:
+        [(table, asked)] = RequestItems.items()
+        first, *rest = asked["Keys"]
+        answer: dict[str, Any] = real(RequestItems={table: asked | {"Keys": [first]}})
+        return answer | {"UnprocessedKeys": {table: asked | {"Keys": rest}} if rest else {}}
+
+    monkeypatch.setattr(books.client, "batch_get_item", one_at_a_time)
+    # Then all are found
+    wanted = [(reference, Operation.CAPTURE) for reference in references]
+    assert set(books.rows(wanted)) == set(wanted)
+    # and a table that gives nothing is not waited for forever
+    monkeypatch.setattr(
+        books.client,
+        "batch_get_item",
+        lambda RequestItems: {"Responses": {}, "UnprocessedKeys": RequestItems},
+    )
+    with pytest.raises(TimeoutError):
+        books.rows(wanted)
 
 
 def test_an_empty_day_and_an_unknown_one(client: Client) -> None:

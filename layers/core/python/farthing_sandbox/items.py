@@ -4,7 +4,7 @@
 |---|---|---|
 | `REF#{reference}` | `OPERATION` | who used the reference, for what, and the answer |
 | `REF#{reference}` | `LOST` | the first request of this reference never arrived |
-| `ORDER#{order_id}` | `ROW#{time}#{random}#{rank}` | a line of the books; an AUTHORIZE has the counters |
+| `ORDER#{order_id}` | `ROW#{time}#{random}#{rank}` | a line of the books and its counters |
 | `NETWORK_REFERENCE#{it}` | `ISSUED` | to which card it was issued |
 | `SETTLEMENT#{reference}` | `REPORT`, `LINES#{attempt}#{n}` | a report and its lines |
 

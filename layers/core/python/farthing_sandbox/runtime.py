@@ -1,7 +1,7 @@
 """The sandbox's surroundings: environment, clients, secrets, clock, randomness.
 
 Nothing happens at import. Clients and secrets are made on first use and kept
-for the life of the process; `forget` drops them for tests.
+for the life of the process.
 """
 
 from __future__ import annotations
@@ -124,6 +124,5 @@ def logger() -> Logger:
 
 
 def forget() -> None:
-    """Drop clients and secrets: the next test has its own."""
-    for kept in (client, secret, logger):
-        kept.cache_clear()
+    """Drop the secrets: the next test has its own."""
+    secret.cache_clear()
