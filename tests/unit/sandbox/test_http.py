@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from farthing_sandbox import runtime
+from farthing_sandbox.books import Books
 
 from functions.sandbox_acquirer import app
 from tests.unit.sandbox.conftest import SECRETS, signature
@@ -199,3 +200,17 @@ def test_network_references_cannot_look_like_a_card(client: Client) -> None:
         assert (
             max(len(run) for run in "".join(c if c.isdigit() else " " for c in text).split(" ")) < 4
         )
+
+
+def test_a_charge_that_is_too_busy_is_answered_and_signed(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(*_: object, **__: object) -> bool:
+        return False
+
+    monkeypatch.setattr(Books, "record", never)
+    monkeypatch.setattr(runtime, "pause", lambda attempt: None)
+    answer = client.send("POST", "/v1/authorizations", client.authorization())
+    assert answer["statusCode"] == 503
+    assert answer["headers"]["Sandbox-Signature"] == signature(answer, SECRETS["acquirer"])
+    assert client.stored() == []
