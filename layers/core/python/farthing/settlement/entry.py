@@ -13,14 +13,16 @@ from enum import StrEnum
 
 from farthing.clock import business_day, to_text
 from farthing.ids import shard_of
-from farthing.store.condition import EXISTS, Condition
+from farthing.store.condition import Condition
 from farthing.store.item import Item, Key
 from farthing.store.scope import TenantScope
 
 ENTITY = "settlement_entry"
 SHARDS = 8
 
-ENTRY_UNCLAIMED = EXISTS & Condition("UNCLAIMED", "attribute_not_exists(#settlement_id)")
+ENTRY_UNCLAIMED = Condition(
+    "ENTRY_UNCLAIMED", "attribute_exists(#pk) AND attribute_not_exists(#settlement_id)"
+)
 """The entry is there and no batch has it: claiming it now is the first time and the only one."""
 
 

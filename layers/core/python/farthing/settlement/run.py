@@ -1,0 +1,126 @@
+"""One firing of the daily schedule: every merchant, every acquirer, every day that is over.
+
+A second firing, beside the first or after it, changes nothing that is done and continues what was
+left. One merchant's failure does not keep the money of the others: it is logged, the rest goes on,
+and at the end the firing fails, so that it is tried again and somebody hears of it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from farthing.clock import Clock, business_day, from_text
+from farthing.settlement.batch import Batch, Status
+from farthing.settlement.claim import Claims
+from farthing.settlement.finish import Finisher
+from farthing.settlement.ports import SettlementAcquirer, Store
+from farthing.store.item import Item
+from farthing.store.scope import TenantScope
+
+SECONDS_FOR_A_MERCHANT = 60
+"""With less time left, the next firing takes the merchants that follow."""
+
+
+@dataclass(frozen=True)
+class Merchant:
+    """Who has money to be settled, and the day before which there was none."""
+
+    merchant_id: str
+    first_day: date
+
+    @classmethod
+    def of(cls, item: Item) -> Merchant:
+        """The merchant of a row of the access table."""
+        return cls(item["sk"], business_day(from_text(item["created_at"])))
+
+
+def merchants(store: Store) -> Iterator[Merchant]:
+    """Every merchant, by a query of the one partition that lists them."""
+    start: Item | None = None
+    while True:
+        page = store.query("access", "MERCHANT", start=start)
+        yield from map(Merchant.of, page.items)
+        start = page.next_start
+        if start is None:
+            return
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a run works with. `acquirers` by mode, then by name."""
+
+    merchants: Iterable[Merchant]
+    store_of: Callable[[TenantScope], Store]
+    acquirers: Mapping[str, Mapping[str, SettlementAcquirer]]
+    clock: Clock
+    seconds_left: Callable[[], float]
+    log_failure: Callable[[Exception], None]
+
+
+class RunIncomplete(Exception):
+    """Some merchants failed or were not reached; the next firing continues."""
+
+
+def day_asked(event: Mapping[str, Any], clock: Clock, *, has_test_clock: bool) -> date:
+    """The last business day to settle: yesterday, unless the event names another one.
+
+    `until_day` is any day that is over. `include_today`, for demonstrations, closes a day that
+    still runs, and needs a stack whose clock may be moved. Raises ValueError for anything else.
+    """
+    today = business_day(clock.now())
+    include_today = event.get("include_today", False)
+    if type(include_today) is not bool:
+        raise ValueError("include_today is true or false")
+    if include_today and not has_test_clock:
+        raise ValueError("include_today needs a stack with a test clock")
+    last = today if include_today else today - timedelta(days=1)
+    text = event.get("until_day")
+    if text is None:
+        return last
+    if type(text) is not str:
+        raise ValueError("until_day is a day such as 2026-11-22")
+    day = date.fromisoformat(text)
+    if day > last:
+        raise ValueError(f"until_day: {day} is not over")
+    return day
+
+
+def settle(until: date, services: Services) -> dict[str, Any]:
+    """Claim, close, submit and settle all that is due up to the day `until`.
+
+    Returns how many unfinished batches were found and where they came to. Raises RunIncomplete
+    after all other merchants were served, if one of them failed or the time was up.
+    """
+    counts: Counter[str] = Counter()
+    for merchant in services.merchants:
+        if services.seconds_left() < SECONDS_FOR_A_MERCHANT:
+            raise RunIncomplete(f"out of time after {counts['merchants']} merchants")
+        counts["merchants"] += 1
+        try:
+            for batch in settle_merchant(merchant, until, services):
+                counts[_where(batch)] += 1
+        except Exception as error:  # noqa: BLE001 - one merchant must not stop the others
+            services.log_failure(error)
+            counts["failed"] += 1
+    if counts["failed"]:
+        raise RunIncomplete(f"{counts['failed']} of {counts['merchants']} merchants failed")
+    names = ("merchants", "settled", "exceptions", "waiting")
+    return {"until_day": until.isoformat(), **{name: counts[name] for name in names}}
+
+
+def settle_merchant(merchant: Merchant, until: date, services: Services) -> Iterable[Batch]:
+    """One merchant's batches at every acquirer of both modes, as far as they come now."""
+    for mode, acquirers in services.acquirers.items():
+        tenant = TenantScope(merchant.merchant_id, mode)
+        store = services.store_of(tenant)
+        for name, acquirer in acquirers.items():
+            Claims(tenant, name, until, store, services.clock).run(merchant.first_day)
+            yield from Finisher(tenant, name, acquirer, store, services.clock).run(until)
+
+
+def _where(batch: Batch) -> str:
+    return {Status.SETTLED: "settled", Status.EXCEPTION: "exceptions"}.get(batch.status, "waiting")

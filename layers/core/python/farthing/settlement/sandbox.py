@@ -1,0 +1,182 @@
+"""Settlement at the sandbox acquirer: JSON over HTTP, each answer signed over its bytes.
+
+An answer counts only if its signature verifies and it names the reference that was asked about.
+Everything else, silence included, is OutcomeUnknown.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from farthing import runtime
+from farthing.settlement.batch import BatchName, Paid
+from farthing.settlement.entry import Operation
+from farthing.settlement.line import Line
+from farthing.settlement.ports import OutcomeUnknown, Refused, Submission
+from farthing.settlement.report import Report, ReportLine
+
+CONNECT_TIMEOUT_SECONDS = 2
+ANSWER_TIMEOUT_SECONDS = 15
+ANSWER_BYTES_MAX = 8 * 1024 * 1024
+"""Room for a report of the 10,000 lines that the sandbox takes in one batch."""
+
+SIGNATURE_HEADER = "Sandbox-Signature"
+DEFINITE_REFUSALS = frozenset({400, 409, 413, 422})
+"""Our request is wrong and stays wrong. A 401 is our setup, 429 and 5xx pass: they are unknown."""
+
+
+@dataclass(frozen=True)
+class SandboxSettlement:
+    """The settlement side of the sandbox. `secret` is asked for on the first call."""
+
+    url: str
+    secret: Callable[[], str]
+
+    def look_up(self, reference: str) -> Submission | None:
+        """What the sandbox has under `reference`. Raises OutcomeUnknown."""
+        status, document = self._exchange("GET", f"/v1/settlements/{reference}", None)
+        if status == 404 and _error_code(document) == "NOT_FOUND":
+            return None
+        if status != 200 or document.get("reference") != reference:
+            raise OutcomeUnknown(f"look-up answered {status}")
+        report = document.get("report")
+        return Submission(None if report is None else read_report(report))
+
+    def submit(self, name: BatchName, lines: Sequence[Line]) -> None:
+        """Ask for settlement, once per reference. Raises Refused or OutcomeUnknown."""
+        status, document = self._exchange("POST", "/v1/settlements", submission(name, lines))
+        code = _error_code(document)
+        if status in DEFINITE_REFUSALS and code:
+            raise Refused(code)
+        accepted = document.get("status") == "ACCEPTED"
+        if status != 200 or not accepted or document.get("reference") != name.reference:
+            raise OutcomeUnknown(f"submission answered {status}")
+
+    def _exchange(
+        self, method: str, path: str, body: Mapping[str, Any] | None
+    ) -> tuple[int, Mapping[str, Any]]:
+        secret = self.secret()
+        status, raw, signature = _request(
+            method,
+            self.url.rstrip("/") + path,
+            None if body is None else json.dumps(body).encode(),
+            {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"},
+        )
+        expected = hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(expected.encode(), signature.encode()):
+            raise OutcomeUnknown(f"the answer {status} is not signed by the acquirer")
+        try:
+            document = json.loads(raw)
+        except ValueError as error:
+            raise OutcomeUnknown("the answer is no JSON") from error
+        if not isinstance(document, dict):
+            raise OutcomeUnknown("the answer is no JSON object")
+        return status, document
+
+
+def from_environment() -> SandboxSettlement:
+    """The sandbox that this function's environment names."""
+    return SandboxSettlement(runtime.setting("ACQUIRER_URL"), _reporting_secret)
+
+
+def _reporting_secret() -> str:
+    return _secret(runtime.setting("ACQUIRER_REPORTING_SECRET_ID"))
+
+
+@cache
+def _secret(secret_id: str) -> str:
+    answer = runtime.client("secretsmanager").get_secret_value(SecretId=secret_id)
+    return str(answer["SecretString"])
+
+
+def submission(name: BatchName, lines: Sequence[Line]) -> dict[str, Any]:
+    """A batch as the sandbox takes it."""
+    return {
+        "reference": name.reference,
+        "merchant_reference": name.tenant.merchant_id,
+        "business_day": name.business_day.isoformat(),
+        "currency": name.currency,
+        "entries": [
+            {
+                "entry_id": line.entry_id,
+                "reference": line.reference,
+                "operation": line.operation.value,
+                "amount_cents": line.amount_cents,
+            }
+            for line in lines
+        ],
+    }
+
+
+def read_report(document: Any) -> Report:
+    """A report as the sandbox writes it. Raises OutcomeUnknown if it has another shape."""
+    try:
+        lines = tuple(
+            ReportLine(
+                reference=str(line["reference"]),
+                operation=Operation(line["operation"]),
+                amount_cents=_cents(line["amount_cents"]),
+                fee_cents=_cents(line["fee_cents"]),
+                net_cents=_cents(line["net_cents"]),
+            )
+            for line in document["lines"]
+        )
+        names = ("gross_cents", "fee_cents", "net_cents")
+        return Report(lines, Paid(*(_cents(document[name]) for name in names)))
+    except (KeyError, TypeError, ValueError) as error:
+        raise OutcomeUnknown("the report has another shape than it should") from error
+
+
+def _cents(value: Any) -> int:
+    if type(value) is not int:
+        raise TypeError("money is an int of minor units")
+    return value
+
+
+def _error_code(document: Mapping[str, Any]) -> str:
+    error = document.get("error")
+    code = error.get("code") if isinstance(error, dict) else None
+    return code if isinstance(code, str) else ""
+
+
+@cache
+def _pool() -> Any:
+    import urllib3
+
+    return urllib3.PoolManager(num_pools=1, maxsize=1)
+
+
+def _request(
+    method: str, url: str, body: bytes | None, headers: Mapping[str, str]
+) -> tuple[int, bytes, str]:
+    """One exchange, no retry, no redirect: status, raw body, signature. Raises OutcomeUnknown."""
+    import urllib3
+
+    timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=ANSWER_TIMEOUT_SECONDS)
+    try:
+        answer = _pool().request(
+            method,
+            url,
+            body=body,
+            headers=dict(headers),
+            timeout=timeout,
+            retries=False,
+            redirect=False,
+            preload_content=False,
+        )
+        try:
+            raw = answer.read(ANSWER_BYTES_MAX + 1)
+            if len(raw) > ANSWER_BYTES_MAX:
+                answer.close()
+                raise OutcomeUnknown("the answer is too long")
+        finally:
+            answer.release_conn()
+    except (urllib3.exceptions.HTTPError, OSError) as error:
+        raise OutcomeUnknown(type(error).__name__) from error
+    return answer.status, raw, answer.headers.get(SIGNATURE_HEADER, "")
