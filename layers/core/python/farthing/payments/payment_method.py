@@ -1,0 +1,149 @@
+"""A payment method: a saved card. It holds the card's token and face, never its number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from farthing.clock import to_text
+from farthing.store import EXISTS, Condition, Item, Key, TenantScope, Update
+from farthing.vault.card_face import CardFace
+
+PREFIX = "pm"
+ENTITY = "payment_method"
+CARD = "CARD"
+
+METHOD_SAVED = EXISTS & Condition("METHOD_SAVED", "attribute_not_exists(#deleted_at)")
+"""The method is there and was not deleted."""
+
+
+@dataclass(frozen=True)
+class PaymentMethod:
+    """A saved card of one customer. Whether it is the default, the customer's row says."""
+
+    method_id: str
+    customer_id: str
+    token: str
+    last_four: str
+    card_brand: str
+    bin: str
+    fingerprint: str
+    exp_month: int
+    exp_year: int
+    billing_address: dict[str, str] | None
+    created_at: str
+    network_reference: str | None = None
+    """What the scheme called the first authorization; later charges refer to it."""
+    deleted_at: str | None = None
+
+
+def from_face(
+    face: CardFace,
+    method_id: str,
+    customer_id: str,
+    billing_address: dict[str, str] | None,
+    now: datetime,
+) -> PaymentMethod:
+    """A new payment method of a token's card."""
+    return PaymentMethod(
+        method_id=method_id,
+        customer_id=customer_id,
+        token=face.token,
+        last_four=face.last_four,
+        card_brand=face.card_brand,
+        bin=face.bin,
+        fingerprint=face.fingerprint,
+        exp_month=face.exp_month,
+        exp_year=face.exp_year,
+        billing_address=billing_address or face.billing_address,
+        created_at=to_text(now),
+    )
+
+
+def method_key(tenant: TenantScope, method_id: str) -> Key:
+    """Where a payment method is."""
+    return Key("payments", tenant.pk("PM", method_id), "METHOD")
+
+
+def methods_partition(tenant: TenantScope) -> str:
+    """The list of payment methods by time. One shard, as for customers."""
+    return tenant.pk("LIST", "METHOD", "0")
+
+
+def methods_of_customer_partition(tenant: TenantScope, customer_id: str) -> str:
+    """The list of one customer's payment methods."""
+    return tenant.pk("CUSTOMER", customer_id, "METHODS")
+
+
+def to_item(method: PaymentMethod, tenant: TenantScope) -> Item:
+    """As stored, with its places in the lists."""
+    item: Item = {
+        "entity": ENTITY,
+        "method_id": method.method_id,
+        "customer_id": method.customer_id,
+        "type": CARD,
+        "token": method.token,
+        "last_four": method.last_four,
+        "card_brand": method.card_brand,
+        "bin": method.bin,
+        "fingerprint": method.fingerprint,
+        "exp_month": method.exp_month,
+        "exp_year": method.exp_year,
+        "billing_address": method.billing_address,
+        "created_at": method.created_at,
+        "customer_pk": methods_of_customer_partition(tenant, method.customer_id),
+        "list_pk": methods_partition(tenant),
+        "list_sk": method.method_id,
+    }
+    # Absent rather than null: conditions ask for presence.
+    optional = {"network_reference": method.network_reference, "deleted_at": method.deleted_at}
+    return item | {name: value for name, value in optional.items() if value is not None}
+
+
+def from_item(item: Item) -> PaymentMethod:
+    """As read."""
+    return PaymentMethod(
+        method_id=item["method_id"],
+        customer_id=item["customer_id"],
+        token=item["token"],
+        last_four=item["last_four"],
+        card_brand=item["card_brand"],
+        bin=item["bin"],
+        fingerprint=item["fingerprint"],
+        exp_month=item["exp_month"],
+        exp_year=item["exp_year"],
+        billing_address=item["billing_address"],
+        created_at=item["created_at"],
+        network_reference=item.get("network_reference"),
+        deleted_at=item.get("deleted_at"),
+    )
+
+
+def mark_deleted(method: PaymentMethod, tenant: TenantScope, now: datetime) -> Update:
+    """The write that deletes: the row stays for payments in flight and leaves the lists."""
+    return Update(
+        method_key(tenant, method.method_id),
+        when=METHOD_SAVED,
+        set={"deleted_at": to_text(now)},
+        remove=("list_pk", "list_sk", "customer_pk"),
+    )
+
+
+def render(method: PaymentMethod, *, is_default: bool, livemode: bool) -> dict[str, Any]:
+    """A payment method as the API shows it."""
+    return {
+        "method_id": method.method_id,
+        "customer_id": method.customer_id,
+        "type": CARD,
+        "last_four": method.last_four,
+        "card_brand": method.card_brand,
+        "exp_month": method.exp_month,
+        "exp_year": method.exp_year,
+        "billing_address": method.billing_address,
+        "is_default": is_default,
+        "tokenized_card_id": method.token,
+        "network_token": None,
+        "created_at": method.created_at,
+        "livemode": livemode,
+    }
