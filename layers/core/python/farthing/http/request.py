@@ -71,6 +71,13 @@ class Request(Generic[Body]):
     request_id: str
     idempotency: IdempotentRequest | None
 
+    @property
+    def key(self) -> IdempotentRequest:
+        """The key of a request that cannot come without one."""
+        if self.idempotency is None:
+            raise RuntimeError("this route was not registered as one that moves money")
+        return self.idempotency
+
 
 class NoBody(BaseModel):
     """For routes that take none."""

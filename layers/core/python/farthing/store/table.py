@@ -19,6 +19,7 @@ from farthing.store.condition import Condition
 from farthing.store.errors import ConditionFailed, StoreBusy
 from farthing.store.expression import key_range, placeholders, write_arguments
 from farthing.store.item import Item, Key, item_from_wire, item_to_wire
+from farthing.store.page import Index, Page
 from farthing.store.scope import Scope
 from farthing.store.write import Check, Delete, Put, Update, Write
 
@@ -40,28 +41,6 @@ _BUSY = frozenset(
 _BUSY_REASONS = frozenset(
     {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 )
-
-
-@dataclass(frozen=True)
-class Index:
-    """A global secondary index by its name and key attributes."""
-
-    name: str
-    pk: str
-    sk: str
-
-
-BY_TIME = Index("by_time", "list_pk", "list_sk")
-BY_CUSTOMER = Index("by_customer", "customer_pk", "list_sk")
-DUE = Index("due", "due_pk", "due_at")
-
-
-@dataclass(frozen=True)
-class Page:
-    """Items of a query, and where the next page starts (None at the end)."""
-
-    items: list[Item]
-    next_start: Item | None
 
 
 @dataclass(frozen=True)

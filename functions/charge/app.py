@@ -1,0 +1,23 @@
+"""The one function that may read a card number, and the only one that talks to the acquirer.
+
+It is told an operation's address and nothing else: amount, token and merchant come from the row.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from farthing import runtime
+from farthing.acquiring import charge
+from farthing.acquiring.invoke import Task
+from farthing.acquiring.wiring import services
+from farthing.payments.operation import Address
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    runtime.begin(context)
+    address = Address.parse(event["operation"])
+    if Task(event["task"]) is Task.LOOK_UP:
+        found = charge.look_up(address, services(address))
+        return {"answer": found.answer.to_item() if found.answer else None}
+    return charge.send(address, services(address)).to_item()

@@ -1,0 +1,73 @@
+"""The way to `charge`: one Lambda invoke, never repeated by the SDK.
+
+The invoke outlives the function's time limit, so when it ends the function has ended too. An error
+of the function, a timeout or anything unexpected is UNKNOWN: the acquirer may have been asked.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+)
+
+from farthing.acquiring.port import NOT_SENT, UNKNOWN, Answer, LookUp, LookUpFailed
+from farthing.payments.operation import Address
+
+INVOKE_TIMEOUT_SECONDS = 22
+_REFUSED_BEFORE_RUNNING = frozenset(
+    {"TooManyRequestsException", "ResourceNotFoundException", "AccessDeniedException"}
+)
+
+
+class Task(StrEnum):
+    """What `charge` is asked to do with an operation."""
+
+    SEND = "SEND"
+    LOOK_UP = "LOOK_UP"
+
+
+@dataclass(frozen=True)
+class ChargeFunction:
+    """The `charge` function, by name. `client` must not retry, and must wait 22 seconds."""
+
+    client: Any
+    function_name: str
+
+    def send(self, address: Address) -> Answer:
+        """Send once. NOT_SENT only if Lambda refused to run the function at all."""
+        try:
+            return Answer.from_item(self._invoke(Task.SEND, address))
+        except (EndpointConnectionError, ConnectTimeoutError):
+            return NOT_SENT
+        except ClientError as error:
+            refused = error.response["Error"]["Code"] in _REFUSED_BEFORE_RUNNING
+            return NOT_SENT if refused else UNKNOWN
+        except (BotoCoreError, LookUpFailed, ValueError, KeyError, TypeError):
+            return UNKNOWN
+
+    def look_up(self, address: Address) -> LookUp:
+        """What the acquirer says of the operation's reference. Raises LookUpFailed."""
+        try:
+            found = self._invoke(Task.LOOK_UP, address)["answer"]
+            return LookUp(Answer.from_item(found) if found else None)
+        except (BotoCoreError, ClientError, ValueError, KeyError, TypeError) as error:
+            raise LookUpFailed from error
+
+    def _invoke(self, task: Task, address: Address) -> dict[str, Any]:
+        answer = self.client.invoke(
+            FunctionName=self.function_name,
+            InvocationType="RequestResponse",
+            Payload=json.dumps({"task": task.value, "operation": str(address)}).encode(),
+        )
+        if answer.get("FunctionError"):
+            raise LookUpFailed(answer["FunctionError"])
+        document: dict[str, Any] = json.loads(answer["Payload"].read())
+        return document

@@ -1,0 +1,166 @@
+"""The acquirer port: what we ask, what may come back, and what a connector must declare.
+
+Silence is never a decline: a connector answers DECLINED only for a decline that it parsed and
+authenticated, NOT_SENT only if no byte left this side, and UNKNOWN for everything else, also for
+an answer to another question than the one that was asked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol
+
+from farthing.acquiring.decline import Decline
+from farthing.vault.card import Card
+
+
+class Kind(StrEnum):
+    """What an operation asks of the acquirer."""
+
+    AUTHORIZE = "AUTHORIZE"
+    CAPTURE = "CAPTURE"
+    VOID = "VOID"
+    REFUND = "REFUND"
+
+
+class Outcome(StrEnum):
+    """What is known of an operation."""
+
+    APPROVED = "APPROVED"
+    DECLINED = "DECLINED"
+    NOT_SENT = "NOT_SENT"
+    UNKNOWN = "UNKNOWN"
+
+
+class Use(StrEnum):
+    """First or later use of a stored credential."""
+
+    FIRST = "FIRST"
+    SUBSEQUENT = "SUBSEQUENT"
+
+
+class Initiator(StrEnum):
+    """Whether the payer is there or the merchant acts alone."""
+
+    CUSTOMER = "CUSTOMER"
+    MERCHANT = "MERCHANT"
+
+
+@dataclass(frozen=True)
+class StoredCredential:
+    """The schemes' stored-credential indicator; later uses name the first authorization."""
+
+    use: Use
+    initiator: Initiator
+    network_reference: str | None = None
+
+    def to_item(self) -> dict[str, Any]:
+        """As stored and sent."""
+        return {
+            "use": self.use.value,
+            "initiator": self.initiator.value,
+            "network_reference": self.network_reference,
+        }
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> StoredCredential:
+        """As read."""
+        return cls(Use(item["use"]), Initiator(item["initiator"]), item["network_reference"])
+
+
+@dataclass(frozen=True)
+class Instruction:
+    """One request to the acquirer. `reference` is ours, and is its idempotency key.
+
+    `capture` makes an AUTHORIZE a combined charge. `original_reference` is the AUTHORIZE that a
+    CAPTURE, VOID or REFUND belongs to.
+    """
+
+    kind: Kind
+    reference: str
+    order_id: str
+    amount_cents: int
+    currency: str
+    capture: bool = False
+    original_reference: str | None = None
+    stored_credential: StoredCredential | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What is known after asking."""
+
+    outcome: Outcome
+    authorization_code: str | None = None
+    network_reference: str | None = None
+    expires_at: str | None = None
+    decline: Decline | None = None
+
+    def to_item(self) -> dict[str, Any]:
+        """As it goes from `charge` to its caller, and into the operation's row."""
+        return {
+            "outcome": self.outcome.value,
+            "authorization_code": self.authorization_code,
+            "network_reference": self.network_reference,
+            "expires_at": self.expires_at,
+            "decline": self.decline.to_item() if self.decline else None,
+        }
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Answer:
+        """As read. Raises KeyError or ValueError for anything else."""
+        decline = item["decline"]
+        return cls(
+            outcome=Outcome(item["outcome"]),
+            authorization_code=item["authorization_code"],
+            network_reference=item["network_reference"],
+            expires_at=item["expires_at"],
+            decline=Decline.from_item(decline) if decline else None,
+        )
+
+
+UNKNOWN = Answer(Outcome.UNKNOWN)
+NOT_SENT = Answer(Outcome.NOT_SENT)
+
+
+@dataclass(frozen=True)
+class LookUp:
+    """What the acquirer says of a reference: an answer, or that it has none (`answer` None).
+
+    A look-up that failed raises LookUpFailed: it says nothing about the operation.
+    """
+
+    answer: Answer | None = None
+
+
+class LookUpFailed(Exception):
+    """The acquirer could not be asked, or its answer could not be trusted."""
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a connector's acquirer guarantees; recovery's path follows from it."""
+
+    idempotent_by_reference: bool
+    lookup_by_reference: bool
+    reference_length_max: int
+    timeout_seconds: int = field(default=15)
+
+
+class Acquirer(Protocol):
+    """One connector."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the acquirer guarantees."""
+        ...
+
+    def send(self, instruction: Instruction, card: Card | None) -> Answer:
+        """Ask once, without a retry. Never raises for anything that the network does."""
+        ...
+
+    def look_up(self, instruction: Instruction) -> LookUp:
+        """What became of the instruction's reference. Raises LookUpFailed."""
+        ...

@@ -1,0 +1,1 @@
+"""Whether a payment may be tried."""

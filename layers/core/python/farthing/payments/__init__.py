@@ -1,0 +1,1 @@
+"""Purchases: intents, the operations on them, refunds, and the customers who pay."""

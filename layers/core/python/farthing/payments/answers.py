@@ -1,0 +1,68 @@
+"""The answer to a request that asked for an operation, from where its payment stands now.
+
+One function for the first answer, for a replay after the outcome became known, and for whoever
+finds the outcome: they must not differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from farthing.acquiring.port import Outcome
+from farthing.errors import BLOCKED_BY_FRAUD, CARD_DECLINED, NOT_SENT, FarthingError
+from farthing.http.problem import problem
+from farthing.http.response import Response, accepted, dump
+from farthing.payments.intent import Intent
+from farthing.payments.operation import Operation
+from farthing.payments.views import show_intent
+
+RETRY_AFTER_SECONDS = 2
+
+
+def answer_of(operation: Operation, shown: Mapping[str, Any], name: str) -> Response:
+    """What the request behind `operation` is told.
+
+    `shown` is the object that it is about, `name` the object's name in a problem document.
+    """
+    outcome = operation.answer.outcome if operation.answer else Outcome.UNKNOWN
+    match outcome:
+        case Outcome.APPROVED:
+            return Response(operation.success_status, dump(shown))
+        case Outcome.DECLINED:
+            return declined(operation, shown, name)
+        case Outcome.NOT_SENT:
+            return problem(not_sent({name: dict(shown)}), operation.request_id)
+        case Outcome.UNKNOWN:
+            return accepted(shown)
+
+
+def declined(operation: Operation, shown: Mapping[str, Any], name: str) -> Response:
+    """402: a definite no, with the object as it is now."""
+    decline = operation.answer.decline if operation.answer else None
+    error = FarthingError(
+        CARD_DECLINED,
+        decline.message if decline else CARD_DECLINED.title,
+        extensions={name: dict(shown)},
+    )
+    return problem(error, operation.request_id)
+
+
+def blocked(intent: Intent, request_id: str) -> Response:
+    """402: we said no ourselves. Which rule did is not for the payer."""
+    error = FarthingError(
+        BLOCKED_BY_FRAUD,
+        "the payment was blocked",
+        extensions={"payment_intent": show_intent(intent)},
+    )
+    return problem(error, request_id)
+
+
+def not_sent(extensions: Mapping[str, Any] | None = None) -> FarthingError:
+    """503: nothing left this side, and the same key may try again."""
+    return FarthingError(
+        NOT_SENT,
+        "nothing was sent to the acquirer; try again with the same key",
+        extensions=extensions,
+        retry_after_seconds=RETRY_AFTER_SECONDS,
+    )

@@ -1,0 +1,164 @@
+"""Tx-1, decided: what an operation on an intent is, before anything is sent. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from farthing.acquiring.port import Initiator, Kind, StoredCredential, Use
+from farthing.clock import later, to_text
+from farthing.errors import AMOUNT_TOO_LARGE, OPERATION_IN_PROGRESS, WRONG_STATE, FarthingError
+from farthing.payments import states
+from farthing.payments.intent import CaptureMethod, Instrument, Intent
+from farthing.payments.operation import LEASE_SECONDS, Operation
+from farthing.payments.states import Detail, State, Status
+
+RETRY_AFTER_SECONDS = 2
+
+
+@dataclass(frozen=True)
+class Asking:
+    """The request behind an operation: its idempotency row and how success is answered."""
+
+    idempotency_row: str
+    success_status: int
+    request_id: str
+    operation_id: str
+    now: datetime
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An operation that may be written and then sent. `before` is the intent as it was read."""
+
+    before: Intent
+    intent: Intent
+    operation: Operation
+
+
+def authorize(
+    intent: Intent, instrument: Instrument, decision: Mapping[str, Any], asking: Asking
+) -> Begun:
+    """Confirm: ask for the money, at once or to be captured later.
+
+    Raises FarthingError if the intent is not waiting for a confirmation.
+    """
+    require(intent, states.NEW, "confirmed")
+    operation = _operation(
+        intent,
+        Kind.AUTHORIZE,
+        intent.amount_cents,
+        asking,
+        capture=intent.capture_method is CaptureMethod.AUTOMATIC,
+        token=instrument.token,
+        method_id=instrument.method_id,
+        stored_credential=stored_credential(instrument, intent.ip_address),
+        decision=decision,
+    )
+    return _begun(intent, operation, instrument=instrument, fraud=fraud_of(decision))
+
+
+def capture(intent: Intent, amount_cents: int | None, asking: Asking) -> Begun:
+    """Take what is held, all or a part; a part is final and releases the rest.
+
+    Raises FarthingError if nothing is held, or less.
+    """
+    require(intent, states.AUTHORIZED, "captured")
+    amount = intent.amount_capturable if amount_cents is None else amount_cents
+    if amount > intent.amount_capturable:
+        raise FarthingError(
+            AMOUNT_TOO_LARGE,
+            f"amount_cents: {intent.amount_capturable} can be captured, not {amount}",
+            extensions={"amount_capturable_cents": intent.amount_capturable},
+        )
+    return _begun(intent, _operation(intent, Kind.CAPTURE, amount, asking))
+
+
+def void(intent: Intent, asking: Asking) -> Begun:
+    """Give back what is held. Raises FarthingError if nothing is."""
+    require(intent, states.AUTHORIZED, "cancelled")
+    return _begun(intent, _operation(intent, Kind.VOID, intent.amount_cents, asking))
+
+
+def require(intent: Intent, state: State, done: str) -> None:
+    """Raises FarthingError unless the intent is in `state` and nobody else is at it."""
+    if intent.open_operation is not None:
+        raise in_progress()
+    if intent.state != state:
+        raise wrong_state(intent, done)
+
+
+def in_progress() -> FarthingError:
+    """One operation on a payment at a time."""
+    return FarthingError(
+        OPERATION_IN_PROGRESS,
+        "wait for its outcome, then look at the payment",
+        retry_after_seconds=RETRY_AFTER_SECONDS,
+    )
+
+
+def wrong_state(intent: Intent, done: str) -> FarthingError:
+    """The payment is past this, or not there yet."""
+    where = show_state(intent.status, intent.status_detail)
+    return FarthingError(
+        WRONG_STATE,
+        f"a payment that is {where} cannot be {done}",
+        extensions={"payment_status": intent.status.value},
+    )
+
+
+def show_state(status: Status, detail: Detail | None) -> str:
+    """`PROCESSING (REQUIRES_CAPTURE)`."""
+    return status.value + (f" ({detail.value})" if detail else "")
+
+
+def stored_credential(instrument: Instrument, ip_address: str | None) -> StoredCredential | None:
+    """The indicator for a saved card; None for a card that is used once.
+
+    A payer whose address is known is there; otherwise the merchant acts alone.
+    """
+    if instrument.method_id is None:
+        return None
+    initiator = Initiator.CUSTOMER if ip_address else Initiator.MERCHANT
+    if instrument.network_reference is None:
+        return StoredCredential(Use.FIRST, Initiator.CUSTOMER)
+    return StoredCredential(Use.SUBSEQUENT, initiator, instrument.network_reference)
+
+
+def fraud_of(decision: Mapping[str, Any]) -> dict[str, Any]:
+    """What the intent shows of the decision."""
+    return {"score": decision["score"], "action": decision["action"]}
+
+
+def _operation(
+    intent: Intent, kind: Kind, amount_cents: int, asking: Asking, **more: Any
+) -> Operation:
+    authorization = intent.authorization
+    return Operation(
+        tenant=intent.tenant,
+        intent_id=intent.intent_id,
+        operation_id=asking.operation_id,
+        kind=kind,
+        amount_cents=amount_cents,
+        currency=intent.currency,
+        created_at=to_text(asking.now),
+        lease_until=later(asking.now, seconds=LEASE_SECONDS),
+        idempotency_row=asking.idempotency_row,
+        success_status=asking.success_status,
+        request_id=asking.request_id,
+        original_reference=authorization.reference if authorization else None,
+        **more,
+    )
+
+
+def _begun(intent: Intent, operation: Operation, **changes: Any) -> Begun:
+    after = intent.moved(
+        states.IN_FLIGHT,
+        open_operation=operation.operation_id,
+        outcome=None,
+        decline=None,
+        **changes,
+    )
+    return Begun(intent, after, operation)

@@ -1,0 +1,130 @@
+"""Tx-2, decided: what an operation's outcome means for its intent and for the books. Pure.
+
+The same function serves the request that sent the operation and whoever finds its outcome later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from farthing.acquiring.port import Answer, Kind, Outcome
+from farthing.payments import states
+from farthing.payments.intent import Authorization, Intent
+from farthing.payments.operation import Operation
+
+
+@dataclass(frozen=True)
+class Concluded:
+    """What becomes true. `event_type` is the fact to tell; `moved_cents` the money that moved."""
+
+    before: Intent
+    intent: Intent
+    operation: Operation
+    event_type: str | None = None
+    moved_cents: int = 0
+
+    @property
+    def resolved(self) -> bool:
+        """Whether the outcome is known, so that the key's life begins to run out."""
+        return self.operation.answer is not None and (
+            self.operation.answer.outcome is not Outcome.UNKNOWN
+        )
+
+
+def conclude(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
+    """What `answer` to `operation` makes of `intent`, which waits for it."""
+    rule = _RULES[operation.kind, answer.outcome]
+    return rule(intent, operation.concluded(answer), answer)
+
+
+def _charged(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
+    authorization = Authorization(
+        reference=operation.reference,
+        code=answer.authorization_code,
+        network_reference=answer.network_reference,
+        expires_at=answer.expires_at,
+        amount_cents=operation.amount_cents,
+    )
+    if not operation.capture:
+        after = _closed(
+            intent,
+            states.AUTHORIZED,
+            answer,
+            authorization=authorization,
+            amount_capturable=operation.amount_cents,
+        )
+        return Concluded(intent, after, operation, "payment_intent.authorized")
+    after = _closed(
+        intent,
+        states.PAID,
+        answer,
+        authorization=authorization,
+        amount_captured=operation.amount_cents,
+        amount_refundable=operation.amount_cents,
+    )
+    return Concluded(intent, after, operation, "payment_intent.succeeded", operation.amount_cents)
+
+
+def _captured(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
+    after = _closed(
+        intent,
+        states.PAID,
+        answer,
+        amount_capturable=0,
+        amount_captured=operation.amount_cents,
+        amount_refundable=operation.amount_cents,
+    )
+    return Concluded(intent, after, operation, "payment_intent.succeeded", operation.amount_cents)
+
+
+def _voided(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
+    after = _closed(intent, states.CANCELLED, answer, amount_capturable=0)
+    return Concluded(intent, after, operation, "payment_intent.cancelled")
+
+
+def _declined(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
+    after = _closed(intent, states.DECLINED, answer, decline=_decline(answer))
+    return Concluded(intent, after, operation, "payment_intent.failed")
+
+
+def _still_held(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
+    """A declined capture or void, or one that never left: the money is held as before."""
+    after = _closed(intent, states.AUTHORIZED, answer, decline=_decline(answer))
+    return Concluded(intent, after, operation)
+
+
+def _not_sent(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
+    return Concluded(intent, _closed(intent, states.NEW, answer), operation)
+
+
+def _unknown(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
+    """The intent goes on waiting for this operation; nothing is given up."""
+    if intent.state == states.UNRESOLVED:
+        return Concluded(intent, intent, operation)
+    after = intent.moved(states.UNRESOLVED, outcome=answer.outcome.value)
+    return Concluded(intent, after, operation)
+
+
+def _closed(intent: Intent, state: states.State, answer: Answer, **changes: Any) -> Intent:
+    return intent.moved(state, open_operation=None, outcome=answer.outcome.value, **changes)
+
+
+def _decline(answer: Answer) -> Mapping[str, Any] | None:
+    return answer.decline.to_item() if answer.decline else None
+
+
+_RULES = {
+    (Kind.AUTHORIZE, Outcome.APPROVED): _charged,
+    (Kind.AUTHORIZE, Outcome.DECLINED): _declined,
+    (Kind.AUTHORIZE, Outcome.NOT_SENT): _not_sent,
+    (Kind.CAPTURE, Outcome.APPROVED): _captured,
+    (Kind.CAPTURE, Outcome.DECLINED): _still_held,
+    (Kind.CAPTURE, Outcome.NOT_SENT): _still_held,
+    (Kind.VOID, Outcome.APPROVED): _voided,
+    (Kind.VOID, Outcome.DECLINED): _still_held,
+    (Kind.VOID, Outcome.NOT_SENT): _still_held,
+    **{(kind, Outcome.UNKNOWN): _unknown for kind in (Kind.AUTHORIZE, Kind.CAPTURE, Kind.VOID)},
+}
+"""Operation and outcome → what follows. Refunds have their own table beside the refund."""

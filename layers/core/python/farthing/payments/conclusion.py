@@ -1,0 +1,130 @@
+"""Tx-2, written: state, event, ledger, settlement entry, stored answer, in one transaction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from farthing.acquiring.port import Kind, Outcome, Use
+from farthing.clock import later, to_text
+from farthing.http.response import Response
+from farthing.ids import IdSource
+from farthing.ledger import posting
+from farthing.money import Money
+from farthing.payments import idempotency
+from farthing.payments.answers import answer_of
+from farthing.payments.conclude import Concluded
+from farthing.payments.conditions import held_under_fence, holds_operation, key_held_by
+from farthing.payments.event import event_put
+from farthing.payments.intent import Intent, changed
+from farthing.payments.operation import Operation
+from farthing.payments.views import show_intent
+from farthing.settlement.entry import Operation as Movement
+from farthing.settlement.entry import settlement_entry
+from farthing.store import EXISTS, NOT_CREATED, Condition, Key, Put, Update, Write
+
+ACQUIRER = "sandbox"
+"""The connector in use. Merchants choose theirs when there are several."""
+
+FIRST_LOOK_SECONDS = 5
+
+
+def intent_writes(
+    concluded: Concluded, new_id: IdSource, now: datetime
+) -> tuple[Intent, list[Write], Response]:
+    """The transaction that makes `concluded` true, the intent after it, and the answer."""
+    after, operation = concluded.intent, concluded.operation
+    writes: list[Write] = []
+    if concluded.event_type is not None:
+        after = replace(after, event_sequence=after.event_sequence + 1)
+        event_id = new_id("evt")
+        writes.append(event_put(after, event_id, concluded.event_type, show_intent(after), now))
+    answer = answer_of(operation, show_intent(after), "payment_intent")
+    return (
+        after,
+        [
+            operation_update(operation, now),
+            *intent_update(concluded.before, after, holds_operation(operation.operation_id)),
+            *writes,
+            *money_writes(operation, concluded.moved_cents, now),
+            *key_writes(operation, answer, now),
+            *method_writes(operation),
+        ],
+        answer,
+    )
+
+
+def intent_update(before: Intent, after: Intent, when: Condition) -> list[Write]:
+    """The intent's update, if anything of it changes."""
+    sets, removes = changed(before, after)
+    return [Update(before.key, when, set=sets, remove=removes)] if sets or removes else []
+
+
+def operation_update(operation: Operation, now: datetime) -> Update:
+    """The operation's outcome. A known one leaves the due index; an unknown one comes up soon."""
+    if operation.answer is None:
+        raise ValueError("an operation without an answer has no outcome to write")
+    when = held_under_fence(operation.fence)
+    sets = {"state": operation.state.value, "answer": operation.answer.to_item()}
+    if operation.answer.outcome is not Outcome.UNKNOWN:
+        return Update(operation.address.key, when, set=sets, remove=["due_pk", "due_at"])
+    waiting = {"lease_until": to_text(now), "due_at": later(now, seconds=FIRST_LOOK_SECONDS)}
+    return Update(operation.address.key, when, set=sets | waiting)
+
+
+def money_writes(operation: Operation, moved_cents: int, now: datetime) -> list[Write]:
+    """The postings and the settlement entry of money that moved: none if none did."""
+    if not moved_cents:
+        return []
+    refund = operation.kind is Kind.REFUND
+    post = posting.refund if refund else posting.capture
+    transaction = post(
+        operation.operation_id,
+        Money(moved_cents, operation.currency),
+        ACQUIRER,
+        intent_id=operation.intent_id,
+        at=now,
+    )
+    key, entry = settlement_entry(
+        operation.tenant,
+        operation.intent_id,
+        operation.operation_id,
+        operation.reference,
+        Movement.REFUND if refund else Movement.CAPTURE,
+        moved_cents,
+        operation.currency,
+        ACQUIRER,
+        now,
+    )
+    return [
+        Put(transaction.key(operation.tenant), transaction.to_item(), NOT_CREATED),
+        Put(key, entry, NOT_CREATED),
+    ]
+
+
+def key_writes(operation: Operation, answer: Response, now: datetime) -> list[Write]:
+    """The stored answer, from which the key's life is counted; none while nobody knows it."""
+    if operation.answer is None or operation.answer.outcome is Outcome.UNKNOWN:
+        return []
+    if operation.answer.outcome is Outcome.NOT_SENT:
+        sets = idempotency.released(now)
+    else:
+        sets = idempotency.done(answer, now)
+    key = idempotency.row_key(operation.tenant, operation.idempotency_row)
+    return [Update(key, key_held_by(operation.operation_id), set=sets)]
+
+
+def method_writes(operation: Operation) -> list[Write]:
+    """A saved card's first authorization gives the reference that its later ones name."""
+    answer, stored = operation.answer, operation.stored_credential
+    if operation.method_id is None or stored is None or stored.use is not Use.FIRST:
+        return []
+    if answer is None or answer.outcome is not Outcome.APPROVED or not answer.network_reference:
+        return []
+    key = method_key(operation)
+    return [Update(key, EXISTS, set={"network_reference": answer.network_reference})]
+
+
+def method_key(operation: Operation) -> Key:
+    """The saved method that pays."""
+    return Key("payments", operation.tenant.pk("PM", operation.method_id or ""), "METHOD")

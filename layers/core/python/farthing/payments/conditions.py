@@ -1,0 +1,110 @@
+"""The rules that guard money, as the database sees them. Each write names the one it depends on."""
+
+from __future__ import annotations
+
+from farthing.payments.operation import OperationState
+from farthing.payments.states import Detail, Status
+from farthing.store import Condition
+
+CONFIRMABLE = Condition(
+    "CONFIRMABLE",
+    "#status = :created AND attribute_not_exists(#open_operation)",
+    {"created": Status.CREATED.value},
+)
+"""Nothing was ever sent for it, or what was tried never left; and nobody is at it now."""
+
+VOIDABLE = Condition(
+    "VOIDABLE",
+    "#status_detail = :requires_capture AND attribute_not_exists(#open_operation)",
+    {"requires_capture": Detail.REQUIRES_CAPTURE.value},
+)
+"""Money is held and not taken, and nobody is at it now."""
+
+METHOD_USABLE = "METHOD_USABLE"
+
+
+def enough_left_to_capture(amount_cents: int) -> Condition:
+    """ENOUGH_LEFT_TO_CAPTURE: held, not taken, nobody at it, and no more than was held."""
+    return VOIDABLE & Condition(
+        "ENOUGH_LEFT_TO_CAPTURE", "#amount_capturable >= :amount", {"amount": amount_cents}
+    )
+
+
+def enough_left_to_refund(amount_cents: int) -> Condition:
+    """ENOUGH_LEFT_TO_REFUND: taken, and not more than is left of it."""
+    return Condition(
+        "ENOUGH_LEFT_TO_REFUND",
+        "#status = :succeeded AND #amount_refundable >= :amount",
+        {"succeeded": Status.SUCCEEDED.value, "amount": amount_cents},
+    )
+
+
+def holds_operation(operation_id: str) -> Condition:
+    """HOLDS_OPERATION: the intent is still waiting for this operation and no other."""
+    return Condition("HOLDS_OPERATION", "#open_operation = :operation", {"operation": operation_id})
+
+
+def same_version(version: int) -> Condition:
+    """SAME_VERSION: what was read is what is there, so a snapshot of it is true."""
+    return Condition("SAME_VERSION", "#version = :version", {"version": version})
+
+
+def held_under_fence(fence: int) -> Condition:
+    """HELD_UNDER_FENCE: nobody took the operation over, and nobody concluded it."""
+    return Condition(
+        "HELD_UNDER_FENCE",
+        "#fence = :fence AND #state IN (:open, :unknown)",
+        {"fence": fence, **_unresolved()},
+    )
+
+
+def abandoned(fence: int, now: str) -> Condition:
+    """ABANDONED: unresolved, its lease has run out, and nobody else took it over first."""
+    return Condition(
+        "ABANDONED",
+        "#fence = :fence AND #lease_until <= :now AND #state IN (:open, :unknown)",
+        {"fence": fence, "now": now, **_unresolved()},
+    )
+
+
+def token_pays(intent_id: str, now: str) -> Condition:
+    """TOKEN_PAYS: a live single-use token that nobody used, or that this very intent claimed."""
+    return Condition(
+        "TOKEN_PAYS",
+        "#expires_at > :now AND (attribute_not_exists(#claimed_by) OR #claimed_by = :intent)",
+        {"now": now, "intent": intent_id},
+    )
+
+
+def method_usable(network_reference: str | None) -> Condition:
+    """METHOD_USABLE: the saved method is not deleted, and was used before as often as we think."""
+    if network_reference is None:
+        known, values = "attribute_not_exists(#network_reference)", {}
+    else:
+        known, values = "#network_reference = :reference", {"reference": network_reference}
+    return Condition(
+        METHOD_USABLE,
+        f"attribute_exists(#pk) AND attribute_not_exists(#deleted_at) AND {known}",
+        values,
+    )
+
+
+def key_free(now: str) -> Condition:
+    """KEY_FREE: the idempotency key was never used, or has expired, or its try sent nothing.
+
+    A row whose outcome is not known has no expiry, so it never counts as expired.
+    """
+    return Condition(
+        "KEY_FREE",
+        "attribute_not_exists(#pk) OR #expires_at < :now OR #state = :released",
+        {"now": now, "released": "RELEASED"},
+    )
+
+
+def key_held_by(operation_id: str) -> Condition:
+    """KEY_HELD_BY: the key still waits for this operation."""
+    return Condition("KEY_HELD_BY", "#operation_id = :operation", {"operation": operation_id})
+
+
+def _unresolved() -> dict[str, str]:
+    return {"open": OperationState.OPEN.value, "unknown": OperationState.UNKNOWN.value}

@@ -1,0 +1,122 @@
+"""Creating a PaymentIntent, and confirming it in the same call if asked to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from farthing.clock import to_text
+from farthing.errors import not_found
+from farthing.http.idempotency_key import IdempotentRequest
+from farthing.http.response import Response, created
+from farthing.payments import idempotency
+from farthing.payments.confirm import authorize, confirm
+from farthing.payments.event import event_put
+from farthing.payments.guarded import Guarded, commit
+from farthing.payments.instruments import Paying, read_instrument
+from farthing.payments.intent import CaptureMethod, Instrument, Intent
+from farthing.payments.perform import impossible
+from farthing.payments.replay import replay
+from farthing.payments.services import Services
+from farthing.payments.views import show_intent
+from farthing.store import NOT_CREATED, Item, Key, Put
+
+CREATED_STATUS = 201
+
+
+@dataclass(frozen=True)
+class NewIntent:
+    """What the caller wants. `amount_cents` in the minor unit of `currency` (lower case)."""
+
+    amount_cents: int
+    currency: str
+    capture_method: CaptureMethod
+    confirm: bool
+    paying: Paying
+    customer_id: str | None = None
+    ip_address: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+
+def create(
+    new: NewIntent, request: IdempotentRequest, request_id: str, services: Services
+) -> Response:
+    """The new intent, or what a first try under this key got. Raises FarthingError."""
+    row = idempotency.row_key(services.tenant, request.row_id)
+    paying_key = new.paying.key(services.tenant)
+    customer_key = _customer_key(new, services)
+    wanted = [key for key in (row, paying_key, customer_key) if key is not None]
+    found = services.store.batch_get(wanted)
+    earlier = idempotency.examine(found.get(row), request, services.now())
+    if not earlier.is_new:
+        return replay(earlier, services)
+    if earlier.intent_id is not None:
+        return confirm(
+            earlier.intent_id, Paying(), request, request_id, services, status=CREATED_STATUS
+        )
+    intent = _intent(new, found, paying_key, customer_key, services)
+    if new.confirm:
+        return authorize(
+            intent, request, request_id, services, success_status=CREATED_STATUS, is_new=True
+        )
+    return _store(intent, request, services)
+
+
+def _intent(
+    new: NewIntent,
+    found: Mapping[Key, Item],
+    paying_key: Key | None,
+    customer_key: Key | None,
+    services: Services,
+) -> Intent:
+    if customer_key is not None and customer_key not in found:
+        raise not_found("customer", new.customer_id or "")
+    instrument: Instrument | None = None
+    if paying_key is not None:
+        instrument = read_instrument(new.paying, found.get(paying_key), new.customer_id)
+    return Intent(
+        tenant=services.tenant,
+        intent_id=services.new_id("pi"),
+        amount_cents=new.amount_cents,
+        currency=new.currency,
+        capture_method=new.capture_method,
+        created_at=to_text(services.now()),
+        customer_id=new.customer_id or (instrument.customer_id if instrument else None),
+        instrument=instrument,
+        ip_address=new.ip_address,
+        metadata=new.metadata,
+        event_sequence=1,
+    )
+
+
+def _store(intent: Intent, request: IdempotentRequest, services: Services) -> Response:
+    """One transaction: key with its answer, intent, event. Nothing is sent."""
+    shown = show_intent(intent)
+    answer = created(shown)
+    now = services.now()
+
+    def refuse(item: Item | None) -> Response:
+        return replay(idempotency.examine(item, request, now), services)
+
+    refused = commit(
+        services.store,
+        [
+            Guarded(idempotency.used(services.tenant, request, now, answer), refuse),
+            Guarded(Put(intent.key, intent.to_item(), NOT_CREATED), impossible),
+            Guarded(creation_event(intent, shown, services), impossible),
+        ],
+    )
+    return refused or answer
+
+
+def creation_event(intent: Intent, shown: Mapping[str, Any], services: Services) -> Put:
+    """`payment_intent.created`, the first event of every payment."""
+    first = replace(intent, event_sequence=1, version=1)
+    return event_put(first, services.new_id("evt"), "payment_intent.created", shown, services.now())
+
+
+def _customer_key(new: NewIntent, services: Services) -> Key | None:
+    if new.customer_id is None:
+        return None
+    return Key("payments", services.tenant.pk("CUS", new.customer_id), "CUSTOMER")

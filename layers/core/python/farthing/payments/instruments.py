@@ -1,0 +1,106 @@
+"""What pays: a single-use token, or a saved method; read, checked, and claimed by Tx-1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from farthing.clock import to_text
+from farthing.errors import TOKEN_NOT_USABLE, FarthingError, invalid, not_found
+from farthing.http.response import Response
+from farthing.payments.conditions import method_usable, token_pays
+from farthing.payments.guarded import Guarded
+from farthing.payments.intent import Instrument
+from farthing.payments.services import Services
+from farthing.store import Check, Item, Key, TenantScope, Update
+
+
+@dataclass(frozen=True)
+class Paying:
+    """How the request says it pays: at most one of the two."""
+
+    token: str | None = None
+    method_id: str | None = None
+
+    def key(self, tenant: TenantScope) -> Key | None:
+        """The row that tells about it, or None if the request names nothing."""
+        if self.token is not None:
+            return Key("payments", tenant.pk("CARD", self.token), "FACE")
+        if self.method_id is not None:
+            return Key("payments", tenant.pk("PM", self.method_id), "METHOD")
+        return None
+
+
+class MethodMoved(Exception):
+    """The saved method got its network reference after it was read; here is the newer one."""
+
+    def __init__(self, instrument: Instrument) -> None:
+        super().__init__("the method was used for the first time in the meantime")
+        self.instrument = instrument
+
+
+def read_instrument(paying: Paying, item: Item | None, customer_id: str | None) -> Instrument:
+    """The instrument of a row. Raises FarthingError if it cannot pay for this customer."""
+    if paying.token is not None:
+        if item is None:
+            raise not_found("token", paying.token)
+        return of_face(item, customer_id)
+    if item is None or "deleted_at" in item:
+        raise not_found("payment_method", paying.method_id or "")
+    if customer_id is not None and item["customer_id"] != customer_id:
+        raise invalid("payment_method_id", "belongs to another customer")
+    return of_method(item)
+
+
+def of_face(item: Mapping[str, Any], customer_id: str | None) -> Instrument:
+    """A single-use token as an instrument."""
+    return Instrument(
+        token=item["token"],
+        method_id=None,
+        customer_id=customer_id,
+        last_four=item["last_four"],
+        card_brand=item["card_brand"],
+        bin=item["bin"],
+        fingerprint=item["fingerprint"],
+    )
+
+
+def of_method(item: Mapping[str, Any]) -> Instrument:
+    """A saved method as an instrument."""
+    return Instrument(
+        token=item["token"],
+        method_id=item["method_id"],
+        customer_id=item["customer_id"],
+        last_four=item["last_four"],
+        card_brand=item["card_brand"],
+        bin=item["bin"],
+        fingerprint=item["fingerprint"],
+        network_reference=item.get("network_reference"),
+    )
+
+
+def claim(instrument: Instrument, intent_id: str, services: Services) -> Guarded:
+    """The write of Tx-1 that lets this instrument pay for this intent, or does not."""
+    tenant, now = services.tenant, to_text(services.now())
+    if instrument.method_id is None:
+        face = Key("payments", tenant.pk("CARD", instrument.token), "FACE")
+        update = Update(face, token_pays(intent_id, now), set={"claimed_by": intent_id})
+        return Guarded(update, _token_refused)
+    method = Key("payments", tenant.pk("PM", instrument.method_id), "METHOD")
+    check = Check(method, method_usable(instrument.network_reference))
+
+    def refuse(item: Item | None) -> Response:
+        if item is None or "deleted_at" in item:
+            raise not_found("payment_method", instrument.method_id or "")
+        raise MethodMoved(replace(instrument, network_reference=item.get("network_reference")))
+
+    return Guarded(check, refuse)
+
+
+def _token_refused(item: Item | None) -> Response:
+    used = item is not None and "claimed_by" in item
+    raise FarthingError(
+        TOKEN_NOT_USABLE,
+        "the token was used before" if used else "the token has expired; make a new one",
+    )

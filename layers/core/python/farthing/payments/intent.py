@@ -1,0 +1,184 @@
+"""A PaymentIntent: one purchase from creation to its end.
+
+`amount_capturable` and `amount_refundable` hold what is left, because a DynamoDB condition
+compares and cannot subtract: they are the counters that guard the money.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from farthing.ids import shard_of
+from farthing.payments import states
+from farthing.payments.states import Detail, State, Status
+from farthing.store import Item, Key, TenantScope
+
+LIST_SHARDS = 8
+
+
+class CaptureMethod(StrEnum):
+    """AUTOMATIC charges in one request; MANUAL holds the money until it is captured."""
+
+    AUTOMATIC = "AUTOMATIC"
+    MANUAL = "MANUAL"
+
+
+def intent_key(tenant: TenantScope, intent_id: str) -> Key:
+    """Where an intent's row is."""
+    return Key("payments", tenant.pk("PI", intent_id), "INTENT")
+
+
+def list_partition(tenant: TenantScope, shard: int) -> str:
+    """A shard of the merchant's list of intents."""
+    return tenant.pk("LIST", "INTENT", str(shard))
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """What pays: a token, single-use or of a saved method, and what may be shown of its card."""
+
+    token: str
+    method_id: str | None
+    customer_id: str | None
+    last_four: str
+    card_brand: str
+    bin: str
+    fingerprint: str
+    network_reference: str | None = None
+
+    def to_item(self) -> dict[str, Any]:
+        """As kept with the intent."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Instrument:
+        """As read."""
+        return cls(**item)
+
+
+@dataclass(frozen=True)
+class Authorization:
+    """What the issuer granted. `reference` is our own, under which it was asked."""
+
+    reference: str
+    code: str | None
+    network_reference: str | None
+    expires_at: str | None
+    amount_cents: int
+
+    def to_item(self) -> dict[str, Any]:
+        """As kept with the intent."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Authorization:
+        """As read."""
+        return cls(**item)
+
+
+@dataclass(frozen=True)
+class Intent:
+    """One row. Amounts are in the currency's minor unit."""
+
+    tenant: TenantScope
+    intent_id: str
+    amount_cents: int
+    currency: str
+    capture_method: CaptureMethod
+    created_at: str
+    status: Status = Status.CREATED
+    status_detail: Detail | None = Detail.REQUIRES_CONFIRMATION
+    customer_id: str | None = None
+    instrument: Instrument | None = None
+    ip_address: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    authorization: Authorization | None = None
+    amount_capturable: int = 0
+    amount_captured: int = 0
+    amount_refundable: int = 0
+    amount_refunded: int = 0
+    decline: Mapping[str, Any] | None = None
+    outcome: str | None = None
+    fraud: Mapping[str, Any] | None = None
+    open_operation: str | None = None
+    version: int = 1
+    event_sequence: int = 0
+
+    @property
+    def key(self) -> Key:
+        """The row."""
+        return intent_key(self.tenant, self.intent_id)
+
+    @property
+    def state(self) -> State:
+        """Status and detail together: a row of the transition table."""
+        return (self.status, self.status_detail)
+
+    def moved(self, state: State, **changes: Any) -> Intent:
+        """The intent in its next state, one version on. Raises IllegalTransition."""
+        states.check(self.state, state)
+        return replace(
+            self, status=state[0], status_detail=state[1], version=self.version + 1, **changes
+        )
+
+    def to_item(self) -> Item:
+        """The row, with its places in the lists."""
+        item: Item = {
+            "entity": "intent",
+            "merchant_id": self.tenant.merchant_id,
+            "mode": self.tenant.mode,
+            "list_pk": list_partition(self.tenant, shard_of(self.intent_id, LIST_SHARDS)),
+            "list_sk": self.intent_id,
+        }
+        if self.customer_id is not None:
+            item["customer_pk"] = customer_partition(self.tenant, self.customer_id)
+        return item | self.attributes()
+
+    def attributes(self) -> Item:
+        """What an update of the row may set. Absent values are absent, not null."""
+        values = {name: value for name, value in vars(self).items() if name not in _SEPARATE} | {
+            "instrument": self.instrument.to_item() if self.instrument else None,
+            "authorization": self.authorization.to_item() if self.authorization else None,
+            "metadata": dict(self.metadata),
+        }
+        return {name: _plain(value) for name, value in values.items() if value is not None}
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Intent:
+        """The intent of a row."""
+        known = {name: item[name] for name in cls.__dataclass_fields__ if name in item}
+        detail = item.get("status_detail")
+        instrument, authorization = item.get("instrument"), item.get("authorization")
+        known |= {
+            "tenant": TenantScope(item["merchant_id"], item["mode"]),
+            "status": Status(item["status"]),
+            "status_detail": Detail(detail) if detail else None,
+            "capture_method": CaptureMethod(item["capture_method"]),
+            "instrument": Instrument.from_item(instrument) if instrument else None,
+            "authorization": Authorization.from_item(authorization) if authorization else None,
+        }
+        return cls(**known)
+
+
+_SEPARATE = frozenset({"tenant", "instrument", "authorization", "metadata"})
+
+
+def customer_partition(tenant: TenantScope, customer_id: str) -> str:
+    """A customer's payments in the index by customer."""
+    return tenant.pk("CUSTOMER", customer_id, "INTENTS")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, StrEnum):
+        return value.value
+    return dict(value) if isinstance(value, Mapping) else value
+
+
+def changed(before: Intent, after: Intent) -> tuple[Item, list[str]]:
+    """What an update must set and what it must remove, to come from one to the other."""
+    old, new = before.attributes(), after.attributes()
+    sets = {name: value for name, value in new.items() if old.get(name) != value}
+    return sets, sorted(set(old) - set(new))

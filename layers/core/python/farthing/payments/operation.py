@@ -1,0 +1,197 @@
+"""An operation: one request to the acquirer, written before it is sent.
+
+Its reference at the acquirer is a function of its id, and is the acquirer's idempotency key: a
+resend is the same operation. A refund's operation id is the refund's id. The lease says how long
+its sender may still be at work; the fence is raised by whoever takes it over afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from farthing.acquiring.port import Answer, Instruction, Kind, Outcome, StoredCredential
+from farthing.clock import later, to_text
+from farthing.ids import shard_of
+from farthing.store import Item, Key, TenantScope
+
+LEASE_SECONDS = 60
+FIRST_FENCE = 1
+DUE_SHARDS = 8
+
+
+class OperationState(StrEnum):
+    """OPEN and UNKNOWN are unresolved; the others are final."""
+
+    OPEN = "OPEN"
+    UNKNOWN = "UNKNOWN"
+    APPROVED = "APPROVED"
+    DECLINED = "DECLINED"
+    NOT_SENT = "NOT_SENT"
+
+
+UNRESOLVED = frozenset({OperationState.OPEN, OperationState.UNKNOWN})
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where an operation's row is. Its text is all that `charge` is ever told."""
+
+    tenant: TenantScope
+    intent_id: str
+    operation_id: str
+
+    @property
+    def key(self) -> Key:
+        """The row."""
+        return Key("payments", self.tenant.pk("PI", self.intent_id), f"OP#{self.operation_id}")
+
+    def __str__(self) -> str:
+        tenant = self.tenant
+        return "/".join((tenant.merchant_id, tenant.mode, self.intent_id, self.operation_id))
+
+    @classmethod
+    def parse(cls, text: str) -> Address:
+        """The address of a text. Raises ValueError for anything else."""
+        merchant_id, mode, intent_id, operation_id = text.split("/")
+        return cls(TenantScope(merchant_id, mode), intent_id, operation_id)
+
+
+def reference_of(operation_id: str) -> str:
+    """The operation's name at the acquirer: the 26 random characters of its id, in capitals."""
+    return operation_id.split("_", 1)[1].upper()
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One row. `idempotency_row` names the request that waits for its end, if one does."""
+
+    tenant: TenantScope
+    intent_id: str
+    operation_id: str
+    kind: Kind
+    amount_cents: int
+    currency: str
+    created_at: str
+    lease_until: str
+    idempotency_row: str
+    success_status: int
+    request_id: str
+    capture: bool = False
+    original_reference: str | None = None
+    token: str | None = None
+    method_id: str | None = None
+    stored_credential: StoredCredential | None = None
+    decision: Mapping[str, Any] | None = None
+    state: OperationState = OperationState.OPEN
+    fence: int = FIRST_FENCE
+    answer: Answer | None = None
+
+    @property
+    def address(self) -> Address:
+        """Where the row is."""
+        return Address(self.tenant, self.intent_id, self.operation_id)
+
+    @property
+    def reference(self) -> str:
+        """The operation's name at the acquirer."""
+        return reference_of(self.operation_id)
+
+    def instruction(self) -> Instruction:
+        """What the acquirer is asked."""
+        return Instruction(
+            kind=self.kind,
+            reference=self.reference,
+            order_id=self.intent_id,
+            amount_cents=self.amount_cents,
+            currency=self.currency,
+            capture=self.capture,
+            original_reference=self.original_reference,
+            stored_credential=self.stored_credential,
+        )
+
+    def may_be_sent(self, now: datetime) -> bool:
+        """Whether its first sender may send it: it is open, and the lease has not run out."""
+        return self.state is OperationState.OPEN and to_text(now) < self.lease_until
+
+    def may_be_taken_over(self, now: datetime) -> bool:
+        """Whether somebody else may look into it: its sender is certainly gone."""
+        return self.state in UNRESOLVED and to_text(now) >= self.lease_until
+
+    def taken_over(self, now: datetime) -> Operation:
+        """The same operation under the next fence and a new lease."""
+        return replace(self, fence=self.fence + 1, lease_until=later(now, seconds=LEASE_SECONDS))
+
+    def concluded(self, answer: Answer) -> Operation:
+        """The same operation with what is known of it now."""
+        return replace(self, state=_STATE_OF[answer.outcome], answer=answer)
+
+    def to_item(self) -> Item:
+        """The row as first written, with its marker in the due index."""
+        return {
+            "entity": "operation",
+            "merchant_id": self.tenant.merchant_id,
+            "mode": self.tenant.mode,
+            "intent_id": self.intent_id,
+            "operation_id": self.operation_id,
+            "reference": self.reference,
+            "kind": self.kind.value,
+            "amount_cents": self.amount_cents,
+            "currency": self.currency,
+            "created_at": self.created_at,
+            "lease_until": self.lease_until,
+            "idempotency_row": self.idempotency_row,
+            "success_status": self.success_status,
+            "request_id": self.request_id,
+            "capture": self.capture,
+            "original_reference": self.original_reference,
+            "token": self.token,
+            "method_id": self.method_id,
+            "stored_credential": (
+                self.stored_credential.to_item() if self.stored_credential else None
+            ),
+            "decision": dict(self.decision) if self.decision else None,
+            "state": self.state.value,
+            "fence": self.fence,
+            "answer": self.answer.to_item() if self.answer else None,
+            "due_pk": f"OPERATION#{shard_of(self.operation_id, DUE_SHARDS)}",
+            "due_at": self.lease_until,
+        }
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Operation:
+        """The operation of a row."""
+        stored, answer = item["stored_credential"], item["answer"]
+        return cls(
+            tenant=TenantScope(item["merchant_id"], item["mode"]),
+            intent_id=item["intent_id"],
+            operation_id=item["operation_id"],
+            kind=Kind(item["kind"]),
+            amount_cents=item["amount_cents"],
+            currency=item["currency"],
+            created_at=item["created_at"],
+            lease_until=item["lease_until"],
+            idempotency_row=item["idempotency_row"],
+            success_status=item["success_status"],
+            request_id=item["request_id"],
+            capture=item["capture"],
+            original_reference=item["original_reference"],
+            token=item["token"],
+            method_id=item["method_id"],
+            stored_credential=StoredCredential.from_item(stored) if stored else None,
+            decision=item["decision"],
+            state=OperationState(item["state"]),
+            fence=item["fence"],
+            answer=Answer.from_item(answer) if answer else None,
+        )
+
+
+_STATE_OF = {
+    Outcome.APPROVED: OperationState.APPROVED,
+    Outcome.DECLINED: OperationState.DECLINED,
+    Outcome.NOT_SENT: OperationState.NOT_SENT,
+    Outcome.UNKNOWN: OperationState.UNKNOWN,
+}

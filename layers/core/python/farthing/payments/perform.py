@@ -1,0 +1,110 @@
+"""Exactly once: Tx-1, send, Tx-2.
+
+    Tx-1   key taken · intent waits · operation written     one transaction, or nothing
+    send   `charge` is told the operation's address          nothing is written here meanwhile
+    Tx-2   outcome · event · ledger · settlement · answer    one transaction, under the fence
+
+A crash after Tx-1 leaves an operation that somebody finds by its lease. A crash after the send is
+the same to us as an answer that never came: unknown, and never failed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from farthing.acquiring.port import NOT_SENT, Answer, Outcome
+from farthing.http.idempotency_key import IdempotentRequest
+from farthing.http.response import Response
+from farthing.payments import idempotency
+from farthing.payments.answers import not_sent
+from farthing.payments.begin import Begun
+from farthing.payments.conclude import conclude
+from farthing.payments.conclusion import intent_writes
+from farthing.payments.guarded import Guarded, commit
+from farthing.payments.intent import Intent
+from farthing.payments.operation import Operation
+from farthing.payments.replay import replay
+from farthing.payments.services import SEND_SECONDS, Services
+from farthing.payments.views import show_intent
+from farthing.store import NOT_CREATED, ConditionFailed, Put
+
+
+def perform(
+    begun: Begun,
+    intent_write: Guarded,
+    request: IdempotentRequest,
+    services: Services,
+    more: Sequence[Guarded] = (),
+) -> Response:
+    """Write the operation, send it, write what became of it; the answer to the request.
+
+    `intent_write` moves the intent under the rule of this operation, `more` goes with it.
+    """
+    require_time(services)
+    operation = begun.operation
+    refused = commit(
+        services.store,
+        [
+            key_write(operation, request, services),
+            intent_write,
+            Guarded(Put(operation.address.key, operation.to_item(), NOT_CREATED), impossible),
+            *more,
+        ],
+    )
+    if refused is not None:
+        return refused
+    return finish(begun.intent, operation, send(operation, services), services)
+
+
+def require_time(services: Services) -> None:
+    """Raises FarthingError (503) if too little time is left to send and to learn the outcome."""
+    if services.seconds_left() < SEND_SECONDS:
+        raise not_sent()
+
+
+def key_write(operation: Operation, request: IdempotentRequest, services: Services) -> Guarded:
+    """The key, taken for this operation. If somebody has it, the answer is what that one gets."""
+    put = idempotency.taken(
+        services.tenant,
+        request,
+        services.now(),
+        intent_id=operation.intent_id,
+        operation_id=operation.operation_id,
+    )
+
+    def refuse(item: object) -> Response:
+        earlier = idempotency.examine(item, request, services.now())  # type: ignore[arg-type]
+        return replay(earlier, services)
+
+    return Guarded(put, refuse)
+
+
+def impossible(item: object) -> Response:
+    """For conditions that only a bug of ours can fail, such as an id that was given out twice."""
+    raise AssertionError("a new object was there already")
+
+
+def send(operation: Operation, services: Services) -> Answer:
+    """Ask the acquirer through `charge`, if there is still time for its answer."""
+    if services.seconds_left() < SEND_SECONDS:
+        return NOT_SENT
+    return services.sender.send(operation.address)
+
+
+def finish(intent: Intent, operation: Operation, answer: Answer, services: Services) -> Response:
+    """Tx-2, and the answer to the request.
+
+    If somebody took the operation over in the meantime, their conclusion stands and is told.
+    """
+    concluded = conclude(intent, operation, answer)
+    _, writes, response = intent_writes(concluded, services.new_id, services.now())
+    try:
+        services.store.write(*writes)
+    except ConditionFailed:
+        return replay(
+            idempotency.Earlier(intent_id=intent.intent_id, operation_id=operation.operation_id),
+            services,
+        )
+    if answer.outcome is Outcome.NOT_SENT:
+        raise not_sent({"payment_intent": show_intent(intent)})
+    return response

@@ -1,0 +1,121 @@
+"""What a refund's outcome means, and its Tx-2.
+
+Several refunds of one payment may end at the same time. Each event shows the payment and its
+place in the order, so each conclusion stands on the version that it read, and is decided anew
+when another one was faster.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from farthing.acquiring.port import Answer, Outcome
+from farthing.errors import CONFLICT, FarthingError
+from farthing.http.response import Response
+from farthing.ids import IdSource
+from farthing.payments.answers import answer_of
+from farthing.payments.conclusion import (
+    intent_update,
+    key_writes,
+    money_writes,
+    operation_update,
+)
+from farthing.payments.conditions import same_version
+from farthing.payments.event import event_put
+from farthing.payments.intent import Intent, intent_key
+from farthing.payments.operation import Operation
+from farthing.payments.refund import Refund, RefundStatus, refund_key, settled, show_refund
+from farthing.payments.services import Services
+from farthing.store import EXISTS, ConditionFailed, Update, Write
+
+TRIES_MAX = 12
+
+
+@dataclass(frozen=True)
+class RefundConcluded:
+    """What becomes true of the payment, the refund and its operation."""
+
+    intent: Intent
+    refund: Refund
+    operation: Operation
+    event_type: str | None = None
+    moved_cents: int = 0
+
+
+def decide(intent: Intent, refund: Refund, operation: Operation, answer: Answer) -> RefundConcluded:
+    """What `answer` makes of the refund. Only a definite no gives the reservation back."""
+    concluded = operation.concluded(answer)
+    match answer.outcome:
+        case Outcome.APPROVED:
+            after = _next(intent, amount_refunded=intent.amount_refunded + refund.amount_cents)
+            done = settled(refund, RefundStatus.SUCCEEDED, None)
+            return RefundConcluded(after, done, concluded, "refund.succeeded", refund.amount_cents)
+        case Outcome.DECLINED | Outcome.NOT_SENT:
+            after = _next(intent, amount_refundable=intent.amount_refundable + refund.amount_cents)
+            decline = answer.decline.to_item() if answer.decline else None
+            failed = settled(refund, RefundStatus.FAILED, decline)
+            return RefundConcluded(after, failed, concluded, "refund.failed")
+        case Outcome.UNKNOWN:
+            return RefundConcluded(intent, refund, concluded)
+
+
+def conclude_refund(operation: Operation, answer: Answer, services: Services) -> Response | None:
+    """Tx-2 of a refund. The answer to its request, or None if somebody else concluded it.
+
+    Raises FarthingError (409) if others were faster too many times: the operation stays
+    unresolved, and is found by its lease.
+    """
+    for _ in range(TRIES_MAX):
+        intent, refund = _read(operation, services)
+        concluded = decide(intent, refund, operation, answer)
+        writes, response = refund_writes(intent, concluded, services.new_id, services.now())
+        try:
+            services.store.write(*writes)
+        except ConditionFailed as failed:
+            if failed.key == intent.key:
+                continue
+            return None
+        return response
+    raise FarthingError(CONFLICT, "too many refunds of this payment end at once")
+
+
+def refund_writes(
+    before: Intent, concluded: RefundConcluded, new_id: IdSource, now: datetime
+) -> tuple[list[Write], Response]:
+    """The transaction that makes `concluded` true, and the answer to the refund's request."""
+    operation, refund = concluded.operation, concluded.refund
+    answer = answer_of(operation, show_refund(refund), "refund")
+    writes: list[Write] = [
+        operation_update(operation, now),
+        *intent_update(before, concluded.intent, same_version(before.version)),
+    ]
+    if concluded.event_type is not None:
+        sets = {"status": refund.status.value, "decline": refund.decline}
+        writes += [
+            Update(refund.key, EXISTS, set=sets),
+            event_put(
+                concluded.intent, new_id("evt"), concluded.event_type, show_refund(refund), now
+            ),
+        ]
+    writes += money_writes(operation, concluded.moved_cents, now)
+    writes += key_writes(operation, answer, now)
+    return writes, answer
+
+
+def _next(intent: Intent, **changes: int) -> Intent:
+    return replace(
+        intent,
+        version=intent.version + 1,
+        event_sequence=intent.event_sequence + 1,
+        **changes,  # type: ignore[arg-type]
+    )
+
+
+def _read(operation: Operation, services: Services) -> tuple[Intent, Refund]:
+    keys = (
+        intent_key(operation.tenant, operation.intent_id),
+        refund_key(operation.tenant, operation.operation_id),
+    )
+    found = services.store.batch_get(keys)
+    return Intent.from_item(found[keys[0]]), Refund.from_item(found[keys[1]])

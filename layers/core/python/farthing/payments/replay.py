@@ -1,0 +1,40 @@
+"""A key that comes again: the present state of what it asked for, as a first answer gives it."""
+
+from __future__ import annotations
+
+from farthing.errors import REQUEST_IN_PROGRESS, FarthingError
+from farthing.http.response import Response
+from farthing.payments.answers import RETRY_AFTER_SECONDS
+from farthing.payments.idempotency import DONE, REPLAYED, Earlier, row_key, stored_answer
+from farthing.payments.operation import Address, OperationState
+from farthing.payments.resolve import current_answer, read_operation, resolve
+from farthing.payments.services import Services
+
+
+def replay(earlier: Earlier, services: Services) -> Response:
+    """The answer of an earlier request with this key.
+
+    Raises FarthingError (409) while that request may still be at work.
+    """
+    if earlier.answer is not None:
+        return earlier.answer
+    if earlier.intent_id is None or earlier.operation_id is None or earlier.released:
+        raise in_progress()
+    address = Address(services.tenant, earlier.intent_id, earlier.operation_id)
+    operation = read_operation(address, services)
+    if operation.state is OperationState.OPEN and not operation.may_be_taken_over(services.now()):
+        raise in_progress()
+    operation = resolve(operation, services)
+    row = services.store.get(row_key(services.tenant, operation.idempotency_row))
+    if row is not None and row["state"] == DONE:
+        return stored_answer(row)
+    return current_answer(operation, services).with_headers(**{REPLAYED: "true"})
+
+
+def in_progress() -> FarthingError:
+    """Somebody is at it with this key: try again with the same one."""
+    return FarthingError(
+        REQUEST_IN_PROGRESS,
+        "a request with this key is being worked on; ask again with the same key",
+        retry_after_seconds=RETRY_AFTER_SECONDS,
+    )

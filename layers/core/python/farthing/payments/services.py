@@ -1,0 +1,71 @@
+"""What the payment use cases need of the world, as ports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from farthing.acquiring.port import Answer, LookUp
+from farthing.fraud.score import Scorer
+from farthing.ids import IdSource
+from farthing.payments.operation import Address
+from farthing.store import Condition, Item, Key, TenantScope, Write
+from farthing.store.page import Index, Page
+
+SEND_SECONDS = 22
+"""How long sending may take. With less time left than that, nothing is written and nothing sent."""
+
+
+class Store(Protocol):
+    """What payments ask of the store."""
+
+    def get(self, key: Key) -> Item | None: ...
+
+    def batch_get(self, keys: Sequence[Key]) -> dict[Key, Item]: ...
+
+    def query(
+        self, table: str, pk: str, *, sk_prefix: str = "", newest_first: bool = False
+    ) -> Page: ...
+
+    def query_index(
+        self,
+        table: str,
+        index: Index,
+        pk: str,
+        *,
+        sk_before: str | None = None,
+        sk_after: str | None = None,
+        newest_first: bool = False,
+        limit: int = 1000,
+        start: Item | None = None,
+        only: Condition | None = None,
+    ) -> Page: ...
+
+    def write(self, *writes: Write) -> None: ...
+
+
+class Sender(Protocol):
+    """The way to the `charge` function. It alone sends, and it alone holds credentials."""
+
+    def send(self, address: Address) -> Answer:
+        """Send once, never again by itself. UNKNOWN for every failure but one before sending."""
+        ...
+
+    def look_up(self, address: Address) -> LookUp:
+        """What the acquirer says of the operation's reference. Raises LookUpFailed."""
+        ...
+
+
+@dataclass(frozen=True)
+class Services:
+    """One merchant's view of the world, for one request."""
+
+    tenant: TenantScope
+    store: Store
+    sender: Sender
+    score: Scorer
+    new_id: IdSource
+    now: Callable[[], datetime]
+    seconds_left: Callable[[], float]

@@ -1,0 +1,41 @@
+"""Payments as the API shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from farthing.payments.intent import Intent
+
+
+def show_intent(intent: Intent) -> dict[str, Any]:
+    """The PaymentIntent."""
+    authorization = intent.authorization
+    return {
+        "intent_id": intent.intent_id,
+        "amount_cents": intent.amount_cents,
+        "currency": intent.currency,
+        "customer_id": intent.customer_id,
+        "payment_method_id": intent.instrument.method_id if intent.instrument else None,
+        "status": intent.status.value,
+        "status_detail": intent.status_detail.value if intent.status_detail else None,
+        "capture_method": intent.capture_method.value,
+        "authorization": (
+            {
+                "code": authorization.code,
+                "network_reference": authorization.network_reference,
+                "expires_at": authorization.expires_at,
+                "amount_cents": authorization.amount_cents,
+            }
+            if authorization
+            else None
+        ),
+        "amount_capturable_cents": intent.amount_capturable,
+        "amount_captured_cents": intent.amount_captured,
+        "amount_refunded_cents": intent.amount_refunded,
+        "decline": dict(intent.decline) if intent.decline else None,
+        "outcome": intent.outcome,
+        "fraud": dict(intent.fraud) if intent.fraud else None,
+        "created_at": intent.created_at,
+        "metadata": dict(intent.metadata),
+        "livemode": intent.tenant.mode == "live",
+    }
