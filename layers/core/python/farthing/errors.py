@@ -92,9 +92,7 @@ IDEMPOTENCY_KEY_INVALID = _register(
     "idempotency_key_invalid", 400, "Idempotency-Key is not usable", Retry.NEW_KEY
 )
 TOKEN_NOT_USABLE = _register("token_not_usable", 400, "The token cannot pay", Retry.NEW_KEY)
-UNKNOWN_CURSOR = _register(
-    "unknown_cursor", 400, "starting_after names nothing here", Retry.NEW_KEY
-)
+UNKNOWN_CURSOR = _register("unknown_cursor", 400, "The cursor names nothing here", Retry.NEW_KEY)
 UNAUTHENTICATED = _register("unauthenticated", 401, "No valid API key", Retry.NEVER)
 CARD_DECLINED = _register("card_declined", 402, "The issuer declined the payment", Retry.NEW_KEY)
 BLOCKED_BY_FRAUD = _register("blocked_by_fraud", 402, "The payment was blocked", Retry.NEVER)
@@ -118,6 +116,7 @@ WRONG_STATE = _register("wrong_state", 409, "The payment's state does not allow 
 AMOUNT_TOO_LARGE = _register(
     "amount_too_large", 409, "More than is left of the payment", Retry.NEW_KEY
 )
+LIMIT_REACHED = _register("limit_reached", 409, "There are as many as may be", Retry.NEVER)
 CONFLICT = _register("conflict", 409, "Another request changed this object", Retry.SAME_KEY)
 IDEMPOTENCY_KEY_REUSED = _register(
     "idempotency_key_reused", 422, "This key was used with other parameters", Retry.NEW_KEY

@@ -1,0 +1,1 @@
+"""Events told to the merchant: the feed, endpoints, deliveries, signatures."""

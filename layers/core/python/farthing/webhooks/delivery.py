@@ -1,0 +1,235 @@
+"""A delivery: one event on its way to one endpoint, and what it may do next.
+
+    PENDING ──► attempt ──► SUCCEEDED
+                   │  ▲
+                   ▼  │ when its time has come
+                 FAILED ──► EXHAUSTED    after the last attempt, or without an endpoint
+
+An attempt is claimed before it is sent: the claim opens the attempt and leases the delivery, so
+that of several workers one sends. `next_attempt_at` says from when on it may be tried; `due_at`,
+in the due index, when to look whether that happened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from farthing.clock import from_text, later, to_text
+from farthing.ids import ALPHABET, RANDOM_PART_LENGTH
+from farthing.store import TenantScope
+from farthing.webhooks.event import Event
+from farthing.webhooks.feed import PlacedEvent
+from farthing.webhooks.keys import DELIVERY_PREFIX
+from farthing.webhooks.ports import Answer, DeliveryMessage, SendError
+from farthing.webhooks.schedule import ATTEMPTS_MAX, delay_seconds
+
+LEASE_SECONDS = 60
+QUEUED_SECONDS = 60
+"""How long the queue has for the first attempt before the due index is asked."""
+
+_TIME_LENGTH = 10
+"""The characters of an id that are its milliseconds."""
+
+
+class Status(StrEnum):
+    """Where a delivery is. SUCCEEDED and EXHAUSTED are final."""
+
+    PENDING = "PENDING"
+    FAILED = "FAILED"
+    SUCCEEDED = "SUCCEEDED"
+    EXHAUSTED = "EXHAUSTED"
+
+
+class EndReason(StrEnum):
+    """Why no other attempt is made."""
+
+    ATTEMPTS_USED_UP = "ATTEMPTS_USED_UP"
+    ENDPOINT_GONE = "ENDPOINT_GONE"
+    ENDPOINT_DISABLED = "ENDPOINT_DISABLED"
+    ENDPOINT_DELETED = "ENDPOINT_DELETED"
+
+
+class Turn(StrEnum):
+    """What a worker that holds a message may do with the delivery."""
+
+    READY = "READY"
+    NOT_DUE = "NOT_DUE"
+    LEASED = "LEASED"
+    OVER = "OVER"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One try. Open, with neither status nor error, from its claim until its record."""
+
+    number: int
+    at: str
+    status_code: int | None = None
+    error: str | None = None
+    duration_ms: int | None = None
+
+    @property
+    def open(self) -> bool:
+        """Whether what came of it is not recorded."""
+        return self.status_code is None and self.error is None
+
+    def view(self) -> dict[str, Any]:
+        """The attempt as the API shows it."""
+        return {
+            "attempt": self.number,
+            "at": self.at,
+            "status_code": self.status_code,
+            "error": self.error,
+            "duration_ms": self.duration_ms,
+        }
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """Immutable: each step gives the delivery that follows."""
+
+    tenant: TenantScope
+    delivery_id: str
+    endpoint_id: str
+    event_id: str
+    event_type: str
+    feed_shard: int
+    position: int
+    created_at: str
+    status: Status
+    attempts: tuple[Attempt, ...] = ()
+    next_attempt_at: str | None = None
+    due_at: str | None = None
+    lease_until: str | None = None
+    end_reason: EndReason | None = None
+
+    @property
+    def message(self) -> DeliveryMessage:
+        """What goes into the queue."""
+        return DeliveryMessage(self.tenant.merchant_id, self.tenant.mode, self.delivery_id)
+
+    def turn(self, now: datetime) -> Turn:
+        """What may be done at the instant `now`."""
+        if self.status in (Status.SUCCEEDED, Status.EXHAUSTED):
+            return Turn.OVER
+        if self.lease_until is not None and self.lease_until > to_text(now):
+            return Turn.LEASED
+        if self.lease_until is None and self.seconds_to_wait(now) > 0:
+            return Turn.NOT_DUE
+        return Turn.READY
+
+    def seconds_to_wait(self, now: datetime) -> int:
+        """Whole seconds until the next attempt may start, rounded up; 0 if it may now."""
+        if self.next_attempt_at is None or self.next_attempt_at <= to_text(now):
+            return 0
+        return int((from_text(self.next_attempt_at) - now).total_seconds()) + 1
+
+    def claimed(self, now: datetime) -> Delivery:
+        """With the next attempt open and leased. An attempt left open was interrupted."""
+        attempt = Attempt(len(self.attempts) + 1, to_text(now))
+        until = later(now, seconds=LEASE_SECONDS)
+        return replace(
+            self, attempts=(*self._closed_attempts(), attempt), lease_until=until, due_at=until
+        )
+
+    def may_be_claimed(self) -> bool:
+        """Whether an attempt is left. A worker that dies in each of them uses them up too."""
+        return len(self.attempts) < ATTEMPTS_MAX
+
+    def recorded(self, answer: Answer, now: datetime, chance: float) -> Delivery:
+        """With what came of the open attempt, and what follows from it."""
+        done = replace(
+            self.attempts[-1],
+            status_code=answer.status_code,
+            error=answer.error.value if answer.error else None,
+            duration_ms=answer.duration_ms,
+        )
+        after = replace(self, attempts=(*self.attempts[:-1], done), lease_until=None)
+        if answer.succeeded:
+            return replace(after, status=Status.SUCCEEDED, next_attempt_at=None, due_at=None)
+        if answer.gone:
+            return after.ended(EndReason.ENDPOINT_GONE)
+        delay = delay_seconds(len(after.attempts), chance)
+        if delay is None:
+            return after.ended(EndReason.ATTEMPTS_USED_UP)
+        due = later(now, seconds=delay)
+        return replace(after, status=Status.FAILED, next_attempt_at=due, due_at=due)
+
+    def ended(self, reason: EndReason) -> Delivery:
+        """Without another attempt."""
+        return replace(
+            self,
+            attempts=self._closed_attempts(),
+            status=Status.EXHAUSTED,
+            end_reason=reason,
+            next_attempt_at=None,
+            due_at=None,
+            lease_until=None,
+        )
+
+    def _closed_attempts(self) -> tuple[Attempt, ...]:
+        if not self.attempts or not self.attempts[-1].open:
+            return self.attempts
+        lost = replace(self.attempts[-1], error=SendError.INTERRUPTED.value)
+        return (*self.attempts[:-1], lost)
+
+    def log_fields(self) -> dict[str, Any]:
+        """What a log line says of the last attempt: ids and numbers."""
+        last = self.attempts[-1] if self.attempts else None
+        return {
+            "merchant_id": self.tenant.merchant_id,
+            "event_id": self.event_id,
+            "endpoint_id": self.endpoint_id,
+            "delivery_id": self.delivery_id,
+            "outcome": self.status.value,
+            "attempt": last.number if last else 0,
+            "status": last.status_code if last else None,
+            "error_type": last.error if last else None,
+            "duration_ms": last.duration_ms if last else None,
+        }
+
+    def view(self) -> dict[str, Any]:
+        """The delivery as the API shows it, with its attempts."""
+        return {
+            "delivery_id": self.delivery_id,
+            "endpoint_id": self.endpoint_id,
+            "event_id": self.event_id,
+            "event_type": self.event_type,
+            "status": self.status.value,
+            "end_reason": self.end_reason.value if self.end_reason else None,
+            "attempts": [attempt.view() for attempt in self.attempts],
+            "next_attempt_at": self.next_attempt_at,
+            "created_at": self.created_at,
+        }
+
+
+def new_delivery(
+    tenant: TenantScope, placed: PlacedEvent, endpoint_id: str, now: datetime
+) -> Delivery:
+    """The delivery of an event to an endpoint, to be tried at once."""
+    event = placed.event
+    return Delivery(
+        tenant=tenant,
+        delivery_id=delivery_id(event, endpoint_id),
+        endpoint_id=endpoint_id,
+        event_id=event.event_id,
+        event_type=event.type,
+        feed_shard=placed.shard,
+        position=placed.position,
+        created_at=to_text(now),
+        status=Status.PENDING,
+        next_attempt_at=to_text(now),
+        due_at=later(now, seconds=QUEUED_SECONDS),
+    )
+
+
+def delivery_id(event: Event, endpoint_id: str) -> str:
+    """One id for an event and an endpoint. It sorts by the event's time, as every id does."""
+    _, _, random_part = event.event_id.partition("_")
+    digest = hashlib.sha256(f"{event.event_id}\n{endpoint_id}".encode()).digest()
+    rest = "".join(ALPHABET[byte % 32] for byte in digest[: RANDOM_PART_LENGTH - _TIME_LENGTH])
+    return f"{DELIVERY_PREFIX}_{random_part[:_TIME_LENGTH]}{rest}"

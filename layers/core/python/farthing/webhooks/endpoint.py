@@ -1,0 +1,140 @@
+"""An endpoint: where a merchant wants its events, which of them, and by which secrets signed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from farthing.clock import later, to_text
+from farthing.store import Condition, Item
+from farthing.webhooks.event_types import subscribed
+
+ENDPOINTS_MAX = 16
+"""Of a merchant in a mode; so one event makes at most so many deliveries."""
+
+OVERLAP_SECONDS = 24 * 3600
+"""How long the old secret signs too after a rotation."""
+
+OLD_SECRETS_MAX = 4
+
+
+class DisabledReason(StrEnum):
+    """Who said that nothing is to be sent any more."""
+
+    MERCHANT = "MERCHANT"
+    GONE = "GONE"
+
+
+@dataclass(frozen=True)
+class OldSecret:
+    """A secret that was rotated away, and until when it still signs."""
+
+    secret: str
+    until: str
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """`secret` leaves Farthing in the answer that made it, and in signatures."""
+
+    endpoint_id: str
+    url: str
+    event_types: tuple[str, ...]
+    description: str
+    metadata: Mapping[str, str]
+    created_at: str
+    livemode: bool
+    secret: str
+    old_secrets: tuple[OldSecret, ...] = ()
+    enabled: bool = True
+    disabled_reason: DisabledReason | None = None
+
+    def wants(self, event_type: str) -> bool:
+        """Whether an event of this type is to be sent here."""
+        return self.enabled and subscribed(self.event_types, event_type)
+
+    def signing_secrets(self, now: datetime) -> list[str]:
+        """The secrets that sign at the instant `now`, the newest first."""
+        text = to_text(now)
+        return [self.secret, *(old.secret for old in self.old_secrets if old.until > text)]
+
+    def rotated(self, secret: str, now: datetime) -> Endpoint:
+        """With a new secret; the one before signs along for a day."""
+        text = to_text(now)
+        living = [old for old in self.old_secrets if old.until > text]
+        latest = OldSecret(self.secret, later(now, seconds=OVERLAP_SECONDS))
+        return replace(self, secret=secret, old_secrets=(latest, *living)[:OLD_SECRETS_MAX])
+
+    def view(self) -> dict[str, Any]:
+        """The endpoint as the API shows it, without its secrets."""
+        return {
+            "endpoint_id": self.endpoint_id,
+            "url": self.url,
+            "event_types": list(self.event_types),
+            "description": self.description,
+            "metadata": dict(self.metadata),
+            "enabled": self.enabled,
+            "disabled_reason": self.disabled_reason.value if self.disabled_reason else None,
+            "created_at": self.created_at,
+            "livemode": self.livemode,
+        }
+
+    def item(self) -> Item:
+        """The row."""
+        return {
+            "entity": "webhook_endpoint",
+            "endpoint_id": self.endpoint_id,
+            "url": self.url,
+            "event_types": list(self.event_types),
+            "description": self.description,
+            "metadata": dict(self.metadata),
+            "created_at": self.created_at,
+            "livemode": self.livemode,
+            "secret": self.secret,
+            "old_secrets": old_secrets_value(self),
+            "enabled": self.enabled,
+            "disabled_reason": self.disabled_reason.value if self.disabled_reason else None,
+        }
+
+    @classmethod
+    def of(cls, item: Item) -> Endpoint:
+        """The endpoint of its row."""
+        reason = item["disabled_reason"]
+        return cls(
+            endpoint_id=item["endpoint_id"],
+            url=item["url"],
+            event_types=tuple(item["event_types"]),
+            description=item["description"],
+            metadata=item["metadata"],
+            created_at=item["created_at"],
+            livemode=item["livemode"],
+            secret=item["secret"],
+            old_secrets=tuple(OldSecret(**row) for row in item["old_secrets"]),
+            enabled=item["enabled"],
+            disabled_reason=DisabledReason(reason) if reason else None,
+        )
+
+
+def old_secrets_value(endpoint: Endpoint) -> list[Item]:
+    """The old secrets as an attribute."""
+    return [{"secret": old.secret, "until": old.until} for old in endpoint.old_secrets]
+
+
+ROOM_FOR_ANOTHER = Condition(
+    "ROOM_FOR_ANOTHER",
+    "attribute_not_exists(#endpoints) OR #endpoints < :endpoints_max",
+    {"endpoints_max": ENDPOINTS_MAX},
+)
+
+
+def secret_is_still(secret: str) -> Condition:
+    """Nobody else rotated in between."""
+    return Condition("SECRET_IS_STILL", "#secret = :secret_read", {"secret_read": secret})
+
+
+def still_sends_to(url: str) -> Condition:
+    """The endpoint is still the one that was tried: what its old URL says does not count."""
+    return Condition("STILL_SENDS_TO", "#url = :url_tried", {"url_tried": url})

@@ -1,0 +1,53 @@
+"""Lists of endpoints and of their deliveries: what the query says, and the answer's shape."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from farthing.http.page import page_request, unknown_cursor
+from farthing.webhooks import endpoints
+from farthing.webhooks.delivery_row import delivery_of
+from farthing.webhooks.keys import (
+    DELIVERY_PREFIX,
+    ENDPOINT_PREFIX,
+    LIST_SHARDS,
+    delivery_key,
+    delivery_list_pk,
+)
+from farthing.webhooks.lists import newest
+
+Document = dict[str, Any]
+
+
+def list_page(services: endpoints.Services, query: Mapping[str, str]) -> Document:
+    """A page of the endpoints, newest first."""
+    asked = page_request(query, ENDPOINT_PREFIX)
+    found = endpoints.every(services)
+    ids = [endpoint.endpoint_id for endpoint in found]
+    first = 0
+    if asked.starting_after is not None:
+        if asked.starting_after not in ids:
+            raise unknown_cursor(asked.starting_after)
+        first = ids.index(asked.starting_after) + 1
+    page = found[first : first + asked.limit]
+    return {
+        "data": [endpoint.view() for endpoint in page],
+        "has_more": len(found) > first + asked.limit,
+    }
+
+
+def deliveries_page(
+    services: endpoints.Services, endpoint_id: str, query: Mapping[str, str]
+) -> Document:
+    """A page of an endpoint's deliveries with their attempts, newest event first."""
+    endpoints.get(services, endpoint_id)
+    asked = page_request(query, DELIVERY_PREFIX)
+    before = asked.starting_after
+    if before is not None:
+        seen = services.store.get(delivery_key(services.tenant, before))
+        if seen is None or seen["endpoint_id"] != endpoint_id:
+            raise unknown_cursor(before)
+    pks = [delivery_list_pk(services.tenant, endpoint_id, n) for n in range(LIST_SHARDS)]
+    items, has_more = newest(services.store, pks, before=before, limit=asked.limit)
+    return {"data": [delivery_of(item).view() for item in items], "has_more": has_more}

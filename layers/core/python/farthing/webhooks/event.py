@@ -1,0 +1,84 @@
+"""An event: a fact that the merchant is told, immutable, numbered within its payment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from farthing.store import Item, TenantScope, Value
+
+
+@dataclass(frozen=True)
+class Event:
+    """`object` is the API object as it was at that moment; `sequence` counts from 1, no gaps."""
+
+    event_id: str
+    type: str
+    intent_id: str
+    sequence: int
+    created_at: str
+    version: int
+    object: Mapping[str, Value]
+
+    @classmethod
+    def of(cls, item: Item) -> Event:
+        """The event of a row of the payments table, or of its copy in the feed."""
+        return cls(
+            event_id=item["event_id"],
+            type=item["type"],
+            intent_id=item["intent_id"],
+            sequence=item["sequence"],
+            created_at=item["created_at"],
+            version=item["version"],
+            object=item["object"],
+        )
+
+    def attributes(self) -> Item:
+        """The event as attributes of a row."""
+        return {
+            "event_id": self.event_id,
+            "type": self.type,
+            "intent_id": self.intent_id,
+            "sequence": self.sequence,
+            "created_at": self.created_at,
+            "version": self.version,
+            "object": dict(self.object),
+        }
+
+    def payload(self) -> dict[str, Any]:
+        """The body of a webhook: the envelope of Standard Webhooks around the object."""
+        return {
+            "type": self.type,
+            "timestamp": self.created_at,
+            "data": {
+                "event_id": self.event_id,
+                "sequence": self.sequence,
+                "version": self.version,
+                "object": dict(self.object),
+            },
+        }
+
+    def view(self, *, livemode: bool) -> dict[str, Any]:
+        """The event as the API shows it."""
+        return {
+            "event_id": self.event_id,
+            "type": self.type,
+            "created_at": self.created_at,
+            "sequence": self.sequence,
+            "payment_intent_id": self.intent_id,
+            "version": self.version,
+            "data": {"object": dict(self.object)},
+            "livemode": livemode,
+        }
+
+
+def tenant_of(item: Item) -> TenantScope:
+    """The merchant and mode of a payments row, as its key says.
+
+    Raises ValueError if the row says otherwise than its key: nothing is sent on such a row.
+    """
+    tenant = TenantScope(item["merchant_id"], item["mode"])
+    if not item["pk"].startswith(tenant.prefix):
+        raise ValueError("the event row lies under another merchant's key")
+    return tenant

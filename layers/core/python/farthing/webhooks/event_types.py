@@ -1,0 +1,39 @@
+"""Every type of event, and the patterns by which an endpoint subscribes to them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+EVENT_TYPES: Mapping[str, str] = MappingProxyType(
+    {
+        "payment_intent.created": "A payment was created.",
+        "payment_intent.authorized": "The issuer holds the money; it waits for capture.",
+        "payment_intent.succeeded": "The money was captured, in whole or in part.",
+        "payment_intent.failed": "The payment ended without money, and will not be tried again.",
+        "payment_intent.cancelled": "The payment was cancelled, and what was held is released.",
+        "refund.succeeded": "The acquirer took the refund.",
+        "refund.failed": "The refund was refused; its amount can be refunded again.",
+    }
+)
+"""Name → what it tells."""
+
+ALL = "*"
+_REST = ".*"
+
+
+def covers(pattern: str, event_type: str) -> bool:
+    """Whether `pattern` (`*`, `refund.*` or an exact name) takes in `event_type`."""
+    if pattern.endswith(_REST):
+        return event_type.startswith(pattern.removesuffix("*"))
+    return pattern in (ALL, event_type)
+
+
+def subscribed(patterns: Iterable[str], event_type: str) -> bool:
+    """Whether one of the patterns takes in `event_type`."""
+    return any(covers(pattern, event_type) for pattern in patterns)
+
+
+def is_pattern(text: str) -> bool:
+    """Whether `text` takes in at least one type that exists."""
+    return any(covers(text, event_type) for event_type in EVENT_TYPES)

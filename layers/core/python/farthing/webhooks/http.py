@@ -1,0 +1,193 @@
+"""Sending to an address that a stranger chose, without being turned against ourselves.
+
+The name is resolved once; if any of its addresses is not public, nothing is sent. The connection
+goes to a checked address, not to the name again, so an answer that changes between check and
+connection does not help. Redirects are not followed. The deadline is over the whole exchange,
+from the look-up to the end of the reply: a watchdog closes the connection of a receiver that
+drips. At most 16 KB of the reply are read, and none of it is kept.
+"""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from ipaddress import ip_address
+
+from farthing.webhooks.address import Address, may_send_to
+from farthing.webhooks.ports import Answer, SendError
+from farthing.webhooks.url import Target, UrlRefused, parse_url
+
+DEADLINE_SECONDS = 15.0
+REPLY_BYTES_MAX = 16 * 1024
+ADDRESSES_TRIED_MAX = 3
+
+Resolve = Callable[[str, int], list[str]]
+Connect = Callable[[Address, int, float], socket.socket]
+
+
+def resolve(host: str, port: int) -> list[str]:
+    """All addresses of a name, by the system's resolver. Raises OSError or UnicodeError."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(row[4][0]) for row in found))
+
+
+def connect(address: Address, port: int, timeout_seconds: float) -> socket.socket:
+    """A connection to exactly this address. Raises OSError."""
+    return socket.create_connection((str(address), port), timeout_seconds)
+
+
+class _Failed(Exception):
+    def __init__(self, error: SendError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+@dataclass
+class HttpSender:
+    """Posts once. `resolve` and `connect` are replaced in tests."""
+
+    allow_loopback: bool
+    deadline_seconds: float = DEADLINE_SECONDS
+    resolve: Resolve = resolve
+    connect: Connect = connect
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """What the receiver answered, or why it did not. Never raises for either."""
+        started = time.monotonic()
+        deadline = started + self.deadline_seconds
+        status_code, error = None, None
+        try:
+            status_code = self._exchange(url, headers, body, deadline)
+        except _Failed as failed:
+            late = time.monotonic() >= deadline
+            error = SendError.TIMED_OUT if late else failed.error
+        return Answer(status_code, error, int((time.monotonic() - started) * 1000))
+
+    def _exchange(self, url: str, headers: Mapping[str, str], body: bytes, deadline: float) -> int:
+        try:
+            target = parse_url(url, allow_loopback=self.allow_loopback)
+        except UrlRefused as error:
+            raise _Failed(SendError.URL_REFUSED) from error
+        addresses = self._addresses(target, deadline)
+        with self._connection(target, addresses, deadline) as connection:
+            try:
+                connection.request(
+                    "POST",
+                    target.path,
+                    body,
+                    {**headers, "host": target.host_header, "connection": "close"},
+                )
+                reply = connection.getresponse()
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                raise _Failed(SendError.CONNECTION_BROKEN) from error
+            _take_leave(reply)
+        return reply.status
+
+    def _addresses(self, target: Target, deadline: float) -> list[Address]:
+        """Every address of the host, all of them allowed; IPv4 first, which Lambda can reach."""
+        texts = _within(lambda: self.resolve(target.host, target.port), deadline)
+        try:
+            addresses = [ip_address(text) for text in texts]
+        except ValueError as error:
+            raise _Failed(SendError.ADDRESS_REFUSED) from error
+        if not addresses:
+            raise _Failed(SendError.NAME_NOT_RESOLVED)
+        if not all(may_send_to(a, allow_loopback=self.allow_loopback) for a in addresses):
+            raise _Failed(SendError.ADDRESS_REFUSED)
+        return sorted(addresses, key=lambda address: address.version)[:ADDRESSES_TRIED_MAX]
+
+    @contextmanager
+    def _connection(
+        self, target: Target, addresses: list[Address], deadline: float
+    ) -> Iterator[http.client.HTTPConnection]:
+        """A connection that ends at the deadline, whatever the other side does."""
+        sock = self._dial(addresses, target.port, deadline)
+        try:
+            if target.secure:
+                sock = self._tls.wrap_socket(
+                    sock, server_hostname=target.host, do_handshake_on_connect=False
+                )
+            with _cut_at(deadline, sock):
+                if isinstance(sock, ssl.SSLSocket):
+                    sock.do_handshake()
+                connection = http.client.HTTPConnection(target.host, target.port)
+                connection.sock = sock
+                yield connection
+        except OSError as error:
+            raise _Failed(SendError.TLS_FAILED) from error
+        finally:
+            sock.close()
+
+    def _dial(self, addresses: list[Address], port: int, deadline: float) -> socket.socket:
+        last: OSError | None = None
+        for address in addresses:
+            try:
+                return self.connect(address, port, _left(deadline))
+            except OSError as error:
+                last = error
+        raise _Failed(SendError.CONNECTION_FAILED) from last
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
+
+
+@contextmanager
+def _cut_at(deadline: float, sock: socket.socket) -> Iterator[None]:
+    """Within it, no call on `sock` outlasts the deadline."""
+    sock.settimeout(_left(deadline))
+    watchdog = threading.Timer(_left(deadline), _cut, [sock])
+    watchdog.daemon = True
+    watchdog.start()
+    try:
+        yield
+    finally:
+        watchdog.cancel()
+
+
+def _take_leave(reply: http.client.HTTPResponse) -> None:
+    """Read a little of the body. The status has said all; what happens here changes nothing."""
+    try:
+        reply.read(REPLY_BYTES_MAX)
+    except (OSError, http.client.HTTPException, ValueError):
+        return
+
+
+def _within(look_up: Callable[[], list[str]], deadline: float) -> list[str]:
+    """Run a look-up that knows no timeout of its own, no longer than until the deadline."""
+    found: list[list[str]] = []
+
+    def run() -> None:
+        try:
+            found.append(look_up())
+        except (OSError, UnicodeError):
+            found.append([])
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(_left(deadline))
+    if not found:
+        raise _Failed(SendError.TIMED_OUT)
+    return found[0]
+
+
+def _left(deadline: float) -> float:
+    left = deadline - time.monotonic()
+    if left <= 0:
+        raise _Failed(SendError.TIMED_OUT)
+    return left
+
+
+def _cut(sock: socket.socket) -> None:
+    """End the connection under a reader's feet. By the plain method: TLS would wait for its own."""
+    try:
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    except OSError:
+        return

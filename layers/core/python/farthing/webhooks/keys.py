@@ -1,0 +1,103 @@
+"""Where each row of the webhooks table lives.
+
+| row | pk, after the tenant's prefix | sk |
+|---|---|---|
+| endpoint | ENDPOINTS | its id |
+| how many endpoints there are | ENDPOINTS | COUNT |
+| event, in full, in its place in the feed | FEED#shard | position, 12 digits |
+| where that shard of the feed ends | FEED_END#shard | END |
+| event id → its place in the feed | EVT#event | EVENT |
+| the last sequence of a payment that is in the feed | PLACED#intent | PLACED |
+| delivery | DLV#delivery | DELIVERY |
+
+All events of one payment are in one shard of the feed. The due index is one for all merchants.
+"""
+
+from __future__ import annotations
+
+from farthing.ids import shard_of
+from farthing.store import Key, TenantScope
+
+TABLE = "webhooks"
+ENDPOINT_PREFIX = "we"
+EVENT_PREFIX = "evt"
+DELIVERY_PREFIX = "dlv"
+
+FEED_SHARDS = 4
+LIST_SHARDS = 4
+DUE_SHARDS = 8
+
+
+def endpoints_pk(tenant: TenantScope) -> str:
+    """The partition of all endpoints of a merchant and mode."""
+    return tenant.pk("ENDPOINTS")
+
+
+def endpoint_key(tenant: TenantScope, endpoint_id: str) -> Key:
+    """One endpoint."""
+    return Key(TABLE, endpoints_pk(tenant), endpoint_id)
+
+
+def endpoint_count_key(tenant: TenantScope) -> Key:
+    """The counter that keeps the number of endpoints bounded."""
+    return Key(TABLE, endpoints_pk(tenant), "COUNT")
+
+
+def feed_shard(intent_id: str) -> int:
+    """The shard of the feed that holds a payment's events."""
+    return shard_of(intent_id, FEED_SHARDS)
+
+
+def feed_pk(tenant: TenantScope, shard: int) -> str:
+    """The partition of one shard of the feed."""
+    return tenant.pk("FEED", str(shard))
+
+
+def position_sk(position: int) -> str:
+    """A position as a sort key: text order is number order."""
+    return f"{position:012d}"
+
+
+def feed_key(tenant: TenantScope, shard: int, position: int) -> Key:
+    """The event at a position of the feed."""
+    return Key(TABLE, feed_pk(tenant, shard), position_sk(position))
+
+
+def feed_end_key(tenant: TenantScope, shard: int) -> Key:
+    """The last position given out in a shard."""
+    return Key(TABLE, tenant.pk("FEED_END", str(shard)), "END")
+
+
+def event_key(tenant: TenantScope, event_id: str) -> Key:
+    """Where an event is in the feed."""
+    return Key(TABLE, tenant.pk("EVT", event_id), "EVENT")
+
+
+def placed_key(tenant: TenantScope, intent_id: str) -> Key:
+    """How far a payment's events are in the feed."""
+    return Key(TABLE, tenant.pk("PLACED", intent_id), "PLACED")
+
+
+def delivery_key(tenant: TenantScope, delivery_id: str) -> Key:
+    """One delivery."""
+    return Key(TABLE, tenant.pk("DLV", delivery_id), "DELIVERY")
+
+
+def event_list_pk(tenant: TenantScope, shard: int) -> str:
+    """One shard of the list of all events."""
+    return tenant.pk("LIST", "EVENT", str(shard))
+
+
+def payment_events_pk(tenant: TenantScope, intent_id: str) -> str:
+    """The list of one payment's events."""
+    return tenant.pk("LIST", "PAYMENT_EVENT", intent_id)
+
+
+def delivery_list_pk(tenant: TenantScope, endpoint_id: str, shard: int) -> str:
+    """One shard of the list of an endpoint's deliveries."""
+    return tenant.pk("LIST", "DELIVERY", endpoint_id, str(shard))
+
+
+def due_pk(shard: int) -> str:
+    """One shard of the due index."""
+    return f"DELIVERY#{shard}"

@@ -1,0 +1,142 @@
+"""From the payments table to the merchant: a place in the feed, and a delivery per endpoint.
+
+The stream may show an event twice, late, or after a later event of the same payment; and this
+code may die between any two lines. Every step can be done again: the place is given once, in the
+order of the payment's sequence; a delivery has an id that its event and endpoint give it; a
+message that is queued twice meets one claim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from farthing.clock import to_text
+from farthing.store import ConditionFailed, Item, TenantScope
+from farthing.webhooks.delivery import Delivery, Status, new_delivery
+from farthing.webhooks.delivery_row import delivery_of, delivery_put
+from farthing.webhooks.endpoint import Endpoint
+from farthing.webhooks.endpoints import endpoints_of
+from farthing.webhooks.event import Event, tenant_of
+from farthing.webhooks.feed import (
+    PLACED_AT_ONCE_MAX,
+    FeedState,
+    PlacedEvent,
+    place,
+    placement_writes,
+)
+from farthing.webhooks.keys import (
+    event_key,
+    feed_end_key,
+    feed_key,
+    feed_shard,
+    placed_key,
+)
+from farthing.webhooks.ports import Queue, Store
+
+PLACE_TRIES_MAX = 50
+"""How often a worker may lose the race for a shard's next position. One of the racers wins."""
+
+
+class FeedContended(Exception):
+    """The place was lost to others too often. The stream brings the event again."""
+
+
+@dataclass
+class Outbox:
+    """One batch of the stream. Endpoints are read once: no event in it is older than the batch."""
+
+    store: Store
+    queue: Queue
+    now: datetime
+    _endpoints: dict[TenantScope, list[Endpoint]] = field(default_factory=dict)
+
+    def publish(self, row: Item) -> int:
+        """Place an event row of the payments table and send it on. How many were queued."""
+        tenant, event = tenant_of(row), Event.of(row)
+        placed = place_event(self.store, tenant, event, self.now)
+        if event.event_id not in {one.event.event_id for one in placed}:
+            placed = [*placed, _placed_before(self.store, tenant, event)]
+        return sum(self._fan_out(tenant, one) for one in placed)
+
+    def _fan_out(self, tenant: TenantScope, placed: PlacedEvent) -> int:
+        if tenant not in self._endpoints:
+            self._endpoints[tenant] = endpoints_of(self.store, tenant)
+        wanting = receivers(self._endpoints[tenant], placed.event)
+        messages = [
+            delivery.message
+            for endpoint_id in wanting
+            if not_yet_tried(delivery := self._deliver_once(tenant, placed, endpoint_id))
+        ]
+        if messages:
+            self.queue.send(messages)
+        return len(messages)
+
+    def _deliver_once(self, tenant: TenantScope, placed: PlacedEvent, endpoint_id: str) -> Delivery:
+        delivery = new_delivery(tenant, placed, endpoint_id, self.now)
+        try:
+            self.store.write(delivery_put(delivery))
+        except ConditionFailed as error:
+            if error.item is None:
+                raise
+            return delivery_of(error.item)
+        return delivery
+
+
+def receivers(endpoints: Sequence[Endpoint], event: Event) -> list[str]:
+    """The endpoints that are to get the event."""
+    return [endpoint.endpoint_id for endpoint in endpoints if endpoint.wants(event.type)]
+
+
+def not_yet_tried(delivery: Delivery) -> bool:
+    """Whether its first message may have been lost. A second one does no harm."""
+    return delivery.status is Status.PENDING and not delivery.attempts
+
+
+def place_event(
+    store: Store, tenant: TenantScope, event: Event, now: datetime
+) -> list[PlacedEvent]:
+    """Put the event into the feed, and before it what of its payment is not there yet.
+
+    Returns what was placed now. Raises FeedContended, or ValueError if an earlier event of the
+    payment is nowhere.
+    """
+    shard = feed_shard(event.intent_id)
+    end_key, progress_key = feed_end_key(tenant, shard), placed_key(tenant, event.intent_id)
+    done: list[PlacedEvent] = []
+    for _ in range(PLACE_TRIES_MAX):
+        found = store.batch_get([end_key, progress_key])
+        state = FeedState.of(found.get(end_key), found.get(progress_key))
+        if state.placed_sequence >= event.sequence:
+            return done
+        missing = _missing(store, tenant, event, state.placed_sequence)
+        placed = place(missing, shard, state, to_text(now))
+        try:
+            store.write(*placement_writes(tenant, placed, state))
+        except ConditionFailed:
+            continue
+        done += placed
+    raise FeedContended(event.event_id)
+
+
+def _missing(store: Store, tenant: TenantScope, event: Event, after: int) -> list[Event]:
+    if event.sequence == after + 1:
+        return [event]
+    page = store.query(
+        "payments",
+        tenant.pk("PI", event.intent_id),
+        sk_after=f"EVT#{after:08d}",
+        sk_before=f"EVT#{event.sequence:08d}",
+        limit=PLACED_AT_ONCE_MAX,
+    )
+    earlier = [Event.of(item) for item in page.items]
+    return [*earlier, event] if len(earlier) < PLACED_AT_ONCE_MAX else earlier
+
+
+def _placed_before(store: Store, tenant: TenantScope, event: Event) -> PlacedEvent:
+    row = store.get(event_key(tenant, event.event_id))
+    item = store.get(feed_key(tenant, row["feed_shard"], row["position"])) if row else None
+    if item is None:
+        raise ValueError("another event of this payment has the same sequence")
+    return PlacedEvent.of(item)

@@ -1,0 +1,128 @@
+"""What webhooks need of the outside: a store, a queue, a way to send, chance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from farthing.store import Condition, Item, Key, TenantScope, Write
+from farthing.store.page import Index, Page
+
+
+class Store(Protocol):
+    """What webhooks ask of the store."""
+
+    def get(self, key: Key) -> Item | None: ...
+
+    def batch_get(self, keys: Sequence[Key]) -> dict[Key, Item]: ...
+
+    def query(
+        self,
+        table: str,
+        pk: str,
+        *,
+        sk_prefix: str = "",
+        sk_before: str | None = None,
+        sk_after: str | None = None,
+        newest_first: bool = False,
+        limit: int = 1000,
+        start: Item | None = None,
+    ) -> Page: ...
+
+    def query_index(
+        self,
+        table: str,
+        index: Index,
+        pk: str,
+        *,
+        sk_before: str | None = None,
+        sk_after: str | None = None,
+        newest_first: bool = False,
+        limit: int = 1000,
+        start: Item | None = None,
+        only: Condition | None = None,
+    ) -> Page: ...
+
+    def write(self, *writes: Write) -> None: ...
+
+
+@dataclass(frozen=True)
+class DeliveryMessage:
+    """What the queue carries: which delivery, and nothing of what is in it."""
+
+    merchant_id: str
+    mode: str
+    delivery_id: str
+
+    @property
+    def tenant(self) -> TenantScope:
+        """Whose delivery it is."""
+        return TenantScope(self.merchant_id, self.mode)
+
+    def to_text(self) -> str:
+        """The message's body."""
+        return json.dumps(vars(self), separators=(",", ":"))
+
+    @classmethod
+    def of(cls, text: str) -> DeliveryMessage:
+        """Raises TypeError or ValueError for a body that we did not write."""
+        return cls(**json.loads(text))
+
+
+class Queue(Protocol):
+    """The fast path to a delivery's attempt. What it loses, the due index still has."""
+
+    def send(self, messages: Sequence[DeliveryMessage], *, delay_seconds: int = 0) -> None:
+        """Raises QueueRefused if not every message was taken."""
+        ...
+
+
+class QueueRefused(Exception):
+    """Some messages were not taken."""
+
+
+class SendError(StrEnum):
+    """Why there was no answer to an attempt."""
+
+    URL_REFUSED = "URL_REFUSED"
+    NAME_NOT_RESOLVED = "NAME_NOT_RESOLVED"
+    ADDRESS_REFUSED = "ADDRESS_REFUSED"
+    CONNECTION_FAILED = "CONNECTION_FAILED"
+    TLS_FAILED = "TLS_FAILED"
+    CONNECTION_BROKEN = "CONNECTION_BROKEN"
+    TIMED_OUT = "TIMED_OUT"
+    INTERRUPTED = "INTERRUPTED"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came of one attempt: an HTTP status, or an error and no status."""
+
+    status_code: int | None
+    error: SendError | None
+    duration_ms: int
+
+    @property
+    def succeeded(self) -> bool:
+        """Only 2xx does; a redirect is a failure."""
+        return self.status_code is not None and 200 <= self.status_code < 300
+
+    @property
+    def gone(self) -> bool:
+        """410: the receiver wants nothing more."""
+        return self.status_code == 410
+
+
+class Sender(Protocol):
+    """One HTTP POST to a merchant's endpoint."""
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        """Never raises for what the other side does."""
+        ...
+
+
+Chance = Callable[[], float]
+"""A random number from 0 to 1."""

@@ -1,0 +1,60 @@
+"""Batches from a stream or a queue: each record by itself, and which of them are to come again.
+
+An error in one record is logged by its type and fails that record alone. The rest of the batch is
+done, so a record that can never succeed holds up nobody's events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from farthing.observe import log_unhandled
+
+Record = Mapping[str, Any]
+BatchAnswer = dict[str, list[dict[str, str]]]
+
+AT_ONCE_MAX = 10
+
+
+def one_by_one(
+    records: Sequence[Record], name: Callable[[Record], str], work: Callable[[Record], object]
+) -> BatchAnswer:
+    """In their order, as a stream wants it."""
+    return _failures(records, name, [_done(work, record) for record in records])
+
+
+def all_at_once(
+    records: Sequence[Record], name: Callable[[Record], str], work: Callable[[Record], object]
+) -> BatchAnswer:
+    """In threads, so that a slow receiver does not delay the others of its batch."""
+    with ThreadPoolExecutor(AT_ONCE_MAX) as pool:
+        done = list(pool.map(lambda record: _done(work, record), records))
+    return _failures(records, name, done)
+
+
+def stream_position(record: Record) -> str:
+    """What names a record of a DynamoDB stream."""
+    return str(record["dynamodb"]["SequenceNumber"])
+
+
+def message_id(record: Record) -> str:
+    """What names a message of SQS."""
+    return str(record["messageId"])
+
+
+def _done(work: Callable[[Record], object], record: Record) -> bool:
+    try:
+        work(record)
+    except Exception as error:  # noqa: BLE001 - the entry of each record
+        log_unhandled(error)
+        return False
+    return True
+
+
+def _failures(
+    records: Sequence[Record], name: Callable[[Record], str], done: Sequence[bool]
+) -> BatchAnswer:
+    failed = [record for record, well in zip(records, done, strict=True) if not well]
+    return {"batchItemFailures": [{"itemIdentifier": name(record)} for record in failed]}
