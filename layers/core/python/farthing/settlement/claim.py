@@ -10,8 +10,9 @@ So a run may die anywhere, and another one may run beside it or after it: what i
 line, what is not claimed is found again. An entry that appears in a day whose batch is closed
 waits for the next batch.
 
-Which days: from where the merchant's progress row ends, and always the last LOOK_BACK_DAYS, because
-a transaction begun before midnight may be written after it.
+Which days: the LOOK_BACK_DAYS up to the day that the merchant's progress row has reached, because
+a transaction begun before midnight may be written after it, and every day since. Counted from the
+day reached and not from today, so that a schedule that stood still loses nothing.
 """
 
 from __future__ import annotations
@@ -56,13 +57,13 @@ class Claims:
 
     def run(self, first_day: date) -> None:
         """Claim what is due. `first_day` is the earliest that could hold an entry."""
-        look_back_from = self.until - timedelta(days=LOOK_BACK_DAYS - 1)
         reached = self._progress()
-        day = min(reached + timedelta(days=1) if reached else first_day, look_back_from)
+        day = min(reached or first_day, self.until) - timedelta(days=LOOK_BACK_DAYS - 1)
         nothing_left = True
         while day <= self.until:
             nothing_left = self._claim_day(day) and nothing_left
-            if nothing_left and (day < look_back_from or day == self.until):
+            missed = self.until - day > timedelta(days=LOOK_BACK_DAYS)
+            if nothing_left and (missed or day == self.until):
                 reached = self._progress_to(day, reached)
             day += timedelta(days=1)
 

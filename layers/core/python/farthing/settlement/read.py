@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from farthing.access.principal import Principal
-from farthing.errors import not_found
+from farthing.errors import invalid, not_found
 from farthing.http.page import PageRequest, choice_filter, page_request, unknown_cursor
 from farthing.ids import is_id
 from farthing.money import EXPONENTS
@@ -22,7 +23,7 @@ LIST_READS_MAX = 20
 LIST_READ_ITEMS = 250
 """A filtered list looks at 5,000 batches for one page at most; its `has_more` says if it ended."""
 
-ENTRY_ID_LENGTH_MAX = 100
+ENTRY_ID = r"[A-Za-z0-9_-]{1,100}"
 
 
 class ListStore(Store, Protocol):
@@ -65,7 +66,9 @@ class Settlements:
         """Newest business day first, and whether there are more."""
         page = page_request(query, PREFIX, "status", "currency")
         status = choice_filter(query, "status", list(Status))
-        currency = choice_filter(query, "currency", EXPONENTS)
+        currency = query.get("currency")
+        if currency is not None and currency not in EXPONENTS:
+            raise invalid("currency", "is an ISO 4217 code in lower case, such as eur")
         before = page.starting_after
         if before is not None:
             self._must_exist(before)
@@ -120,23 +123,18 @@ class Settlements:
 
 def filtered(status: str | None, currency: str | None) -> Condition | None:
     """The filter of a list, or None."""
-    wanted = {
-        "status": status,
-        "currency": currency,
-    }
+    wanted = {"status": status, "currency": currency}
     values = {name: value for name, value in wanted.items() if value is not None}
     if not values:
         return None
     expression = " AND ".join(f"#{name} = :wanted_{name}" for name in values)
-    return Condition(
-        "WANTED", expression, {f"wanted_{name}": value for name, value in values.items()}
-    )
+    return Condition("WANTED", expression, {f"wanted_{name}": values[name] for name in values})
 
 
 def lines_page_request(query: Mapping[str, str]) -> PageRequest:
     """The page of lines asked for; its cursor is an entry id, checked where the line is read."""
     cursor = query.get("starting_after")
     rest = {name: text for name, text in query.items() if name != "starting_after"}
-    if cursor is not None and not 0 < len(cursor) <= ENTRY_ID_LENGTH_MAX:
+    if cursor is not None and not re.fullmatch(ENTRY_ID, cursor):
         raise unknown_cursor(cursor)
     return PageRequest(page_request(rest, PREFIX).limit, cursor)

@@ -1,0 +1,122 @@
+"""The tables in memory, with conditions and transactions that behave as DynamoDB's."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from farthing.store import (
+    Check,
+    Condition,
+    ConditionFailed,
+    Delete,
+    Item,
+    Key,
+    Put,
+    TenantScope,
+    Update,
+    Write,
+)
+from farthing.store.page import Page
+
+from tests.unit.settlement.steps import Steps
+
+TRANSACTION_WRITES_MAX = 100
+
+
+def holds(condition: Condition, item: Item | None) -> bool:
+    """DynamoDB's answer to a condition: comparisons with what is missing are false."""
+    facts = item or {}
+    text = condition.expression
+    text = re.sub(r"attribute_not_exists\(#(\w+)\)", r"('\1' not in facts)", text)
+    text = re.sub(r"attribute_exists\(#(\w+)\)", r"('\1' in facts)", text)
+    text = re.sub(
+        r"#(\w+) (=|<) :(\w+)",
+        lambda m: (
+            f"('{m[1]}' in facts and facts['{m[1]}'] "
+            f"{'==' if m[2] == '=' else m[2]} values['{m[3]}'])"
+        ),
+        text,
+    )
+    text = text.replace(" AND ", " and ").replace(" OR ", " or ")
+    return bool(eval(text, {"facts": facts, "values": condition.values}))
+
+
+@dataclass
+class Tables:
+    """What is stored. One lock makes each write all or nothing."""
+
+    items: dict[Key, Item] = field(default_factory=dict)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def write(self, writes: Sequence[Write]) -> None:
+        assert len(writes) <= TRANSACTION_WRITES_MAX
+        assert len({write.key for write in writes}) == len(writes)
+        with self.lock:
+            for index, write in enumerate(writes):
+                item = self.items.get(write.key)
+                if not holds(write.when, item):
+                    raise ConditionFailed(index, write.when.name, write.key, item)
+            for write in writes:
+                self._apply(write)
+
+    def _apply(self, write: Write) -> None:
+        match write:
+            case Put():
+                self.items[write.key] = {**write.item, **write.key.attributes()}
+            case Update():
+                old = self.items.get(write.key, write.key.attributes())
+                self.items[write.key] = {**old, **write.set}
+            case Delete():
+                del self.items[write.key]
+            case Check():
+                pass
+
+
+@dataclass
+class MemoryStore:
+    """The tables as one merchant's store, in pages of three."""
+
+    tables: Tables
+    scope: TenantScope
+    steps: Steps
+
+    def get(self, key: Key) -> Item | None:
+        self.scope.check(key.pk)
+        return self.steps.around(lambda: self.tables.items.get(key))  # type: ignore[no-any-return]
+
+    def query(
+        self,
+        table: str,
+        pk: str,
+        *,
+        sk_prefix: str = "",
+        sk_before: str | None = None,
+        sk_after: str | None = None,
+        newest_first: bool = False,
+        limit: int = 3,
+        start: Item | None = None,
+    ) -> Page:
+        assert (sk_before, sk_after, newest_first) == (None, None, False)
+        self.scope.check(pk)
+        after = start["sk"] if start else ""
+
+        def read() -> Page:
+            found = sorted(
+                (key.sk, item)
+                for key, item in list(self.tables.items.items())
+                if (key.table, key.pk) == (table, pk)
+                and key.sk.startswith(sk_prefix)
+                and key.sk > after
+            )
+            items = [dict(item) for _, item in found[:limit]]
+            return Page(items, items[-1] if len(found) > limit else None)
+
+        return self.steps.around(read)  # type: ignore[no-any-return]
+
+    def write(self, *writes: Write) -> None:
+        for write in writes:
+            self.scope.check(write.key.pk)
+        self.steps.around(lambda: self.tables.write(writes))

@@ -1,0 +1,175 @@
+"""One merchant, its tables and its bank, and what must hold of them at the end."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+from farthing.settlement.batch import Batch, Status
+from farthing.settlement.entry import Entry, Operation, settlement_entry
+from farthing.settlement.line import SK_PREFIX, Line
+from farthing.settlement.run import Merchant, Services, settle
+from farthing.store import Item, Key, TenantScope
+
+from tests.unit.settlement.bank import Bank, FakeAcquirer
+from tests.unit.settlement.memory import MemoryStore, Tables
+from tests.unit.settlement.steps import Crash, Steps, crash_at
+
+FIRST_DAY = date(2026, 11, 1)
+MERCHANT_ID = "mer_01jd0000000000000000000aaa"
+TENANT = TenantScope(MERCHANT_ID, "test")
+ACQUIRER = "sandbox"
+
+
+def day(number: int) -> date:
+    """Day 0, 1, 2, … of the story."""
+    return FIRST_DAY + timedelta(days=number)
+
+
+def at(number: int, hour: int = 12) -> datetime:
+    """An instant of day `number`."""
+    return datetime.combine(day(number), time(hour), UTC)
+
+
+@dataclass
+class Clock:
+    """Tells what it was told."""
+
+    instant: datetime
+
+    def now(self) -> datetime:
+        return self.instant
+
+
+@dataclass
+class World:
+    """One merchant, its tables and its bank."""
+
+    tables: Tables = field(default_factory=Tables)
+    bank: Bank = field(default_factory=Bank)
+    numbers: Counter[str] = field(default_factory=Counter)
+
+    def enter(
+        self,
+        number: int,
+        amount_cents: int = 1000,
+        operation: Operation = Operation.CAPTURE,
+        currency: str = "eur",
+        tenant: TenantScope = TENANT,
+    ) -> Entry:
+        """Money moved on day `number`: both sides write it down."""
+        self.numbers["operation"] += 1
+        operation_id = f"op_{self.numbers['operation']:026d}"
+        reference = f"ref-{operation_id}"
+        key, item = settlement_entry(
+            tenant,
+            "pi_00000000000000000000000000",
+            operation_id,
+            reference,
+            operation,
+            amount_cents,
+            currency,
+            ACQUIRER,
+            at(number),
+        )
+        self.tables.items[key] = {**item, **key.attributes()}
+        self.bank.moved[reference, operation] = amount_cents
+        return Entry.of(item)
+
+    def run(
+        self,
+        until: int,
+        *,
+        on_step: Callable[[], None] = lambda: None,
+        arrives: bool = True,
+        hear: Callable[[], None] = lambda: None,
+        merchants: Sequence[str] = (MERCHANT_ID,),
+        seconds_left: Callable[[], float] = lambda: 300.0,
+        failures: list[Exception] | None = None,
+    ) -> dict[str, Any]:
+        """One firing of the schedule that settles all days up to `until`."""
+        steps = Steps(on_step)
+        acquirer = FakeAcquirer(self.bank, steps, hear=hear, arrives=arrives)
+        services = Services(
+            merchants=[Merchant(merchant_id, FIRST_DAY) for merchant_id in merchants],
+            store_of=lambda tenant: MemoryStore(self.tables, tenant, steps),
+            acquirers={"test": {ACQUIRER: acquirer}, "live": {}},
+            clock=Clock(at(until + 1, hour=1)),
+            seconds_left=seconds_left,
+            log_failure=raise_it if failures is None else failures.append,
+        )
+        return settle(day(until), services)
+
+    def crashing_run(self, until: int, step: int) -> bool:
+        """A run that dies at `step`. False if it ended before."""
+        try:
+            self.run(until, on_step=crash_at(step))
+        except Crash:
+            return True
+        return False
+
+    def rows(self, entity: str) -> list[Item]:
+        return [item for item in self.tables.items.values() if item["entity"] == entity]
+
+    def entries(self) -> list[Entry]:
+        return [Entry.of(item) for item in self.rows("settlement_entry")]
+
+    def batches(self, tenant: TenantScope = TENANT) -> list[Batch]:
+        """Oldest first."""
+        found = [
+            Batch.of(tenant, item)
+            for item in self.rows("settlement_batch")
+            if item["pk"].startswith(tenant.prefix)
+        ]
+        return sorted(found, key=lambda batch: batch.name.settlement_id)
+
+    def batch(self) -> Batch:
+        """The only one."""
+        (only,) = self.batches()
+        return only
+
+    def lines(self) -> dict[str, list[Line]]:
+        """By settlement id."""
+        found = defaultdict(list)
+        for item in self.rows("settlement_line"):
+            assert item["sk"].startswith(SK_PREFIX)
+            found[item["settlement_id"]].append(Line.of(item))
+        return found
+
+    def state(self) -> dict[Key, Item]:
+        """All that is stored, to see whether anything changed."""
+        return {key: dict(item) for key, item in self.tables.items.items()}
+
+    def check(self, *, submitted_once: bool = True) -> None:
+        """What must hold at the end, when every run is over."""
+        lines = self.lines()
+        owners = Counter(line.entry_id for of_batch in lines.values() for line in of_batch)
+        assert owners == Counter(entry.entry_id for entry in self.entries())
+        for entry in self.entries():
+            assert entry.settlement_id is not None
+            assert entry.entry_id in {line.entry_id for line in lines[entry.settlement_id]}
+        assert {batch.name.settlement_id for batch in self.batches()} == lines.keys()
+        for batch in self.batches():
+            mine = lines[batch.name.settlement_id]
+            gross = sum(
+                line.amount_cents if line.operation is Operation.CAPTURE else -line.amount_cents
+                for line in mine
+            )
+            assert batch.status is Status.SETTLED
+            assert batch.totals is not None and batch.paid is not None
+            assert batch.totals.entry_count == len(mine)
+            assert batch.totals.gross_cents == batch.paid.gross_cents == gross
+            assert {line.currency for line in mine} == {batch.name.currency}
+            assert set(self.bank.accepted[batch.name.reference]) == set(mine)
+        assert len(self.bank.accepted) == len(self.batches())
+        if submitted_once:
+            assert set(self.bank.sent.values()) <= {1}
+        assert self.rows("settlement_unfinished") == []
+
+
+def raise_it(error: Exception) -> None:
+    """For `log_failure`: a test wants to see it."""
+    raise error
