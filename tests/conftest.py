@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from farthing.acquiring import wiring
 from tests.support.aws import fake_aws
+from tests.support.stack import Stack, start
 
 
 @pytest.fixture
@@ -14,3 +16,10 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """AWS inside this process, with the template's tables, empty."""
     with fake_aws(monkeypatch):
         yield
+
+
+@pytest.fixture
+def stack(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
+    """The whole charge path in this process."""
+    yield start(monkeypatch)
+    wiring.acquirer.cache_clear()
