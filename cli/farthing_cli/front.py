@@ -74,7 +74,7 @@ class Route:
 
     def path(self, asked: str) -> str:
         """The path at the upstream."""
-        return asked if self.keep_prefix else asked.removeprefix(self.prefix)
+        return asked if self.keep_prefix else asked.removeprefix(self.prefix.rstrip("/"))
 
 
 class Server(ThreadingHTTPServer):
