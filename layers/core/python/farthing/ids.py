@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 ENTROPY_BYTES = 10
@@ -39,6 +39,18 @@ def is_id(prefix: str, text: str) -> bool:
     """Whether `text` has the form of an id of `prefix`."""
     match = _ID.fullmatch(text)
     return match is not None and match[1] == prefix
+
+
+def instant_of(id_: str) -> datetime:
+    """The instant of an id, to the millisecond. Raises ValueError for what is no id."""
+    match = _ID.fullmatch(id_)
+    if match is None:
+        raise ValueError(f"not an id: {id_!r}")
+    number = 0
+    for digit in match[2]:
+        number = number * 32 + ALPHABET.index(digit)
+    milliseconds = number >> (8 * ENTROPY_BYTES)
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
 
 
 def shard_of(text: str, shards: int) -> int:

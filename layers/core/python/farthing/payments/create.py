@@ -10,6 +10,7 @@ from farthing.clock import to_text
 from farthing.errors import not_found
 from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response, created
+from farthing.ids import instant_of
 from farthing.payments import idempotency
 from farthing.payments.confirm import authorize, confirm
 from farthing.payments.event import event_put
@@ -75,13 +76,14 @@ def _intent(
     instrument: Instrument | None = None
     if paying_key is not None:
         instrument = read_instrument(new.paying, found.get(paying_key), new.customer_id)
+    intent_id = services.new_id("pi")
     return Intent(
         tenant=services.tenant,
-        intent_id=services.new_id("pi"),
+        intent_id=intent_id,
         amount_cents=new.amount_cents,
         currency=new.currency,
         capture_method=new.capture_method,
-        created_at=to_text(services.now()),
+        created_at=to_text(instant_of(intent_id)),
         customer_id=new.customer_id or (instrument.customer_id if instrument else None),
         instrument=instrument,
         ip_address=new.ip_address,
