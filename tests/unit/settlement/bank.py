@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from farthing.settlement.batch import BatchName, Paid
 from farthing.settlement.entry import Operation
 from farthing.settlement.line import Line
-from farthing.settlement.ports import OutcomeUnknown, Submission
+from farthing.settlement.ports import OutcomeUnknown, Refused, Submission
 from farthing.settlement.report import Report, ReportLine
 
 from tests.unit.settlement.steps import Steps
@@ -73,7 +73,8 @@ class FakeAcquirer:
         def accept() -> None:
             if self.arrives:
                 earlier = self.bank.accepted.setdefault(name.reference, tuple(lines))
-                assert earlier == tuple(lines), "the same reference with other content"
+                if earlier != tuple(lines):
+                    raise Refused("REFERENCE_REUSED")
                 self.bank.sent[name.reference] += 1
             self.hear()
 

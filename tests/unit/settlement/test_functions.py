@@ -1,0 +1,288 @@
+"""The two functions on moto's tables, against the real sandbox."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from farthing import runtime
+from farthing.access.issue import open_account
+from farthing.settlement.entry import Operation, settlement_entry
+from farthing.store import NOT_CREATED, Put, TenantScope
+
+from tests.support import lambdas
+from tests.support.lambdas import MERCHANT, OTHER_MERCHANT, call, event_of, load
+from tests.unit.settlement.conftest import SandboxAcquirer
+
+NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+YESTERDAY = NOW - timedelta(days=1)
+
+
+@pytest.fixture
+def stack(real_sandbox: SandboxAcquirer, monkeypatch: pytest.MonkeyPatch) -> SandboxAcquirer:
+    """Two merchants, older than their money, at a fixed time."""
+    monkeypatch.setattr(runtime.ShiftedClock, "now", lambda clock: NOW + clock.offset)
+    for merchant_id in (MERCHANT, OTHER_MERCHANT):
+        open_account(runtime.system_store(), merchant_id, "Shop", [], NOW - timedelta(days=3))
+    return real_sandbox
+
+
+def settle(**asked: Any) -> dict[str, Any]:
+    context = lambdas.Context(remaining_milliseconds=300_000)
+    answer: dict[str, Any] = load("settle").handler(event_of("settle.schedule") | asked, context)
+    return answer
+
+
+def enter(
+    number: int,
+    cents: int,
+    operation: Operation = Operation.CAPTURE,
+    *,
+    currency: str = "eur",
+    at: datetime = YESTERDAY,
+    merchant_id: str = MERCHANT,
+) -> None:
+    """What Tx-2 writes for money that moved under the reference r<number>."""
+    key, item = settlement_entry(
+        TenantScope(merchant_id, "test"),
+        "pi_01jd00000000000000000000p1",
+        f"op_{number:026d}",
+        f"r{number}",
+        operation,
+        cents,
+        currency,
+        "sandbox",
+        at,
+    )
+    runtime.system_store().write(Put(key, item, NOT_CREATED))
+
+
+def charge(stack: SandboxAcquirer, number: int, cents: int, **more: Any) -> None:
+    stack.charge(f"r{number}", cents, more.get("currency", "eur"))
+    enter(number, cents, **more)
+
+
+def listed(**query: str) -> list[dict[str, Any]]:
+    answer = call("settlements", "GET", "/v1/settlements", query=query or None)
+    assert answer.status == 200
+    data: list[dict[str, Any]] = answer.body["data"]
+    return data
+
+
+def test_the_schedule_settles_yesterday_and_a_second_firing_changes_nothing(
+    stack: SandboxAcquirer,
+) -> None:
+    """events/settle.schedule.json, then events/settlements.list.json."""
+    charge(stack, 1, 10000)
+    stack.refund("r2", "r1", 4000)
+    enter(2, 4000, Operation.REFUND)
+    charge(stack, 3, 500, at=NOW)
+
+    summary = settle()
+
+    assert (summary["merchants"], summary["settled"], summary["waiting"]) == (2, 1, 0)
+    answer = load("settlements").handler(event_of("settlements.list"), lambdas.Context())
+    assert answer["statusCode"] == 200
+    (batch,) = listed()
+    assert batch["settlement_id"] in answer["body"]
+    assert {
+        name: batch[name]
+        for name in ("status", "acquirer", "currency", "business_day", "entry_count", "livemode")
+    } == {
+        "status": "SETTLED",
+        "acquirer": "sandbox",
+        "currency": "eur",
+        "business_day": YESTERDAY.date().isoformat(),
+        "entry_count": 2,
+        "livemode": False,
+    }
+    figures = ("gross_cents", "refunded_cents", "fee_cents", "net_cents", "expected_gross_cents")
+    assert [batch[name] for name in figures] == [6000, 4000, 150, 5850, 6000]
+
+    asked = len(stack.server.asked)
+    assert settle()["settled"] == 0
+    assert listed() == [batch]
+    assert len(stack.server.asked) == asked
+
+
+def test_a_charge_that_the_sandbox_does_not_know_makes_an_exception(
+    stack: SandboxAcquirer,
+) -> None:
+    charge(stack, 1, 10000)
+    enter(2, 777)
+
+    assert settle()["exceptions"] == 1
+
+    (batch,) = listed(status="EXCEPTION")
+    assert batch["exception"]["reason_code"] == "REPORT_LINES_DIFFER"
+    assert (batch["gross_cents"], batch["expected_gross_cents"]) == (10000, 10777)
+    assert batch["settled_at"] is None
+    assert listed(status="SETTLED") == []
+
+
+def test_today_is_settled_at_once_on_a_stack_with_a_test_clock(
+    stack: SandboxAcquirer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charge(stack, 1, 10000, at=NOW)
+    monkeypatch.delenv("TEST_CLOCK_TABLE", raising=False)
+    with pytest.raises(ValueError, match="test clock"):
+        settle(include_today=True)
+
+    monkeypatch.setenv("TEST_CLOCK_TABLE", "TestClockTable")
+
+    assert settle(include_today=True)["settled"] == 1
+
+
+def test_a_lost_acquirer_leaves_the_batch_waiting_for_the_next_firing(
+    stack: SandboxAcquirer,
+) -> None:
+    charge(stack, 1, 10000)
+    sandbox = stack.server.respond
+    stack.server.respond = lambda _: None
+    assert settle()["waiting"] == 1
+    assert [batch["status"] for batch in listed()] == ["CLOSING"]
+
+    stack.server.respond = sandbox
+    assert settle()["settled"] == 1
+
+
+def test_more_entries_than_one_transaction_holds(stack: SandboxAcquirer) -> None:
+    """Through DynamoDB's own arguments: a claim of many, and pages of lines."""
+    for number in range(1, 60):
+        charge(stack, number, 1000 + number)
+
+    settle()
+
+    (batch,) = listed()
+    assert batch["entry_count"] == 59
+    seen: list[str] = []
+    query: dict[str, str] = {"limit": "25"}
+    while True:
+        answer = call(
+            "settlements", "GET", f"/v1/settlements/{batch['settlement_id']}/lines", query=query
+        )
+        seen += [line["entry_id"] for line in answer.body["data"]]
+        if not answer.body["has_more"]:
+            break
+        query["starting_after"] = seen[-1]
+    assert seen == [f"op_{number:026d}-capture" for number in range(59, 0, -1)]
+
+
+def test_lists_are_paged_newest_first_and_filtered(stack: SandboxAcquirer) -> None:
+    for number, currency in enumerate(("eur", "usd", "gbp"), start=1):
+        charge(stack, number, 1000, currency=currency)
+        charge(stack, 10 + number, 1000, currency=currency, at=NOW - timedelta(days=2))
+    settle(until_day=(NOW - timedelta(days=2)).date().isoformat())
+    settle()
+
+    everything = listed()
+    ids = [batch["settlement_id"] for batch in everything]
+    assert len(ids) == 6
+    assert ids == sorted(ids, reverse=True)
+    days = [batch["business_day"] for batch in everything]
+    assert days == sorted(days, reverse=True)
+
+    first = call("settlements", "GET", "/v1/settlements", query={"limit": "4"})
+    rest = call(
+        "settlements", "GET", "/v1/settlements", query={"limit": "4", "starting_after": ids[3]}
+    )
+    assert first.body["has_more"] is True
+    assert rest.body["has_more"] is False
+    assert first.body["data"] + rest.body["data"] == everything
+    assert {batch["currency"] for batch in listed(currency="usd")} == {"usd"}
+    assert len(listed(currency="usd", status="SETTLED")) == 2
+    assert listed(status="OPEN") == []
+    page = call("settlements", "GET", "/v1/settlements", query={"limit": "1", "currency": "gbp"})
+    assert page.body["has_more"] is True
+
+
+def test_one_settlement_is_read_by_its_id(stack: SandboxAcquirer) -> None:
+    charge(stack, 1, 10000)
+    settle()
+    (batch,) = listed()
+
+    answer = call("settlements", "GET", f"/v1/settlements/{batch['settlement_id']}")
+
+    assert answer.status == 200
+    assert answer.body == batch
+
+
+def test_another_merchants_settlement_is_like_none(stack: SandboxAcquirer) -> None:
+    charge(stack, 1, 10000)
+    settle()
+    (batch,) = listed()
+    absent = "st_00000000000000000000000000"
+
+    for path in ("", "/lines"):
+        theirs = call(
+            "settlements",
+            "GET",
+            f"/v1/settlements/{batch['settlement_id']}{path}",
+            merchant_id=OTHER_MERCHANT,
+        )
+        none = call("settlements", "GET", f"/v1/settlements/{absent}{path}")
+        assert (theirs.status, theirs.body["code"]) == (none.status, none.body["code"])
+        assert theirs.status == 404
+    cursor = call(
+        "settlements",
+        "GET",
+        "/v1/settlements",
+        query={"starting_after": batch["settlement_id"]},
+        merchant_id=OTHER_MERCHANT,
+    )
+    assert cursor.body["code"] == "unknown_cursor"
+    others = call("settlements", "GET", "/v1/settlements", merchant_id=OTHER_MERCHANT)
+    assert others.body == {"data": [], "has_more": False}
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"limit": "0"},
+        {"limit": "many"},
+        {"status": "PAID"},
+        {"currency": "EUR"},
+        {"currency": "xxx"},
+        {"starting_after": "st_1"},
+        {"starting_after": "st_00000000000000000000000000"},
+        {"colour": "red"},
+    ],
+)
+def test_a_wrong_question_about_the_list_is_a_problem_document(
+    aws: None, query: dict[str, str]
+) -> None:
+    answer = call("settlements", "GET", "/v1/settlements", query=query)
+
+    assert answer.status == 400
+    assert answer.headers["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"starting_after": "op_nobody-capture"},
+        {"starting_after": ""},
+        {"starting_after": "\x00"},
+        {"starting_after": "x" * 2000},
+        {"limit": "101"},
+        {"status": "SETTLED"},
+    ],
+)
+def test_a_wrong_question_about_the_lines_is_a_problem_document(
+    stack: SandboxAcquirer, query: dict[str, str]
+) -> None:
+    charge(stack, 1, 10000)
+    settle()
+    (batch,) = listed()
+
+    answer = call(
+        "settlements", "GET", f"/v1/settlements/{batch['settlement_id']}/lines", query=query
+    )
+
+    assert answer.status == 400
+
+
+@pytest.mark.parametrize("text", ["x", "st_", "st_0", "pi_00000000000000000000000000", "%00"])
+def test_an_id_of_another_form_is_not_found(aws: None, text: str) -> None:
+    assert call("settlements", "GET", f"/v1/settlements/{text}").status == 404

@@ -1,0 +1,175 @@
+"""An answer counts only if it is the acquirer's and answers the question. The rest is unknown."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+import pytest
+from farthing.settlement import sandbox
+from farthing.settlement.batch import BatchName
+from farthing.settlement.entry import Operation
+from farthing.settlement.line import Line
+from farthing.settlement.ports import OutcomeUnknown, Refused
+from farthing.settlement.sandbox import SandboxSettlement
+
+from tests.unit.settlement.wire import SECRET, Asked, Reply, Server, reply, serving
+from tests.unit.settlement.world import TENANT
+
+NAME = BatchName(TENANT, "sandbox", "eur", date(2026, 11, 1))
+LINE = Line("op_1-capture", "pi_1", "r1", Operation.CAPTURE, 1000, "eur", "2026-11-01")
+REPORT_LINE = {
+    "reference": "r1",
+    "operation": "CAPTURE",
+    "amount_cents": 1000,
+    "fee_cents": 24,
+    "net_cents": 976,
+}
+REPORT = {"lines": [REPORT_LINE], "gross_cents": 1000, "fee_cents": 24, "net_cents": 976}
+FOUND = {"reference": NAME.reference, "status": "ACCEPTED", "report": REPORT}
+ACCEPTED = {"reference": NAME.reference, "status": "ACCEPTED"}
+NOT_FOUND = {"error": {"code": "NOT_FOUND"}}
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serving() as made:
+        yield made
+
+
+def at(server: Server) -> SandboxSettlement:
+    return SandboxSettlement(f"{server.url}/", lambda: SECRET)
+
+
+def say(server: Server, made: Reply | None) -> SandboxSettlement:
+    server.respond = lambda _: made
+    return at(server)
+
+
+def test_it_asks_with_the_reporting_secret_and_by_reference(server: Server) -> None:
+    say(server, reply(404, NOT_FOUND)).look_up(NAME.reference)
+
+    (asked,) = server.asked
+    assert (asked.method, asked.path) == ("GET", f"/v1/settlements/{NAME.reference}")
+    assert asked.headers["Authorization"] == f"Bearer {SECRET}"
+
+
+def test_a_signed_not_found_is_an_answer(server: Server) -> None:
+    assert say(server, reply(404, NOT_FOUND)).look_up(NAME.reference) is None
+
+
+def test_a_batch_without_a_report_yet_is_known(server: Server) -> None:
+    found = say(server, reply(200, ACCEPTED)).look_up(NAME.reference)
+
+    assert found is not None
+    assert found.report is None
+
+
+UNKNOWN = [
+    None,
+    reply(200, FOUND | {"reference": "another"}),
+    reply(200, [FOUND]),
+    reply(401, {"error": {"code": "UNAUTHORIZED"}}),
+    reply(404, {"error": {"code": "NO_SUCH_ROUTE"}}),
+    reply(404, {"error": "NOT_FOUND"}),
+    reply(429, {"error": {"code": "SLOW_DOWN"}}),
+    reply(302, FOUND),
+    reply(500, {}),
+    Reply(502, b"<html>"),
+    Reply(200, b"not json"),
+    Reply(200, b'{"reference": "\xff"}'),
+    Reply(404, b'{"error": {"code": "NOT_FOUND"}}', signature=""),
+    Reply(404, b'{"error": {"code": "NOT_FOUND"}}', signature="0" * 64),
+    Reply(404, b'{"error": {"code": "NOT_FOUND"}}', signature="\xe9"),
+]
+
+
+@pytest.mark.parametrize("made", UNKNOWN)
+def test_whatever_is_no_answer_of_the_acquirer_is_unknown(
+    server: Server, made: Reply | None
+) -> None:
+    with pytest.raises(OutcomeUnknown):
+        say(server, made).look_up(NAME.reference)
+    with pytest.raises(OutcomeUnknown):
+        at(server).submit(NAME, [LINE])
+
+
+@pytest.mark.parametrize(
+    "report",
+    [
+        {},
+        [],
+        "report",
+        REPORT | {"lines": None},
+        REPORT | {"gross_cents": "1000"},
+        REPORT | {"fee_cents": 24.0},
+        REPORT | {"net_cents": True},
+        REPORT | {"lines": [{}]},
+        REPORT | {"lines": ["r1"]},
+        REPORT | {"lines": [REPORT_LINE | {"operation": "VOID"}]},
+        REPORT | {"lines": [REPORT_LINE | {"amount_cents": None}]},
+    ],
+)
+def test_a_report_of_another_shape_is_unknown(server: Server, report: Any) -> None:
+    with pytest.raises(OutcomeUnknown, match="shape"):
+        say(server, reply(200, FOUND | {"report": report})).look_up(NAME.reference)
+
+
+@pytest.mark.parametrize("status", [400, 409, 413, 422])
+def test_a_signed_refusal_is_definite(server: Server, status: int) -> None:
+    refusal = {"error": {"code": "REFERENCE_REUSED", "message": "…"}}
+
+    with pytest.raises(Refused, match="REFERENCE_REUSED"):
+        say(server, reply(status, refusal)).submit(NAME, [LINE])
+
+
+def test_an_unsigned_refusal_is_unknown(server: Server) -> None:
+    unsigned = Reply(400, b'{"error": {"code": "MALFORMED"}}', signature="")
+
+    with pytest.raises(OutcomeUnknown):
+        say(server, unsigned).submit(NAME, [LINE])
+
+
+def test_a_refusal_without_a_code_is_unknown(server: Server) -> None:
+    with pytest.raises(OutcomeUnknown):
+        say(server, reply(400, {})).submit(NAME, [LINE])
+
+
+def test_an_acceptance_of_another_batch_is_unknown(server: Server) -> None:
+    with pytest.raises(OutcomeUnknown):
+        say(server, reply(200, ACCEPTED | {"reference": "another"})).submit(NAME, [LINE])
+    with pytest.raises(OutcomeUnknown):
+        say(server, reply(200, ACCEPTED | {"status": "RECEIVED"})).submit(NAME, [LINE])
+
+
+def test_silence_is_unknown_after_the_timeout(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "ANSWER_TIMEOUT_SECONDS", 0.1)
+
+    def sleep(_: Asked) -> Reply | None:
+        time.sleep(0.3)
+        return None
+
+    server.respond = sleep
+    with pytest.raises(OutcomeUnknown, match="Timeout"):
+        at(server).submit(NAME, [LINE])
+    assert len(server.asked) == 1  # it does not try again by itself
+
+
+def test_nobody_there_is_unknown() -> None:
+    with serving() as gone:
+        pass
+    with pytest.raises(OutcomeUnknown):
+        at(gone).look_up(NAME.reference)
+
+
+def test_an_answer_that_is_too_long_is_unknown(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "ANSWER_BYTES_MAX", 10)
+
+    with pytest.raises(OutcomeUnknown, match="too long"):
+        say(server, reply(200, FOUND)).look_up(NAME.reference)
