@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+MASK = "[card number]"
 PAN_LENGTH_MIN = 12
 PAN_LENGTH_MAX = 19
 
@@ -47,14 +48,15 @@ def pans_in(text: str) -> Iterator[str]:
     """Every run of 13 to 19 digits in `text`, bare or grouped, that passes the checksum.
 
     A run starts and ends with a group, so `4242 4242 4242 4242 12/28` hides nothing, and an
-    account number of thirty digits is not searched for something that looks like a card.
+    account number of thirty digits is not searched for something that looks like a card. No card
+    number starts with a zero, and zeros before one do not hide it.
     """
     for match in _GROUPED_DIGITS.finditer(_to_ascii_digits(text)):
         groups = re.split(r"\D+", match[0])
         for first in range(len(groups)):
             digits = ""
             for group in groups[first:]:
-                digits += group
+                digits = (digits + group).lstrip("0")
                 if len(digits) > PAN_LENGTH_MAX:
                     break
                 if len(digits) >= PAN_IN_TEXT_LENGTH_MIN and passes_luhn(digits):
@@ -64,6 +66,13 @@ def pans_in(text: str) -> Iterator[str]:
 def holds_pan(text: str) -> bool:
     """Whether `text` seems to hold a card number."""
     return next(pans_in(text), None) is not None
+
+
+def mask(text: str) -> str:
+    """`text` without anything that looks like a card number."""
+    for pan in pans_in(text):
+        text = text.replace(pan, MASK)
+    return text if not any(True for _ in pans_in(text)) else MASK
 
 
 def _to_ascii_digits(text: str) -> str:

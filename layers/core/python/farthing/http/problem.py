@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from farthing.cards import mask
 from farthing.errors import FarthingError
 from farthing.http.response import PROBLEM_JSON, Response, dump
-from farthing.observe import mask
 
 ECHO_LENGTH_MAX = 512
 
