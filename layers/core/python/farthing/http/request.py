@@ -118,6 +118,7 @@ def _body_of(text: str, model: type[Body]) -> Body:
         return model()
     try:
         document = json.loads(text, parse_constant=_refuse_constant)
+        json.dumps(document, ensure_ascii=False).encode()  # refuses half of a surrogate pair
     except (ValueError, RecursionError) as error:
         raise FarthingError(INVALID_JSON, "the body is not a JSON document") from error
     if not isinstance(document, dict):

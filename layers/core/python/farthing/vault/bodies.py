@@ -25,7 +25,7 @@ class CreateToken(Fields):
             number=Pan(self.number.get_secret_value()),
             exp_month=self.exp_month,
             exp_year=self.exp_year,
-            cvc=self.cvc.get_secret_value() if self.cvc else None,
+            cvc=self.cvc.get_secret_value() if self.cvc is not None else None,
             name=self.name,
             billing_address=self.billing_address.given() if self.billing_address else None,
         )
