@@ -19,6 +19,8 @@ from rich.text import Text
 from farthing_cli.aws import Account
 
 POLL_SECONDS = 0.5
+OVERLAP_MILLISECONDS = 1000
+"""A line may arrive after another of a later millisecond, so what is read overlaps."""
 NOISE = re.compile(r"^(START|END|REPORT|INIT_START) ")
 STYLES = {"DEBUG": "dim", "INFO": "", "WARNING": "yellow", "ERROR": "red", "CRITICAL": "bold red"}
 HIDDEN = frozenset(
@@ -88,7 +90,8 @@ class Follower:
     stack_name: str
     since_milliseconds: int
     _sizes: dict[str, int] = field(default_factory=dict)
-    _seen: dict[str, int] = field(default_factory=dict)
+    _newest: dict[str, int] = field(default_factory=dict)
+    _shown: dict[str, set[tuple[str, int, str]]] = field(default_factory=dict)
 
     def read(self) -> list[Line]:
         """The new lines of all functions, in order of time."""
@@ -103,14 +106,20 @@ class Follower:
         return sorted(found, key=lambda line: line.at)
 
     def _new_lines(self, logs: Any, group: str, function: str) -> Iterator[Line]:
+        newest = self._newest.get(group, 0)
+        since = max(self.since_milliseconds, newest - OVERLAP_MILLISECONDS)
+        shown, read = self._shown.get(group, set()), set()
         for page in logs.get_paginator("filter_log_events").paginate(
-            logGroupName=group, startTime=self._seen.get(group, self.since_milliseconds)
+            logGroupName=group, startTime=since
         ):
             for event in page["events"]:
-                self._seen[group] = max(self._seen.get(group, 0), event["timestamp"] + 1)
-                text = event["message"].rstrip()
-                if text and not NOISE.match(text):
-                    yield Line.of(function, event["timestamp"], text)
+                at, text = event["timestamp"], event["message"].rstrip()
+                identity = (event["logStreamName"], at, text)
+                read.add(identity)
+                newest = max(newest, at)
+                if text and identity not in shown and not NOISE.match(text):
+                    yield Line.of(function, at, text)
+        self._newest[group], self._shown[group] = newest, read
 
 
 def now_milliseconds() -> int:

@@ -1,75 +1,40 @@
-"""Two merchants with keys, so that a first call works and isolation can be tried."""
+"""Merchants with keys in a stack's access table, written as the functions read them."""
 
 from __future__ import annotations
 
-import hashlib
-import secrets
-import time
+import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
+from farthing.access.issue import open_account
+from farthing.access.keys import ENTROPY_BYTES as KEY_ENTROPY_BYTES
+from farthing.access.keys import NewKey, new_key
+from farthing.access.principal import KeyKind, Mode
+from farthing.ids import ENTROPY_BYTES, make_id
+from farthing.store.scope import SystemScope
+from farthing.store.table import DynamoStore
 from farthing_cli.aws import Account
-
-CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
-SECRET_SCOPES = ("read", "write")
-PUBLISHABLE_SCOPES = ("tokens",)
 
 
 @dataclass(frozen=True)
 class Merchant:
-    """A merchant of test mode and its keys, which are stored nowhere but here."""
+    """A merchant of test mode and its keys, whose text is stored nowhere else."""
 
     merchant_id: str
     secret_key: str
     publishable_key: str
 
 
-def merchant(account: Account, table: str, name: str) -> Merchant:
-    """Write a merchant and its two keys to the access table."""
-    made = Merchant(
-        merchant_id=_id("mer"),
-        secret_key=f"sk_test_{secrets.token_urlsafe(32)}",
-        publishable_key=f"pk_test_{secrets.token_urlsafe(32)}",
-    )
-    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    common = {
-        "merchant_id": {"S": made.merchant_id},
-        "created_at": {"S": now},
-        "schema_version": {"N": "1"},
-    }
-    dynamodb = account.client("dynamodb")
-    dynamodb.put_item(
-        TableName=table,
-        Item=common
-        | {
-            "pk": {"S": "MERCHANT"},
-            "sk": {"S": made.merchant_id},
-            "entity": {"S": "merchant"},
-            "name": {"S": name},
-        },
-    )
-    for kind, key, scopes in (
-        ("SECRET", made.secret_key, SECRET_SCOPES),
-        ("PUBLISHABLE", made.publishable_key, PUBLISHABLE_SCOPES),
-    ):
-        dynamodb.put_item(TableName=table, Item=common | _key_item(kind, key, scopes))
-    return made
+def merchant(account: Account, access_table: str, name: str) -> Merchant:
+    """Open an account with a secret and a publishable test key."""
+    now = datetime.now(UTC)
+    merchant_id = make_id("mer", now, os.urandom(ENTROPY_BYTES))
+    secret, publishable = (_key(merchant_id, kind, now) for kind in KeyKind)
+    store = DynamoStore(account.client("dynamodb"), {"access": access_table}, SystemScope())
+    open_account(store, merchant_id, name, [secret, publishable], now)
+    return Merchant(merchant_id, secret.text, publishable.text)
 
 
-def _key_item(kind: str, key: str, scopes: tuple[str, ...]) -> dict[str, Any]:
-    return {
-        "pk": {"S": f"KEY#{hashlib.sha256(key.encode()).hexdigest()}"},
-        "sk": {"S": "KEY"},
-        "entity": {"S": "api_key"},
-        "key_id": {"S": _id("key")},
-        "mode": {"S": "test"},
-        "kind": {"S": kind},
-        "scopes": {"L": [{"S": scope} for scope in scopes]},
-    }
-
-
-def _id(prefix: str) -> str:
-    number = int(time.time() * 1000) << 80 | secrets.randbits(80)
-    digits = [CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5)]
-    return f"{prefix}_{''.join(digits)}"
+def _key(merchant_id: str, kind: KeyKind, now: datetime) -> NewKey:
+    key_id = make_id("key", now, os.urandom(ENTROPY_BYTES))
+    return new_key(key_id, merchant_id, Mode.TEST, kind, os.urandom(KEY_ENTROPY_BYTES))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import urllib3
 
@@ -23,46 +24,48 @@ LISTS = (
     "webhook_endpoints",
     "settlements",
 )
-EVENTS: dict[str, dict[str, object]] = {
-    "charge": {"operation_id": "none"},
-    "outbox": {"Records": []},
-    "deliver_webhooks": {"Records": []},
-    "redeliver_due": {},
-    "settle": {},
-}
-"""What a function that no API reaches can be asked without an effect on an empty stack."""
 
 
 def warm(dev: Dev, account: Account) -> list[str]:
     """Wake every function. Gives the names of those that failed."""
-    http = urllib3.PoolManager(retries=False, timeout=TIMEOUT_SECONDS)
-    key = {"Authorization": f"Bearer {dev.secret_key}"}
-    publishable = {"Authorization": f"Bearer {dev.publishable_key}"}
+    pool = urllib3.PoolManager(retries=False, timeout=TIMEOUT_SECONDS)
+    first, *others = _calls(dev, account, pool)
+    first[1]()  # wakes the authorizer too, before several calls ask for it at once
+    with ThreadPoolExecutor(AT_ONCE) as threads:
+        awake = list(threads.map(_safely, [call for _, call in others]))
+    return [name for (name, _), ok in zip(others, awake, strict=True) if not ok]
 
-    def ask(method: str, url: str, headers: dict[str, str]) -> bool:
+
+def _calls(
+    dev: Dev, account: Account, pool: urllib3.PoolManager
+) -> list[tuple[str, Callable[[], bool]]]:
+    def ask(method: str, url: str, key: str = "") -> Callable[[], bool]:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
         body = b"{}" if method == "POST" else None
-        return http.request(method, url, headers=headers, body=body).status < 500
+        return lambda: pool.request(method, url, headers=headers, body=body).status < 500
 
-    def invoke(name: str, event: dict[str, object]) -> bool:
-        answer = account.client("lambda").invoke(
-            FunctionName=f"{dev.stack_name}-{name}", Payload=json.dumps(event).encode()
-        )
-        return "FunctionError" not in answer
+    def invoke(name: str, event: dict[str, Any]) -> Callable[[], bool]:
+        client, function = account.client("lambda"), f"{dev.stack_name}-{name}"
+        payload = json.dumps(event).encode()
+        return lambda: "FunctionError" not in client.invoke(FunctionName=function, Payload=payload)
 
-    calls: dict[str, Callable[[], bool]] = {
-        name: lambda name=name: ask("GET", f"{dev.api_url}/v1/{name}?limit=1", key)  # type: ignore[misc]
-        for name in LISTS
+    lists = [
+        (name, ask("GET", f"{dev.api_url}/v1/{name}?limit=1", dev.secret_key)) for name in LISTS
+    ]
+    nothing_to_look_up = {
+        "task": "LOOK_UP",
+        "operation": f"{dev.merchant_id}/test/pi_none/op_none",
     }
-    calls["tokens"] = lambda: ask("POST", f"{dev.tokens_url}/v1/tokens", publishable)
-    calls["sandbox_acquirer"] = lambda: ask(
-        "GET", f"{dev.acquirer_url}/transactions?order_id=none", {}
-    )
-    for name, event in EVENTS.items():
-        calls[name] = lambda name=name, event=event: invoke(name, event)  # type: ignore[misc]
-    calls.pop(LISTS[0])()  # the authorizer wakes here, before many ask for it at once
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        results = {name: pool.submit(_safely, call) for name, call in calls.items()}
-        return [name for name, result in results.items() if not result.result()]
+    return [
+        *lists,
+        ("tokens", ask("POST", f"{dev.tokens_url}/v1/tokens", dev.publishable_key)),
+        ("sandbox_acquirer", ask("GET", f"{dev.acquirer_url}/transactions?order_id=none")),
+        ("charge", invoke("charge", nothing_to_look_up)),
+        ("outbox", invoke("outbox", {"Records": []})),
+        ("deliver_webhooks", invoke("deliver_webhooks", {"Records": []})),
+        ("redeliver_due", invoke("redeliver_due", {})),
+        ("settle", invoke("settle", {})),
+    ]
 
 
 def _safely(call: Callable[[], bool]) -> bool:
