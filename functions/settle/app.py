@@ -7,6 +7,7 @@ from typing import Any
 from farthing import runtime
 from farthing.observe import log_unhandled, logger
 from farthing.settlement import run, sandbox
+from farthing.settlement.view import log_fields
 
 
 def services() -> run.Services:
@@ -18,6 +19,7 @@ def services() -> run.Services:
         clock=runtime.clock(),
         seconds_left=runtime.seconds_left,
         log_failure=log_unhandled,
+        log_batch=lambda batch: logger().info("batch", extra=log_fields(batch)),
     )
 
 
@@ -26,6 +28,4 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     runtime.begin(context)
     has_test_clock = bool(runtime.setting("TEST_CLOCK_TABLE", ""))
     until = run.day_asked(event, runtime.clock(), has_test_clock=has_test_clock)
-    summary = run.settle(until, services())
-    logger().info("settled", extra={"day": summary["until_day"], "count": summary["settled"]})
-    return summary
+    return run.settle(until, services())

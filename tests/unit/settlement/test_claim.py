@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from farthing.settlement.batch import STILL_OPEN, BatchName, Status
-from farthing.settlement.claim import Claims, claiming, progress_behind, progress_key
-from farthing.settlement.entry import ENTRY_UNCLAIMED, Operation, entry_key
-from farthing.store import Check, ConditionFailed, Put, TenantScope, Update
-
 from tests.unit.settlement.memory import MemoryStore
 from tests.unit.settlement.steps import Crash, Steps, TurnTaking, crash_at
 from tests.unit.settlement.world import (
@@ -19,6 +14,11 @@ from tests.unit.settlement.world import (
     at,
     day,
 )
+
+from farthing.settlement.batch import STILL_OPEN, BatchName, Status
+from farthing.settlement.claim import Claims, claiming, progress_behind, progress_key
+from farthing.settlement.entry import ENTRY_UNCLAIMED, Operation, entry_key
+from farthing.store import Check, ConditionFailed, Put, TenantScope, Update
 
 OTHER = TenantScope("mer_01jd0000000000000000000bbb", "test")
 
@@ -238,6 +238,16 @@ def test_a_line_without_its_claim_is_a_fault_that_stops_the_merchant() -> None:
     _, line = claiming(entry, BatchName(TENANT, ACQUIRER, "eur", day(0)))
     assert isinstance(line, Put)
     world.tables.items[line.key] = {**line.item, **line.key.attributes()}
+
+    with pytest.raises(ConditionFailed, match="NOT_CREATED"):
+        claims(world, 0).run(FIRST_DAY)
+
+
+def test_a_listing_without_its_batch_is_a_fault_that_stops_the_merchant() -> None:
+    world = World()
+    world.enter(0)
+    name = BatchName(TENANT, ACQUIRER, "eur", day(0))
+    world.tables.items[name.marker_key] = {**name.marker(), **name.marker_key.attributes()}
 
     with pytest.raises(ConditionFailed, match="NOT_CREATED"):
         claims(world, 0).run(FIRST_DAY)

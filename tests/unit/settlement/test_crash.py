@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from farthing.settlement.entry import Operation
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from tests.unit.settlement.world import World
+
+from farthing.settlement.entry import Operation
 
 LAST_DAY = 4
 

@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from tests.unit.settlement.bank import FakeAcquirer, silence, summed, with_paid
+from tests.unit.settlement.memory import MemoryStore
+from tests.unit.settlement.steps import Steps, TurnTaking
+from tests.unit.settlement.world import ACQUIRER, TENANT, Clock, World, at, day
+
 from farthing.settlement.batch import NEXT, STILL, Paid, Reason, Status
 from farthing.settlement.entry import Operation
 from farthing.settlement.finish import Finisher
 from farthing.settlement.ports import Refused
 from farthing.settlement.report import Report
 from farthing.store import ConditionFailed
-
-from tests.unit.settlement.bank import FakeAcquirer, silence, summed, with_paid
-from tests.unit.settlement.memory import MemoryStore
-from tests.unit.settlement.steps import Steps, TurnTaking
-from tests.unit.settlement.world import ACQUIRER, TENANT, Clock, World, at, day
 
 
 def finisher(world: World) -> Finisher:
@@ -249,6 +249,19 @@ def test_no_state_is_skipped() -> None:
 
     with pytest.raises(ValueError, match="does not lead"):
         finisher(world)._move(world.batch(), Status.SETTLED)
+
+
+def test_the_end_of_a_batch_that_nothing_lists_is_a_fault() -> None:
+    """The listing is how unfinished batches are found; to lose one must not go unnoticed."""
+    world = World()
+    world.enter(0)
+    world.bank.report_ready = False
+    world.run(0)
+    submitted = world.batch()
+    del world.tables.items[submitted.name.marker_key]
+
+    with pytest.raises(ConditionFailed, match="EXISTS"):
+        finisher(world)._move(submitted, Status.SETTLED)
 
 
 def test_a_listed_batch_that_is_not_there_is_a_fault() -> None:

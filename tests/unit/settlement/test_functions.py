@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from tests.support import lambdas
+from tests.support.lambdas import MERCHANT, OTHER_MERCHANT, call, event_of, load
+from tests.unit.settlement.conftest import SandboxAcquirer
+
 from farthing import runtime
 from farthing.access.issue import open_account
 from farthing.settlement.entry import Operation, settlement_entry
 from farthing.store import NOT_CREATED, Put, TenantScope
-
-from tests.support import lambdas
-from tests.support.lambdas import MERCHANT, OTHER_MERCHANT, call, event_of, load
-from tests.unit.settlement.conftest import SandboxAcquirer
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 YESTERDAY = NOW - timedelta(days=1)
@@ -107,7 +107,7 @@ def test_the_schedule_settles_yesterday_and_a_second_firing_changes_nothing(
 
 
 def test_a_charge_that_the_sandbox_does_not_know_makes_an_exception(
-    stack: SandboxAcquirer,
+    stack: SandboxAcquirer, caplog: pytest.LogCaptureFixture
 ) -> None:
     charge(stack, 1, 10000)
     enter(2, 777)
@@ -118,6 +118,9 @@ def test_a_charge_that_the_sandbox_does_not_know_makes_an_exception(
     assert batch["exception"]["reason_code"] == "REPORT_LINES_DIFFER"
     assert (batch["gross_cents"], batch["expected_gross_cents"]) == (10000, 10777)
     assert batch["settled_at"] is None
+    (line,) = [vars(record) for record in caplog.records if record.msg == "batch"]
+    assert (line["settlement_id"], line["merchant_id"]) == (batch["settlement_id"], MERCHANT)
+    assert (line["status"], line["reason_code"]) == ("EXCEPTION", "REPORT_LINES_DIFFER")
     assert listed(status="SETTLED") == []
 
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from tests.unit.settlement.bank import Bank, FakeAcquirer
+from tests.unit.settlement.memory import MemoryStore, Tables
+from tests.unit.settlement.steps import Crash, Steps, crash_at
+
 from farthing.settlement.batch import Batch, Status
 from farthing.settlement.entry import Entry, Operation, settlement_entry
 from farthing.settlement.line import SK_PREFIX, Line
 from farthing.settlement.run import Merchant, Services, settle
 from farthing.store import Item, Key, TenantScope
-
-from tests.unit.settlement.bank import Bank, FakeAcquirer
-from tests.unit.settlement.memory import MemoryStore, Tables
-from tests.unit.settlement.steps import Crash, Steps, crash_at
 
 FIRST_DAY = date(2026, 11, 1)
 MERCHANT_ID = "mer_01jd0000000000000000000aaa"
@@ -51,6 +51,7 @@ class World:
     tables: Tables = field(default_factory=Tables)
     bank: Bank = field(default_factory=Bank)
     numbers: Counter[str] = field(default_factory=Counter)
+    logged: list[Batch] = field(default_factory=list)
 
     def enter(
         self,
@@ -99,6 +100,7 @@ class World:
             acquirers={"test": {ACQUIRER: acquirer}, "live": {}},
             clock=Clock(at(until + 1, hour=1)),
             seconds_left=seconds_left,
+            log_batch=self.logged.append,
             log_failure=raise_it if failures is None else failures.append,
         )
         return settle(day(until), services)

@@ -52,11 +52,6 @@ class Entry:
         if self.amount_cents <= 0:
             raise ValueError(f"{self.entry_id}: an entry's amount is positive")
 
-    @property
-    def gross_cents(self) -> int:
-        """What the entry adds to its batch: negative for a refund."""
-        return self.amount_cents if self.operation is Operation.CAPTURE else -self.amount_cents
-
     @classmethod
     def of(cls, item: Item) -> Entry:
         """The entry of a stored row."""

@@ -59,6 +59,7 @@ class Services:
     clock: Clock
     seconds_left: Callable[[], float]
     log_failure: Callable[[Exception], None]
+    log_batch: Callable[[Batch], None]
 
 
 class RunIncomplete(Exception):
@@ -103,6 +104,7 @@ def settle(until: date, services: Services) -> dict[str, Any]:
         try:
             for batch in settle_merchant(merchant, until, services):
                 counts[_where(batch)] += 1
+                services.log_batch(batch)
         except Exception as error:  # noqa: BLE001 - one merchant must not stop the others
             services.log_failure(error)
             counts["failed"] += 1

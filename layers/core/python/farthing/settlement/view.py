@@ -1,4 +1,4 @@
-"""Settlements as the API shows them."""
+"""Settlements as the API and the log show them."""
 
 from __future__ import annotations
 
@@ -47,4 +47,16 @@ def line_object(line: Line) -> dict[str, Any]:
         "amount_cents": line.amount_cents,
         "currency": line.currency,
         "business_day": line.business_day,
+    }
+
+
+def log_fields(batch: Batch) -> dict[str, str]:
+    """What a log line may hold of a batch."""
+    return {
+        "merchant_id": batch.name.tenant.merchant_id,
+        "settlement_id": batch.name.settlement_id,
+        "currency": batch.name.currency,
+        "day": batch.name.business_day.isoformat(),
+        "status": batch.status.value,
+        "reason_code": batch.trouble.reason.value if batch.trouble else "",
     }
