@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from farthing import runtime
 from farthing.http.api import api
 from farthing.http.page import page
@@ -36,5 +34,5 @@ def lines(request: Request[NoBody], settlement_id: str) -> Response:
     return page([line_object(line) for line in found], has_more=has_more)
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, object], context: object) -> object:
     return app.resolve(event, context)
