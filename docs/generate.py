@@ -1,0 +1,87 @@
+"""Fill the tables in docs/ that code knows better. `--check` writes nothing and tells of drift."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS.parent / "layers" / "core" / "python"))
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    """A Markdown table."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def events() -> str:
+    """Every type of event."""
+    from farthing.webhooks.event_types import EVENT_TYPES
+
+    return table(("type", "tells"), ((f"`{name}`", text) for name, text in EVENT_TYPES.items()))
+
+
+def errors() -> str:
+    """Every error code."""
+    from farthing.errors import REGISTRY
+
+    rows = sorted(REGISTRY.values(), key=lambda row: (row.status, row.code))
+    return table(
+        ("status", "code", "meaning", "retry", "outcome"),
+        ((str(r.status), f"`{r.code}`", r.title, r.retry.value, r.outcome.value) for r in rows),
+    )
+
+
+def declines() -> str:
+    """Every decline reason."""
+    from farthing.acquiring.decline import REASONS
+
+    return table(
+        ("`reason_code`", "`message`", "`advice`"),
+        ((f"`{code}`", text, advice.value) for code, (text, advice) in REASONS.items()),
+    )
+
+
+def cards() -> str:
+    """Every test number."""
+    from farthing_sandbox.cards import BEHAVIOURS
+
+    rows = [("`4242424242424242`, `5555555555554444`, `378282246310005`", "approved")]
+    rows += [(f"`{number}`", behaviour.does) for number, behaviour in BEHAVIOURS.items()]
+    return table(("number", "what happens"), rows)
+
+
+TABLES: dict[str, Callable[[], str]] = {
+    "events": events,
+    "errors": errors,
+    "declines": declines,
+    "cards": cards,
+}
+_PLACE = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def filled(text: str) -> str:
+    """`text` with its generated parts made anew."""
+    return _PLACE.sub(lambda match: f"{match[1]}{TABLES[match[2]]()}\n{match[3]}", text)
+
+
+def main() -> int:
+    """Fill all pages, or with --check say which have drifted."""
+    drifted = []
+    for page in sorted(DOCS.rglob("*.md")):
+        text = page.read_text()
+        if filled(text) != text:
+            drifted.append(str(page.relative_to(DOCS.parent)))
+            if "--check" not in sys.argv:
+                page.write_text(filled(text))
+    if drifted and "--check" in sys.argv:
+        print("run python docs/generate.py for: " + ", ".join(drifted))
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
