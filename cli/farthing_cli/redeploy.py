@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from farthing_cli import build, template
 from farthing_cli.aws import Account
 from farthing_cli.build import PYTHON
 from farthing_cli.project import TEMPLATE
+
+UPDATES_AT_ONCE = 4
 
 
 @dataclass(frozen=True)
@@ -34,20 +37,25 @@ def redeploy(account: Account, stack_name: str) -> Redeployed:
         for function in page["Functions"]
     }
     core_layer = _updated_core(account, f"{stack_name}-core")
-    changed = []
-    for logical_id in template.functions(source):
-        name = folders[logical_id].rstrip("/").rsplit("/", 1)[-1]
+
+    def update(name: str) -> bool:
         function = live[f"{stack_name}-{name}"]
-        package = build.function_zip(folders[logical_id])
-        if function["CodeSha256"] != _sha256(package):
+        package = build.function_zip(f"functions/{name}/")
+        is_other = bool(function["CodeSha256"] != _sha256(package))
+        if is_other:
             client.update_function_code(FunctionName=function["FunctionName"], ZipFile=package)
-            changed.append(name)
         if core_layer is not None:
             layers = [layer["Arn"] for layer in function["Layers"]]
             kept = [arn for arn in layers if _name(arn) != f"{stack_name}-core"]
             client.update_function_configuration(
                 FunctionName=function["FunctionName"], Layers=[core_layer, *kept]
             )
+        return is_other
+
+    names = [folders[id_].rstrip("/").rsplit("/", 1)[-1] for id_ in template.functions(source)]
+    with ThreadPoolExecutor(UPDATES_AT_ONCE) as pool:
+        is_other = list(pool.map(update, names))
+    changed = [name for name, other in zip(names, is_other, strict=True) if other]
     return Redeployed(changed, core_layer is not None)
 
 

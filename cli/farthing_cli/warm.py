@@ -12,7 +12,7 @@ import urllib3
 from farthing_cli.aws import Account
 from farthing_cli.state import Dev
 
-AT_ONCE = 2
+AT_ONCE = 4
 TIMEOUT_SECONDS = 30
 
 LISTS = (

@@ -19,5 +19,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     address = Address.parse(event["operation"])
     if Task(event["task"]) is Task.LOOK_UP:
         found = charge.look_up(address, services(address))
-        return {"answer": found.answer.to_item() if found.answer else None}
+        return {"answer": found.answer.to_item() if found and found.answer else None}
     return charge.send(address, services(address)).to_item()
