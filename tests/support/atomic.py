@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+
 from farthing import runtime
 from farthing.store.table import DynamoStore
 

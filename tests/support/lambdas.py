@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from farthing.access.principal import KeyKind, Mode, Principal
 from tests.support.template import ROOT
+
+from farthing.access.principal import KeyKind, Mode, Principal
 
 MERCHANT = "mer_01jd0000000000000000000aaa"
 OTHER_MERCHANT = "mer_01jd0000000000000000000bbb"

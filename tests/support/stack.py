@@ -14,13 +14,13 @@ from typing import Any
 
 import boto3
 import pytest
+from tests.support.lambdas import MERCHANT, Answer, Context, call, load
 
 from farthing import runtime
+from farthing.access.principal import KeyKind
 from farthing.acquiring import wiring
 from farthing.acquiring.sandbox import NoUsableAnswer
-from farthing.access.principal import KeyKind
 from farthing_sandbox import runtime as sandbox_runtime
-from tests.support.lambdas import MERCHANT, Answer, Context, call, load
 
 APPROVED = "4242424242424242"
 DECLINED = "4000000000000002"
@@ -123,9 +123,7 @@ class Stack:
         self, resource: str, body: Any = None, *, key: str | None = None, **more: Any
     ) -> Answer:
         function = resource.split("/")[0]
-        return call(
-            function, "POST", f"/v1/{resource}", body, key=key or self.new_key(), **more
-        )
+        return call(function, "POST", f"/v1/{resource}", body, key=key or self.new_key(), **more)
 
     def get(self, resource: str, **more: Any) -> Answer:
         return call(resource.split("/")[0], "GET", f"/v1/{resource}", **more)

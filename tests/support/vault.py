@@ -9,6 +9,7 @@ from typing import Any
 
 import boto3
 import pytest
+
 from farthing.vault.envelope import DATA_KEY_BYTES, DataKey, EnvelopeRefused
 
 NUMBER = "4242424242424242"

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.support.template import ROOT
 
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -17,7 +16,7 @@ _LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
 
 def test_generated_tables_have_not_drifted() -> None:
     check = [sys.executable, ROOT / "docs" / "generate.py", "--check"]
-    ran = subprocess.run(check, capture_output=True, text=True, timeout=60)
+    ran = subprocess.run(check, capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 

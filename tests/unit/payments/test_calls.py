@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
-
 from tests.support.stack import Stack
 
 WRITES = {"TransactWriteItems", "PutItem", "UpdateItem", "DeleteItem"}

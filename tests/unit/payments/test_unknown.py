@@ -6,8 +6,6 @@ import json
 
 import pytest
 from botocore.exceptions import ReadTimeoutError
-
-from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
 from tests.support.stack import (
     ANSWER_NEVER_COMES,
     DECLINED,
@@ -15,6 +13,8 @@ from tests.support.stack import (
     Exchanged,
     Stack,
 )
+
+from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
 
 
 def silent_once(stack: Stack) -> None:

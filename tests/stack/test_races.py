@@ -1,0 +1,47 @@
+"""Fifty at once, over HTTP, on real transactions."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+from tests.stack.live import Answer, Live
+from tests.support.threads import at_once
+
+AT_ONCE = 50
+
+
+def test_fifty_creates_with_one_key_make_one_charge(live: Live) -> None:
+    body = {"amount_cents": 700, "currency": "eur", "confirm": True, "token": live.token()}
+    key = str(uuid.uuid4())
+
+    def create(_: int) -> Answer:
+        return live.post("payment_intents", body, key=key)
+
+    answers = at_once(create, range(AT_ONCE), AT_ONCE)
+    # Then each is the same body, or is told when to come back
+    assert {a.status for a in answers} <= {201, 409}, {a.text for a in answers}
+    assert all(int(a.headers["Retry-After"]) > 0 for a in answers if a.status == 409)
+    assert len({a.text for a in answers if a.status == 201}) == 1
+    # And after a retry all are equal
+    time.sleep(2)
+    again = at_once(create, range(AT_ONCE), AT_ONCE)
+    assert {(a.status, a.text) for a in again} == {
+        (201, next(a.text for a in answers if a.status == 201))
+    }
+    # And the acquirer's books show one authorization
+    books = live.books(again[0].body["intent_id"])
+    assert [(row["operation"], row["amount_cents"]) for row in books] == [
+        ("AUTHORIZE", 700),
+        ("CAPTURE", 700),
+    ]
+
+
+def test_fifty_refunds_of_30_on_100_give_back_at_most_100(live: Live) -> None:
+    intent_id = live.pay(100).body["intent_id"]
+    body = {"payment_intent_id": intent_id, "amount_cents": 30}
+    answers = at_once(lambda _: live.post("refunds", body), range(AT_ONCE), AT_ONCE)
+    assert {a.status for a in answers} <= {201, 409}, {a.text for a in answers}
+    assert sum(a.status == 201 for a in answers) == 3
+    assert live.moved(intent_id, "REFUND") == 90
+    assert live.get(f"payment_intents/{intent_id}").body["amount_refunded_cents"] == 90

@@ -1,0 +1,101 @@
+"""The state machine: every path through the table, and none beside it."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from farthing.acquiring.port import Answer, Kind, Outcome
+from farthing.payments import begin, states
+from farthing.payments.begin import Asking
+from farthing.payments.conclude import conclude
+from farthing.payments.intent import CaptureMethod, Instrument, Intent
+from farthing.store import TenantScope
+
+TENANT = TenantScope("mer_a", "test")
+CARD = Instrument("tok_1", None, None, "4242", "visa", "424242", "fp")
+ALL = list(states.TRANSITIONS)
+
+
+def fresh(method: CaptureMethod) -> Intent:
+    return Intent(TENANT, "pi_1", 100, "eur", method, "2026-11-22T09:00:00.000Z", instrument=CARD)
+
+
+def asking(number: int) -> Asking:
+    return Asking("row", 200, "req", f"op_{number}", datetime(2026, 11, 22, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(("before", "after"), list(itertools.product(ALL, ALL)))
+def test_the_table_is_the_whole_truth(before: states.State, after: states.State) -> None:
+    if after in states.TRANSITIONS[before]:
+        states.check(before, after)
+    else:
+        with pytest.raises(states.IllegalTransition):
+            states.check(before, after)
+
+
+def test_terminal_states_are_the_three_ends() -> None:
+    assert {state[0].value for state in states.TERMINAL} == {"SUCCEEDED", "FAILED", "CANCELLED"}
+    assert all(
+        after in states.TRANSITIONS for onward in states.TRANSITIONS.values() for after in onward
+    )
+
+
+verbs = st.sampled_from(["authorize", "capture", "void"])
+outcomes = st.sampled_from(list(Outcome))
+
+
+@given(
+    method=st.sampled_from(list(CaptureMethod)),
+    steps=st.lists(st.tuples(verbs, outcomes, st.integers(1, 100)), max_size=8),
+)
+def test_any_walk_keeps_the_money_right(
+    method: CaptureMethod, steps: list[tuple[str, Outcome, int]]
+) -> None:
+    # Given any sequence of wishes and outcomes, of which some are not allowed
+    intent = fresh(method)
+    for number, (verb, outcome, amount) in enumerate(steps):
+        try:
+            if verb == "authorize":
+                begun = begin.authorize(
+                    intent, CARD, {"score": 0, "action": "ALLOW"}, asking(number)
+                )
+            elif verb == "capture":
+                begun = begin.capture(intent, amount, asking(number))
+            else:
+                begun = begin.void(intent, asking(number))
+        except Exception as refused:  # noqa: BLE001 - any refusal leaves the intent as it was
+            assert type(refused).__name__ == "FarthingError"
+            continue
+        concluded = conclude(begun.intent, begun.operation, Answer(outcome))
+        before, intent = intent, concluded.intent
+        # Then captured ≤ authorized, versions only grow, and the end is the end
+        assert before.state not in states.TERMINAL
+        assert intent.version > before.version
+        assert 0 <= intent.amount_captured <= intent.amount_cents
+        assert intent.amount_refundable <= intent.amount_captured
+        assert intent.amount_capturable + intent.amount_captured <= intent.amount_cents
+        assert (intent.open_operation is not None) == (outcome is Outcome.UNKNOWN)
+        assert concluded.moved_cents == intent.amount_captured - before.amount_captured
+        terminal = intent.state in states.TERMINAL
+        assert terminal == (concluded.event_type is not None and intent.state != states.AUTHORIZED)
+
+
+@pytest.mark.parametrize("kind", [Kind.AUTHORIZE, Kind.CAPTURE, Kind.VOID])
+def test_silence_never_ends_a_payment(kind: Kind) -> None:
+    intent = fresh(CaptureMethod.MANUAL)
+    begun = begin.authorize(intent, CARD, {"score": 0, "action": "ALLOW"}, asking(1))
+    if kind is not Kind.AUTHORIZE:
+        held = conclude(begun.intent, begun.operation, Answer(Outcome.APPROVED)).intent
+        begun = (
+            begin.capture(held, None, asking(2))
+            if kind is Kind.CAPTURE
+            else begin.void(held, asking(2))
+        )
+    concluded = conclude(begun.intent, begun.operation, Answer(Outcome.UNKNOWN))
+    assert concluded.intent.state == states.UNRESOLVED
+    assert concluded.event_type is None and concluded.moved_cents == 0
