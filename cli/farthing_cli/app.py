@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from typing import Annotated
 
@@ -59,6 +60,28 @@ def show_logs() -> None:
         for line in follower.read():
             console.print(line.render(), soft_wrap=True)
         time.sleep(logs.POLL_SECONDS)
+
+
+@app.command()
+def listen() -> None:
+    """Receive the demo merchant's webhooks here and check their signatures."""
+    from farthing_cli.listen import Listener, Message
+
+    def show(message: Message) -> None:
+        if message.refusal:
+            console.print(f"[red]refused[/] {message.refusal}")
+        else:
+            what = json.dumps(message.event.get("data"), separators=(",", ":"))
+            console.print(f"[green]signature right[/] {message.event.get('type')}")
+            console.print(what, style="dim", highlight=False, markup=False, soft_wrap=True)
+
+    listener = Listener(state.running(), show)
+    listener.open()
+    console.print(f"Listening at {listener.url} Ctrl-C ends it.")
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        listener.close()
 
 
 @app.command()

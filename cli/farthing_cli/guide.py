@@ -28,6 +28,9 @@ def commands(dev: Dev) -> str:
     key = f"-H 'Authorization: Bearer {dev.secret_key}'"
     publishable = f"-H 'Authorization: Bearer {dev.publishable_key}'"
     return f"""\
+# in another terminal: receive webhooks, each signature checked
+.venv/bin/farthing listen
+
 # a card becomes a token, on an origin of its own
 TOKEN=$(curl -s {dev.tokens_url}/v1/tokens {publishable} \\
   -d '{{"number":"4242424242424242","exp_month":12,"exp_year":2030,"cvc":"123"}}' \\
@@ -42,7 +45,7 @@ INTENT=$(curl -s {dev.api_url}/v1/payment_intents {key} -H "Idempotency-Key: cha
 curl -s {dev.api_url}/v1/refunds {key} -H "Idempotency-Key: refund-$INTENT" \\
   -d '{{"payment_intent_id":"'$INTENT'","amount_cents":2500}}'
 
-# be told about the next one
+# or register an endpoint of your own
 curl -s {dev.api_url}/v1/webhook_endpoints {key} \\
   -d '{{"url":"http://127.0.0.1:9000/","event_types":["*"]}}'
 

@@ -38,6 +38,7 @@ HIDDEN = frozenset(
         "xray_trace_id",
     ]
 )
+ONLY_WITH_ERRORS = frozenset(["correlation_id", "exception"])
 NAME_WIDTH = 18
 
 
@@ -69,7 +70,8 @@ class Line:
     def render(self) -> Text:
         """The line for the terminal."""
         exception = str(self.details.get("exception", ""))
-        details = " ".join(f"{k}={_brief(v)}" for k, v in self.details.items() if k != "exception")
+        hidden = {"exception"} if self.level in ("ERROR", "CRITICAL") else ONLY_WITH_ERRORS
+        details = " ".join(f"{k}={_brief(v)}" for k, v in self.details.items() if k not in hidden)
         text = Text.assemble(
             (f"{self.at:%H:%M:%S} ", "dim"),
             (f"{self.function:<{NAME_WIDTH}.{NAME_WIDTH}} ", "cyan"),
