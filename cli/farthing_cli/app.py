@@ -14,7 +14,12 @@ from farthing_cli import clock, duration, logs, state
 from farthing_cli.aws import Account
 from farthing_cli.failure import Failure
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Farthing on this machine.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Farthing on this machine.",
+)
 clock_app = typer.Typer(no_args_is_help=True, help="Move the time of every function.")
 app.add_typer(clock_app, name="clock")
 console = Console()

@@ -23,14 +23,14 @@ from pathlib import Path
 
 from farthing_cli import guard
 from farthing_cli.failure import Failure
-from farthing_cli.project import RUN
+from farthing_cli.project import DEV_FILE, STATE
 
 HOST = "127.0.0.1"
 PREFERRED_PORT = 4566
 REGION = "us-east-1"
 ACCESS_KEY_ID = "test"  # MiniStack's root; the secret is new with every start
 READY_TIMEOUT_SECONDS = 30
-END_TIMEOUT_SECONDS = 10
+END_TIMEOUT_SECONDS = 30
 
 MINISTACK = (sys.executable, "-m", "ministack")
 
@@ -46,7 +46,8 @@ class Emulator:
     """Third-party packages of the functions, imported in place instead of copied per worker."""
     port: int = 0
     secret_access_key: str = field(default_factory=lambda: secrets.token_urlsafe(30))
-    folder: Path = RUN
+    folder: Path = STATE / f"run-{os.getpid()}"
+    """Its own for each start: the guard of one that crashed may still be clearing up."""
     _guard: subprocess.Popen[bytes] | None = None
 
     @property
@@ -57,12 +58,13 @@ class Emulator:
     def start(self) -> None:
         """Start the process group; `wait` says when it answers."""
         self.port = PREFERRED_PORT if is_free(PREFERRED_PORT) else any_free_port()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        for left in STATE.glob("run-*"):
+            shutil.rmtree(left, ignore_errors=True)
         temporary = self.folder / "tmp"
         temporary.mkdir(parents=True)
         with (self.folder / "ministack.log").open("wb") as log:
             self._guard = subprocess.Popen(
-                [sys.executable, "-I", guard.__file__, str(self.folder), *MINISTACK],
+                [sys.executable, "-I", guard.__file__, DEV_FILE, self.folder, *MINISTACK],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,

@@ -2,10 +2,10 @@
 
 Started as a script with nothing but the standard library:
 
-    guard.py FOLDER COMMAND...
+    guard.py FILE FOLDER COMMAND...
 
 The pipe closes when our parent closes it or dies, so nothing is left behind even after a `kill -9`
-of the parent. FOLDER is removed at the end.
+of the parent. FILE, which says that COMMAND runs, is removed at once, and FOLDER at the end.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from collections.abc import Callable
 GRACE_SECONDS = 2.0
 
 
-def main(folder: str, command: list[str]) -> None:
+def main(file: str, folder: str, command: list[str]) -> None:
     """Run `command` until it ends or the pipe does, then end its group."""
     over = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -36,6 +36,8 @@ def main(folder: str, command: list[str]) -> None:
     for wait in (sys.stdin.buffer.read, child.wait):
         threading.Thread(target=when_done, args=(wait,), daemon=True).start()
     over.wait()
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(file)
     signal_group(child.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         child.wait(GRACE_SECONDS)
@@ -51,4 +53,4 @@ def signal_group(group: int, number: signal.Signals) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], sys.argv[2], sys.argv[3:])

@@ -14,7 +14,7 @@ DEPS_LAYER = ROOT / "layers" / "deps"
 
 STATE = ROOT / ".farthing"
 CACHE = STATE / "cache"
-RUN = STATE / "run"
+DEV_FILE = STATE / "dev.json"
 
 
 def source_files(folder: Path) -> list[Path]:

@@ -14,9 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from farthing_cli.failure import Failure
-from farthing_cli.project import STATE
+from farthing_cli.project import DEV_FILE, STATE
 
-DEV_FILE = STATE / "dev.json"
 LOCK_FILE = STATE / "lock"
 
 
@@ -88,6 +87,8 @@ def withdraw(path: Path = DEV_FILE) -> None:
 def running(path: Path = DEV_FILE) -> Dev:
     """The running local stack. Raises Failure if there is none."""
     try:
-        return Dev(**json.loads(path.read_text()))
-    except FileNotFoundError:
+        dev = Dev(**json.loads(path.read_text()))
+        os.kill(dev.pid, 0)  # a crash leaves the file behind
+    except (FileNotFoundError, ProcessLookupError):
         raise Failure("No local stack runs. Start one with `make dev`.") from None
+    return dev
