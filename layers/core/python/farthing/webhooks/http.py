@@ -87,6 +87,7 @@ class HttpSender:
                 reply = connection.getresponse()
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise _Failed(SendError.CONNECTION_BROKEN) from error
+            _left(deadline)  # headers that the watchdog cut short look like headers that ended
             _take_leave(reply)
         return reply.status
 

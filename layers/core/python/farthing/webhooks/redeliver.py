@@ -40,16 +40,15 @@ def redeliver_due(services: Services) -> int:
     """Queue what is due, round by round over the shards. Returns how many were queued."""
     queued = 0
     while True:
-        found = 0
+        before = queued
         for shard in range(DUE_SHARDS):
             if queued >= QUEUED_MAX or services.seconds_left() < STOP_SECONDS:
                 return queued
             taken = _take(services, shard)
             if taken:
                 services.queue.send(taken)
-            found += len(taken)
-        queued += found
-        if not found:
+            queued += len(taken)
+        if queued == before:
             return queued
 
 

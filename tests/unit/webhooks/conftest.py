@@ -1,0 +1,21 @@
+"""Fixtures of the webhooks tests."""
+
+from __future__ import annotations
+
+import boto3
+import pytest
+from tests.unit.webhooks.world import World
+
+
+@pytest.fixture
+def world(aws: None) -> World:
+    """One merchant's webhooks over moto."""
+    return World()
+
+
+@pytest.fixture
+def queue_url(aws: None, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The deliveries queue, in moto."""
+    url: str = boto3.client("sqs").create_queue(QueueName="deliveries")["QueueUrl"]
+    monkeypatch.setenv("DELIVERIES_QUEUE_URL", url)
+    return url
