@@ -153,3 +153,39 @@ def test_with_too_little_time_left_nothing_is_written_or_sent(stack: Stack) -> N
     assert answer.body["outcome"] == "NONE"
     assert stack.items("intent") == [] and stack.charge.invocations == []
     assert stack.post("payment_intents", body, key=key).status == 201
+
+
+def test_confirm_and_cancel_do_not_race(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    one_call_at_a_time(monkeypatch)
+    for _ in range(3):
+        new = {"amount_cents": 100, "currency": "eur", "token": stack.token()}
+        intent_id = stack.post("payment_intents", new).body["intent_id"]
+        answers = at_once(
+            lambda verb, i=intent_id: stack.post(f"payment_intents/{i}/{verb}", {}),
+            ["confirm", "cancel"] * 3,
+        )
+        assert sum(a.status == 200 for a in answers) == 1
+        ended = stack.get(f"payment_intents/{intent_id}").body["status"]
+        charged = stack.moved(intent_id, "CAPTURE")
+        assert (ended, charged) in {("SUCCEEDED", 100), ("CANCELLED", 0)}
+
+
+def test_a_cancel_that_read_before_a_confirm_changes_nothing(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a cancel that has read the payment and is about to write
+    from farthing.payments import followups
+
+    new = {"amount_cents": 100, "currency": "eur", "token": stack.token()}
+    intent_id = stack.post("payment_intents", new).body["intent_id"]
+    real = followups.settle_open_operation
+
+    def confirm_first(intent: object, services: object) -> object:
+        monkeypatch.setattr(followups, "settle_open_operation", real)
+        assert stack.post(f"payment_intents/{intent_id}/confirm", {}).status == 200
+        return intent
+
+    # When the payment is charged in between, Then the cancel is refused
+    monkeypatch.setattr(followups, "settle_open_operation", confirm_first)
+    assert stack.post(f"payment_intents/{intent_id}/cancel", {}).status == 409
+    assert stack.get(f"payment_intents/{intent_id}").body["status"] == "SUCCEEDED"

@@ -1,0 +1,37 @@
+"""What each file in events/ makes its function answer, on an empty stack and on a used one alike.
+
+The unit tests ask it of the handler, `sam local invoke` of the function in its container: the same
+file, the same assertion.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+EXPECTED: dict[str, dict[str, Any]] = {
+    "charge.nothing_to_send": {"outcome": "UNKNOWN", "decline": None},
+    "payment_intents.create": {"statusCode": 201, "body": {"status": "CREATED"}},
+    "payment_intents.list": {"statusCode": 200, "body": {"has_more": False}},
+    "payment_intents.negative_amount": {"statusCode": 400, "body": {"code": "invalid_request"}},
+    "refunds.of_nothing": {"statusCode": 404, "body": {"code": "not_found"}},
+    "customers.create": {"statusCode": 201, "body": {"livemode": False}},
+    "customers.list": {"statusCode": 200},
+    "tokens.create": {"statusCode": 201, "body": {"last_four": "4242", "card_brand": "visa"}},
+    "tokens.wrong_number": {"statusCode": 400},
+    "sandbox_acquirer.transactions": {"statusCode": 200, "body": {"data": []}},
+    "settle.schedule": {"exceptions": 0},
+    "settlements.list": {"statusCode": 200},
+}
+
+
+def assert_expected(name: str, result: dict[str, Any]) -> None:
+    """The part of the answer that `EXPECTED` names is what it says."""
+    for field, wanted in EXPECTED[name].items():
+        got = result[field]
+        if field == "body" and isinstance(got, str):
+            got = json.loads(got)
+        if isinstance(wanted, dict):
+            assert {key: got[key] for key in wanted} == wanted, f"{name}: {result}"
+        else:
+            assert got == wanted, f"{name}: {result}"
