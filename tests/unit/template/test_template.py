@@ -1,0 +1,176 @@
+"""What must hold of template.yaml whatever is added to it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from tests.support.lambdas import load
+from tests.support.template import resources, template
+
+from farthing.errors import REGISTRY
+
+FUNCTIONS = resources("AWS::Serverless::Function")
+TABLES = resources("AWS::DynamoDB::Table")
+QUEUES = resources("AWS::SQS::Queue")
+ROLES = resources("AWS::IAM::Role")
+KEYS = resources("AWS::KMS::Key")
+ALARMS = resources("AWS::CloudWatch::Alarm")
+GATEWAY_RESPONSES = template()["Globals"]["Api"]["GatewayResponses"]
+KEPT = {"DeletionPolicy": "Retain", "UpdateReplacePolicy": "Retain"}
+
+
+def statements(role: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for policy in role["Properties"]["Policies"]:
+        yield from policy["PolicyDocument"]["Statement"]
+
+
+def api_events(function: dict[str, Any]) -> list[dict[str, Any]]:
+    events = function["Properties"].get("Events", {}).values()
+    return [event["Properties"] for event in events if event["Type"] == "Api"]
+
+
+@pytest.mark.parametrize("name", ROLES)
+def test_a_role_names_each_call_and_each_resource(name: str) -> None:
+    for statement in statements(ROLES[name]):
+        assert statement["Effect"] == "Allow"
+        assert not [action for action in statement["Action"] if "*" in action]
+        assert statement["Resource"] != "*"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_function_has_a_role_and_a_log_of_its_own(name: str) -> None:
+    base = name.removesuffix("Function")
+    properties = FUNCTIONS[name]["Properties"]
+    assert properties["Role"] == {"Fn::GetAtt": [f"{base}Role", "Arn"]}
+    assert properties["LoggingConfig"] == {"LogGroup": {"Ref": f"{base}Logs"}}
+    log = resources("AWS::Logs::LogGroup")[f"{base}Logs"]
+    assert log["Properties"]["RetentionInDays"] == {"Ref": "LogRetentionDays"}
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_a_table_is_kept_encrypted_and_recoverable(name: str) -> None:
+    table, properties = TABLES[name], TABLES[name]["Properties"]
+    assert table.items() >= KEPT.items()
+    assert properties["DeletionProtectionEnabled"] is True
+    assert properties["BillingMode"] == "PAY_PER_REQUEST"
+    assert properties["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert properties["TimeToLiveSpecification"] == {"AttributeName": "ttl", "Enabled": True}
+    assert properties["SSESpecification"] == {
+        "SSEEnabled": True,
+        "SSEType": "KMS",
+        "KMSMasterKeyId": {"Fn::GetAtt": ["TablesKey", "Arn"]},
+    }
+
+
+@pytest.mark.parametrize("name", QUEUES)
+def test_a_queue_has_dead_letters_or_an_alarm(name: str) -> None:
+    properties = QUEUES[name]["Properties"]
+    assert properties["SqsManagedSseEnabled"] is True
+    watched = {
+        dimension["Value"]["Fn::GetAtt"][0]
+        for alarm in ALARMS.values()
+        for dimension in alarm["Properties"]["Dimensions"]
+    }
+    assert "RedrivePolicy" in properties or name in watched
+
+
+def test_a_message_stays_hidden_six_times_as_long_as_its_function_may_run() -> None:
+    timeout = FUNCTIONS["DeliverWebhooksFunction"]["Properties"]["Timeout"]
+    assert QUEUES["DeliveriesQueue"]["Properties"]["VisibilityTimeout"] >= 6 * timeout
+
+
+def test_only_charge_decrypts_with_the_vaults_key_and_only_tokens_encrypts() -> None:
+    users = {
+        action: statement["Principal"]["AWS"]
+        for statement in KEYS["VaultKey"]["Properties"]["KeyPolicy"]["Statement"]
+        if statement["Sid"] != "Administer"
+        for action in statement["Action"]
+    }
+    assert users == {
+        "kms:GenerateDataKey": {"Fn::GetAtt": ["TokensRole", "Arn"]},
+        "kms:Decrypt": {"Fn::GetAtt": ["ChargeRole", "Arn"]},
+    }
+
+
+@pytest.mark.parametrize("name", KEYS)
+def test_a_key_is_kept_and_administrators_cannot_use_it(name: str) -> None:
+    assert KEYS[name].items() >= KEPT.items()
+    administer = KEYS[name]["Properties"]["KeyPolicy"]["Statement"][0]
+    assert administer["Sid"] == "Administer"
+    using = re.compile(r"\*|Decrypt|Encrypt|GenerateDataKey|GenerateMac|VerifyMac|CreateGrant")
+    assert not [action for action in administer["Action"] if using.search(action)]
+
+
+def test_no_role_may_use_a_key_past_its_policy() -> None:
+    granted = {
+        action for role in ROLES.values() for one in statements(role) for action in one["Action"]
+    }
+    assert not [action for action in granted if action.startswith("kms:")]
+
+
+def test_a_revoked_key_works_a_minute_longer_at_most() -> None:
+    for name in ("Api", "TokensApi"):
+        auth = template()["Resources"][name]["Properties"]["Auth"]
+        assert auth["DefaultAuthorizer"] == "ApiKey"
+        identity = auth["Authorizers"]["ApiKey"]["Identity"]
+        assert identity == {"Headers": ["Authorization"], "ReauthorizeEvery": 60}
+
+
+def test_timeouts_nest() -> None:
+    charge = FUNCTIONS["ChargeFunction"]["Properties"]["Timeout"]
+    api = template()["Globals"]["Function"]["Timeout"]
+    assert (charge, api) == (20, 27)
+    assert all("Timeout" not in f["Properties"] for f in FUNCTIONS.values() if serves_api(f))
+
+
+def serves_api(function: dict[str, Any]) -> bool:
+    apis = {event["RestApiId"]["Ref"] for event in api_events(function)}
+    return bool(apis & {"Api", "TokensApi"})
+
+
+def test_there_is_no_test_clock_in_production() -> None:
+    conditions = template()["Conditions"]
+    assert {"Fn::Not": [{"Condition": "IsProduction"}]} in conditions["HasTestClock"]["Fn::And"]
+    assert TABLES["TestClockTable"]["Condition"] == "HasTestClock"
+    policy = template()["Resources"]["ReadTestClock"]
+    assert policy["Condition"] == "HasTestClock"
+    readers = json.dumps(policy["Properties"]["Roles"])
+    assert all(f'"{name}"' in readers for name in ROLES)
+
+
+@pytest.mark.parametrize("kind", GATEWAY_RESPONSES)
+def test_the_gateway_answers_as_the_functions_do(kind: str) -> None:
+    # Given
+    response = GATEWAY_RESPONSES[kind]
+    document = json.loads(response["ResponseTemplates"]["application/json"])
+    # When
+    row = REGISTRY[document["code"]]
+    # Then
+    assert response["ResponseParameters"]["Headers"]["Content-Type"] == "'application/problem+json'"
+    assert document["type"] == f"/docs/errors#{row.code}"
+    assert document["title"] == row.title
+    assert document["outcome"] == row.outcome.value
+    assert str(document["status"]) == response["StatusCode"]
+    assert document["request_id"] == "$context.requestId"
+    assert set(document) == {
+        "type", "title", "status", "detail", "code", "retry", "outcome", "request_id",
+    }  # fmt: skip
+
+
+def test_the_gateway_knows_every_route_of_the_functions_and_no_others() -> None:
+    apis = [function for function in FUNCTIONS.values() if serves_api(function)]
+    known = {(event["Method"], event["Path"]) for one in apis for event in api_events(one)}
+    served = {
+        (route.method, re.sub(r"<(\w+)>", r"{\1}", route.path))
+        for function in apis
+        for route in load(folder(function)).app.routes
+    }
+    assert known == served
+
+
+def folder(function: dict[str, Any]) -> str:
+    return str(function["Properties"]["CodeUri"]).split("/")[1]
