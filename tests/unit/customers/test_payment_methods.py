@@ -7,6 +7,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.support import lambdas
+from tests.unit.customers.conftest import Shop
+
 from farthing import runtime
 from farthing.errors import FarthingError
 from farthing.payments import payment_methods
@@ -14,9 +17,6 @@ from farthing.payments.payment_method import METHOD_SAVED, method_key
 from farthing.payments.payment_methods import NewMethod
 from farthing.store import NOT_CREATED, Check, ConditionFailed, Key, Put, Update
 from farthing.vault.card_face import card_face_key, claim
-
-from tests.support import lambdas
-from tests.unit.customers.conftest import Shop
 
 TENANT = lambdas.principal().tenant
 UNKNOWN = "pm_01kbe8z4qn7m3xw5rt9vkcd2hd"
@@ -189,6 +189,7 @@ class TestDeleting:
         assert shop.methods(customer_id=customer_id).body["data"] == []
         row = runtime.system_store().get(method_key(TENANT, method_id))
         assert row is not None and row["deleted_at"] and row["token"]
+        assert not {"list_pk", "list_sk", "customer_pk"} & set(row)
 
     def test_a_payment_that_checks_it_in_its_transaction_is_stopped(self, shop: Shop) -> None:
         method_id = shop.method(shop.customer())

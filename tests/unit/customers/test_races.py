@@ -8,14 +8,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from farthing.payments import payment_methods
-from farthing.payments.payment_methods import CHANGE_ATTEMPTS_MAX
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-
 from tests.support import lambdas
 from tests.support.atomic import make_calls_atomic
 from tests.unit.customers.conftest import Shop
+
+from farthing.payments import payment_methods
+from farthing.payments.payment_methods import CHANGE_ATTEMPTS_MAX
 
 WORKERS = 6
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from farthing.errors import FarthingError
-from farthing.payments.customer_methods import METHODS_PER_CUSTOMER_MAX, SavedMethods
 from hypothesis import given
 from hypothesis import strategies as st
+
+from farthing.errors import FarthingError
+from farthing.payments.customer_methods import METHODS_PER_CUSTOMER_MAX, SavedMethods
 
 STEPS = st.lists(
     st.tuples(st.sampled_from(["attach", "attach as default", "detach", "prefer"]), st.integers(0)),

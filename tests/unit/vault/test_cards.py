@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from farthing.cards import brand_of, holds_pan, mask, passes_luhn
-from farthing.vault.pan import bin_of
 from hypothesis import given
 from hypothesis import strategies as st
+
+from farthing.cards import brand_of, holds_pan, mask, passes_luhn
+from farthing.vault.pan import bin_of
 
 
 def with_check_digit(prefix: str, length: int) -> str:

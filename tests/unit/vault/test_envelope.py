@@ -6,6 +6,10 @@ import os
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.vault import NUMBER, KeyRing
+
 from farthing.store.scope import TenantScope
 from farthing.vault import kms
 from farthing.vault.envelope import (
@@ -14,13 +18,10 @@ from farthing.vault.envelope import (
     Purpose,
     TokenRef,
     associated_data,
+    context_of,
     seal,
     unseal,
 )
-from hypothesis import given
-from hypothesis import strategies as st
-
-from tests.support.vault import NUMBER, KeyRing
 
 REF = TokenRef(TenantScope("mer_a", "test"), "tok_1")
 OTHERS = [
@@ -100,6 +101,18 @@ def test_another_version_is_refused() -> None:
     envelope = seal(NUMBER, Purpose.PAN, REF, ring, os.urandom)
     with pytest.raises(EnvelopeRefused):
         unseal(replace(envelope, version=2), Purpose.PAN, REF, ring)
+
+
+def test_kms_is_told_every_fact_and_nothing_of_the_card() -> None:
+    assert context_of(Purpose.PAN, REF) == {
+        "purpose": "pan",
+        "merchant": "mer_a",
+        "mode": "test",
+        "token": "tok_1",
+    }
+    ring = KeyRing()
+    seal(NUMBER, Purpose.PAN, REF, ring, os.urandom)
+    assert [context for _, context in ring.made.values()] == [context_of(Purpose.PAN, REF)]
 
 
 def test_no_two_sets_of_facts_share_their_associated_data() -> None:

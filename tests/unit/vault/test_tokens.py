@@ -7,10 +7,15 @@ from typing import Any
 
 import boto3
 import pytest
+from tests.support import lambdas
+from tests.support.lambdas import Answer
+from tests.support.vault import NUMBER, KeyRing, card
+
 from farthing import runtime
 from farthing.access.principal import KeyKind, Mode, Principal
 from farthing.clock import from_text
 from farthing.errors import FarthingError
+from farthing.store.errors import ConditionFailed
 from farthing.vault.envelope import TokenRef
 from farthing.vault.pan import Pan
 from farthing.vault.rows import card_key, cvc_key
@@ -18,16 +23,24 @@ from farthing.vault.sandbox_numbers import TEST_NUMBERS
 from farthing.vault.tokenise import TokenPorts, tokenise
 from farthing.vault.typed_card import TypedCard, check
 
-from tests.support import lambdas
-from tests.support.lambdas import Answer
-from tests.support.vault import NUMBER, KeyRing, card
-
 NOW = from_text("2026-11-22T09:00:00Z")
+TAKEN = "tok_01kbe8z4qn7m3xw5rt9vkcd2hc"
 ADDRESS = {"line1": "1 Main Street", "city": "Dublin", "country": "ie"}
 
 
 def post(body: Any, **options: Any) -> Answer:
     return lambdas.call("tokens", "POST", "/v1/tokens", body, **options)
+
+
+class Mac:
+    """A fingerprint key that remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[bytes] = []
+
+    def mac(self, message: bytes) -> bytes:
+        self.asked.append(message)
+        return b"m" * 32
 
 
 def rows(table: str) -> list[dict[str, Any]]:
@@ -122,29 +135,26 @@ class TestCreating:
         assert mac.hex() not in repr(face)
         assert len(mac) == 32
 
-    def test_card_cvc_and_face_are_written_together_or_not_at_all(self) -> None:
-        """Given a card face in the way, nothing reaches the vault."""
-        principal = lambdas.principal()
-        taken = "tok_01kbe8z4qn7m3xw5rt9vkcd2hc"
-        store = runtime.system_store()
-
-        class Mac:
-            def mac(self, message: bytes) -> bytes:
-                return b"m" * 32
-
-        ports = TokenPorts(store, KeyRing(), Mac(), lambda n: b"n" * n, lambda prefix: taken)
-        typed = TypedCard(Pan(NUMBER), 12, 2040, "123")
-        tokenise(principal, typed, "203.0.113.7", NOW, ports)
-        first = rows("vault")
-        boto3.client("dynamodb").delete_item(
-            TableName=runtime.table_names()["vault"],
-            Key={"pk": first[0]["pk"], "sk": {"S": "CARD"}},
+    @pytest.mark.parametrize("there", ["CARD", "CVC", "FACE"])
+    def test_nothing_is_written_over_and_nothing_by_halves(self, there: str) -> None:
+        """Given one row of the three under the new token's id, none of the three is written."""
+        ports = TokenPorts(
+            runtime.system_store(), KeyRing(), Mac(), lambda n: b"n" * n, lambda _: TAKEN
         )
-        for left in ("vault", "payments"):
-            before = rows(left)
-            with pytest.raises(Exception, match="NOT_CREATED"):
-                tokenise(principal, typed, "203.0.113.7", NOW, ports)
-            assert rows(left) == before
+        principal, asked = lambdas.principal(), typed()
+        tokenise(principal, asked, "203.0.113.7", NOW, ports)
+        for table in ("vault", "payments"):
+            for row in rows(table):
+                if row["sk"]["S"] != there:
+                    key = {"pk": row["pk"], "sk": row["sk"]}
+                    name = runtime.table_names()[table]
+                    boto3.client("dynamodb").delete_item(TableName=name, Key=key)
+        before = rows("vault") + rows("payments")
+        assert [row["sk"]["S"] for row in before] == [there]
+
+        with pytest.raises(ConditionFailed):
+            tokenise(principal, asked, "203.0.113.7", NOW, ports)
+        assert rows("vault") + rows("payments") == before
 
 
 WRONG_CARDS = [
@@ -305,13 +315,10 @@ def test_a_live_key_writes_into_live_mode(vault: None) -> None:
     principal = Principal("mer_a", Mode.LIVE, KeyKind.SECRET, "key_a", frozenset({"write"}))
     store = runtime.tenant_store(principal)
 
-    class Mac:
-        def mac(self, message: bytes) -> bytes:
-            assert message == b"fp-v1|mer_a|4111111111111111"
-            return b"m" * 32
-
-    ports = TokenPorts(store, KeyRing(), Mac(), lambda n: b"n" * n, runtime.new_id)
+    mac = Mac()
+    ports = TokenPorts(store, KeyRing(), mac, lambda n: b"n" * n, runtime.new_id)
     face = tokenise(principal, typed(number="4111111111111111"), "::1", NOW, ports)
+    assert mac.asked == [b"fp-v1|mer_a|4111111111111111"]
     assert store.get(card_key(TokenRef(principal.tenant, face.token))) is not None
     assert {row["pk"]["S"].split("#")[1] for row in rows("vault")} == {"live"}
 

@@ -215,11 +215,11 @@ def _read(
 ) -> tuple[PaymentMethod, Customer]:
     """A saved method and its customer, who still has it. Raises FarthingError otherwise."""
     item = store.get(method_key(tenant, method_id)) if is_id(PREFIX, method_id) else None
-    if item is None or "deleted_at" in item:
+    if item is None:
         raise not_found("payment method", method_id)
     method = from_item(item)
     customer = _customer(store, tenant, method.customer_id)
-    if method_id not in customer.methods.ids:
+    if method_id not in customer.methods.ids:  # deleted, by now if not before
         raise not_found("payment method", method_id)
     return method, customer
 
