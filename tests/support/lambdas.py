@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import sys
+import threading
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
@@ -15,6 +16,9 @@ from farthing.access.principal import KeyKind, Mode, Principal
 
 MERCHANT = "mer_01jd0000000000000000000aaa"
 OTHER_MERCHANT = "mer_01jd0000000000000000000bbb"
+
+
+_LOADING = threading.RLock()
 
 
 @dataclass
@@ -34,15 +38,18 @@ class Context:
 def load(function: str) -> ModuleType:
     """functions/<function>/app.py under a module name of its own."""
     name = f"functions_{function}_app"
-    if name not in sys.modules:
-        spec = importlib.util.spec_from_file_location(
-            name, ROOT / "functions" / function / "app.py"
-        )
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-    return sys.modules[name]
+    with _LOADING:
+        return sys.modules.get(name) or _load(name, function)
+
+
+def _load(name: str, function: str) -> ModuleType:
+    path = ROOT / "functions" / function / "app.py"
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
 
 
 def event_of(name: str) -> dict[str, Any]:

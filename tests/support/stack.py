@@ -85,7 +85,7 @@ class InProcessLambda:
         kept = list(runtime._invocation)
         self.fail("before")
         try:
-            answer = load(FunctionName).handler(payload, Context(remaining_milliseconds=20_000))
+            answer = load(FunctionName).handler(payload, Context())
         finally:
             runtime._invocation[:] = kept
         self.fail("after")
