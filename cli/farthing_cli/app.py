@@ -104,6 +104,15 @@ def settle() -> None:
     console.print_json(data=result)
 
 
+@app.command()
+def sam_env() -> None:
+    """Print what `sam local invoke --env-vars` needs to reach the running stack."""
+    from farthing_cli import sam_env as environment
+
+    running = state.running()
+    typer.echo(json.dumps(environment.of(Account.of(running), running.stack_name), indent=2))
+
+
 @clock_app.command()
 def advance(by: Annotated[str, typer.Argument(help="90s, 15m, 25h, 3d or 1h30m")]) -> None:
     """Move the clock on; it cannot go back, only to the present."""

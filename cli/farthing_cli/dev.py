@@ -7,8 +7,10 @@ import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from botocore.exceptions import BotoCoreError
 from rich.console import Console
 
 from farthing_cli import build, deploy, guide, logs, seed, state, template, warm
@@ -33,6 +35,7 @@ class LocalStack:
         self._console = console
         self._parts = contextlib.ExitStack()
         self._began_at = time.monotonic()
+        self._meanwhile = ThreadPoolExecutor(1)
 
     def start(self) -> tuple[state.Dev, Account]:
         """Start everything. What is started is ended by `end`, also after a failure half-way."""
@@ -46,7 +49,7 @@ class LocalStack:
         self._parts.callback(emulator.end)
         self._emulator = emulator
         emulator.start()
-        self._step("Third-party packages", build.third_party)
+        third_party = self._meanwhile.submit(build.third_party)
         zips = self._step("Functions and layers", lambda: deploy.packages(template.load(TEMPLATE)))
         self._step("MiniStack", emulator.wait)
         account = Account(emulator.url, REGION, ACCESS_KEY_ID, emulator.secret_access_key)
@@ -59,6 +62,7 @@ class LocalStack:
                 acquirer=emulator.url + stack.api_path("AcquirerApiId"),
             )
         )
+        self._step("Third-party packages", third_party.result)
         failed = self._step("Warm functions", lambda: warm.warm(dev, account))
         if failed:
             self._console.print(f"  [yellow]did not wake: {', '.join(failed)}[/]")
@@ -71,8 +75,9 @@ class LocalStack:
         """Show what the functions log, until MiniStack ends. Raises Failure when it does."""
         follower = logs.Follower(account, dev.stack_name, since_milliseconds)
         while self._emulator.is_alive():
-            for line in follower.read():
-                self._console.print(line.render(), soft_wrap=True)
+            with contextlib.suppress(BotoCoreError):  # too busy to answer, or gone
+                for line in follower.read():
+                    self._console.print(line.render(), soft_wrap=True)
             time.sleep(logs.POLL_SECONDS)
         raise Failure(f"MiniStack ended by itself.\n{self._emulator.log_tail()}")
 

@@ -29,7 +29,6 @@ class Redeployed:
 def redeploy(account: Account, stack_name: str) -> Redeployed:
     """Update what differs from the running stack."""
     source = template.load(TEMPLATE)
-    folders = template.packages(source)
     client = account.client("lambda")
     live = {
         function["FunctionName"]: function
@@ -52,7 +51,7 @@ def redeploy(account: Account, stack_name: str) -> Redeployed:
             )
         return is_other
 
-    names = [folders[id_].rstrip("/").rsplit("/", 1)[-1] for id_ in template.functions(source)]
+    names = [template.folder_name(source, id_) for id_ in template.functions(source)]
     with ThreadPoolExecutor(UPDATES_AT_ONCE) as pool:
         is_other = list(pool.map(update, names))
     changed = [name for name, other in zip(names, is_other, strict=True) if other]

@@ -64,6 +64,11 @@ def functions(template: Template) -> list[str]:
     ]
 
 
+def folder_name(template: Template, logical_id: str) -> str:
+    """The name of a function's folder, which is its name in a stack too."""
+    return packages(template)[logical_id].rstrip("/").rsplit("/", 1)[-1]
+
+
 def pointed_at(template: Template, uri: Callable[[str], str]) -> Template:
     """The template with each function's and layer's folder replaced by `uri(logical id)`."""
     resources = dict(template["Resources"])
