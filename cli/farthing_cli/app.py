@@ -92,16 +92,13 @@ def listen() -> None:
 @app.command()
 def settle() -> None:
     """Do now what the schedule does every day: settle the days that are over."""
-    running = state.running()
-    answer = (
-        Account.of(running)
-        .client("lambda")
-        .invoke(FunctionName=f"{running.stack_name}-settle", Payload=b"{}")
-    )
-    result = json.load(answer["Payload"])
-    if "FunctionError" in answer:
-        raise Failure(f"settle failed: {result.get('errorMessage', result)}")
-    console.print_json(data=result)
+    _run_now("settle")
+
+
+@app.command()
+def redeliver() -> None:
+    """Do now what the schedule does every minute: send the deliveries that are due."""
+    _run_now("redeliver_due")
 
 
 @app.command()
@@ -136,3 +133,14 @@ def reset() -> None:
 def _clock() -> clock.TestClock:
     running = state.running()
     return clock.TestClock(Account.of(running), running.stack_name)
+
+
+def _run_now(function: str) -> None:
+    """Call a scheduled function without waiting for its schedule, and show what it says."""
+    running = state.running()
+    client = Account.of(running).client("lambda")
+    answer = client.invoke(FunctionName=f"{running.stack_name}-{function}", Payload=b"{}")
+    result = json.load(answer["Payload"])
+    if "FunctionError" in answer:
+        raise Failure(f"{function} failed: {result.get('errorMessage', result)}")
+    console.print_json(data=result)
