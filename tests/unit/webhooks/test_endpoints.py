@@ -53,49 +53,49 @@ def test_each_endpoint_has_a_secret_of_its_own() -> None:
     assert made()["secret"] != made()["secret"]
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({"event_types": ["*"]}, "url"),
-        ({"url": URL}, "event_types"),
-        ({"url": URL, "event_types": []}, "event_types"),
-        ({"url": URL, "event_types": ["*"] * 33}, "event_types"),
-        ({"url": URL, "event_types": ["payment_intent.exploded"]}, "event_types.0"),
-        ({"url": URL, "event_types": ["*", "nothing.*"]}, "event_types.1"),
-        ({"url": URL, "event_types": ["payment_*"]}, "event_types.0"),
-        ({"url": URL, "event_types": [".*"]}, "event_types.0"),
-        ({"url": URL, "event_types": "*"}, "event_types"),
-        ({"url": URL, "event_types": ["*"], "secret": "whsec_a"}, "secret"),
-        ({"url": URL, "event_types": ["*"], "enabled": True}, "enabled"),
-        ({"url": URL, "event_types": ["*"], "description": "x" * 501}, "description"),
-        ({"url": URL, "event_types": ["*"], "metadata": {"a": 1}}, "metadata.a"),
-        ({"url": 7, "event_types": ["*"]}, "url"),
-        ({"url": "", "event_types": ["*"]}, "url"),
-        ({"url": "http://example.com/", "event_types": ["*"]}, "url"),
-        ({"url": "https://169.254.169.254/", "event_types": ["*"]}, "url"),
-        ({"url": "http://127.0.0.1:9000/", "event_types": ["*"]}, "url"),
-        ({"url": "https://example.com/" + "a" * 2048, "event_types": ["*"]}, "url"),
-    ],
-)
-def test_a_wrong_field_is_named_and_nothing_is_written(body: dict[str, Any], field: str) -> None:
-    answer = api("POST", body=body)
-    assert answer.status == 400
-    assert [problem["field"] for problem in answer.body["fields"]] == [field]
+WRONG_FIELDS = [
+    ({"event_types": ["*"]}, "url"),
+    ({"url": URL}, "event_types"),
+    ({"url": URL, "event_types": []}, "event_types"),
+    ({"url": URL, "event_types": ["*"] * 33}, "event_types"),
+    ({"url": URL, "event_types": ["payment_intent.exploded"]}, "event_types.0"),
+    ({"url": URL, "event_types": ["*", "nothing.*"]}, "event_types.1"),
+    ({"url": URL, "event_types": ["payment_*"]}, "event_types.0"),
+    ({"url": URL, "event_types": [".*"]}, "event_types.0"),
+    ({"url": URL, "event_types": "*"}, "event_types"),
+    ({"url": URL, "event_types": ["*"], "secret": "whsec_a"}, "secret"),
+    ({"url": URL, "event_types": ["*"], "enabled": True}, "enabled"),
+    ({"url": URL, "event_types": ["*"], "description": "x" * 501}, "description"),
+    ({"url": URL, "event_types": ["*"], "metadata": {"a": 1}}, "metadata.a"),
+    ({"url": 7, "event_types": ["*"]}, "url"),
+    ({"url": "", "event_types": ["*"]}, "url"),
+    ({"url": "http://example.com/", "event_types": ["*"]}, "url"),
+    ({"url": "https://169.254.169.254/", "event_types": ["*"]}, "url"),
+    ({"url": "http://127.0.0.1:9000/", "event_types": ["*"]}, "url"),
+    ({"url": "https://example.com/" + "a" * 2048, "event_types": ["*"]}, "url"),
+]
+
+
+def test_a_wrong_field_is_named_and_nothing_is_written() -> None:
+    for body, field in WRONG_FIELDS:
+        answer = api("POST", body=body)
+        assert answer.status == 400, body
+        assert [problem["field"] for problem in answer.body["fields"]] == [field]
     assert rows_of("webhook_endpoint") == []
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"url": "https://example.com/4242424242424242", "event_types": ["*"]},
-        {"url": URL, "event_types": ["*"], "description": "card 4242 4242 4242 4242"},
-        {"url": URL, "event_types": ["*"], "metadata": {"card": "4242424242424242"}},
-    ],
-)
-def test_a_card_number_is_refused(body: dict[str, Any]) -> None:
-    answer = api("POST", body=body)
-    assert (answer.status, answer.body["code"]) == (400, "card_number_in_text")
-    assert "4242424242424242" not in answer.text
+CARD_NUMBERS = [
+    {"url": "https://example.com/4242424242424242", "event_types": ["*"]},
+    {"url": URL, "event_types": ["*"], "description": "card 4242 4242 4242 4242"},
+    {"url": URL, "event_types": ["*"], "metadata": {"card": "4242424242424242"}},
+]
+
+
+def test_a_card_number_is_refused() -> None:
+    for body in CARD_NUMBERS:
+        answer = api("POST", body=body)
+        assert (answer.status, answer.body["code"]) == (400, "card_number_in_text")
+        assert "4242424242424242" not in answer.text
 
 
 def test_loopback_is_allowed_on_the_local_stack(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,14 +121,22 @@ def test_update_changes_what_was_sent_and_nothing_else() -> None:
     assert rows_of("webhook_endpoint")[0]["secret"] == secret
 
 
-@pytest.mark.parametrize(
-    "body", [{"url": "http://example.com/"}, {"url": ""}, {"event_types": []}, {"enabled": 1},
-             {"description": None}, {"metadata": None}, {"created_at": "x"}]
-)  # fmt: skip
-def test_update_keeps_the_rules(body: dict[str, Any]) -> None:
+WRONG_CHANGES = [
+    {"url": "http://example.com/"},
+    {"url": ""},
+    {"event_types": []},
+    {"enabled": 1},
+    {"description": None},
+    {"metadata": None},
+    {"created_at": "x"},
+]
+
+
+def test_update_keeps_the_rules() -> None:
     path = f"{PATH}/{made()['endpoint_id']}"
     before = api("GET", path).body
-    assert api("POST", path, body).status == 400
+    for body in WRONG_CHANGES:
+        assert api("POST", path, body).status == 400, body
     assert api("GET", path).body == before
 
 

@@ -92,33 +92,32 @@ def test_the_list_of_a_payment(told: World) -> None:
     assert ids(api(query={"payment_intent_id": an_id("pi", 99)})) == []
 
 
-@pytest.mark.parametrize(
-    "query",
-    [
-        {"limit": "0"},
-        {"limit": "101"},
-        {"type": "nothing"},
-        {"payment_intent_id": "x"},
-        {"starting_after": "x"},
-        {"starting_after": "evt_" + "0" * 26},
-        {"unknown": "1"},
-        {"after": "start", "limit": "x"},
-        {"after": "start", "type": "refund.failed"},
-        {"after": "start", "starting_after": "evt_" + "0" * 26},
-        {"after": "x"},
-        {"after": "=" * 56},
-        {"after": Cursor((1, 2, 3, 4)).to_text(OTHER)},
-        {"after": Cursor((1, 2, 3, 4)).to_text(TenantScope(TENANT.merchant_id, "live"))},
-    ],
-)
-def test_a_wrong_query(told: World, query: dict[str, str]) -> None:
-    assert api(query=query).status == 400
+WRONG_QUERIES = [
+    {"limit": "0"},
+    {"limit": "101"},
+    {"type": "nothing"},
+    {"payment_intent_id": "x"},
+    {"starting_after": "x"},
+    {"starting_after": "evt_" + "0" * 26},
+    {"unknown": "1"},
+    {"after": "start", "limit": "x"},
+    {"after": "start", "type": "refund.failed"},
+    {"after": "start", "starting_after": "evt_" + "0" * 26},
+    {"after": "x"},
+    {"after": "=" * 56},
+    {"after": Cursor((1, 2, 3, 4)).to_text(OTHER)},
+    {"after": Cursor((1, 2, 3, 4)).to_text(TenantScope(TENANT.merchant_id, "live"))},
+]
 
 
-@pytest.mark.parametrize("limit", ["1", "4", "100"])
-@pytest.mark.parametrize("start", ["", "start"])
+def test_a_wrong_query(told: World) -> None:
+    for query in WRONG_QUERIES:
+        assert api(query=query).status == 400, query
+
+
+@pytest.mark.parametrize(("start", "limit"), [("", "1"), ("start", "4"), ("start", "100")])
 def test_the_feed_has_no_gaps_and_keeps_each_payments_order(
-    told: World, limit: str, start: str
+    told: World, start: str, limit: str
 ) -> None:
     seen: list[dict[str, Any]] = []
     after = start

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -12,7 +11,9 @@ import boto3
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.aws import create_table
 from tests.support.lambdas import Context, load
+from tests.support.template import resources
 from tests.unit.webhooks.world import (
     START,
     TENANT,
@@ -40,7 +41,13 @@ from farthing.webhooks.feed import FeedState, place, placement_writes
 from farthing.webhooks.keys import event_key, feed_key, feed_shard, placed_key
 from farthing.webhooks.outbox import Outbox, place_event
 
-merchants = itertools.count()
+
+def empty_tables() -> None:
+    """Both tables anew."""
+    tables = resources("AWS::DynamoDB::Table")
+    for name in ("PaymentsTable", "WebhooksTable"):
+        boto3.client("dynamodb").delete_table(TableName=name)
+        create_table(name, tables[name]["Properties"])
 
 
 def whole_feed(tenant: TenantScope, limit: int = 3) -> list[Event]:
@@ -149,18 +156,18 @@ def test_a_row_under_another_merchants_key_is_refused(world: World) -> None:
         world.outbox().publish(row)
 
 
-orders = st.permutations([(intent, n) for intent, last in ((1, 4), (2, 1), (3, 2))
+orders = st.permutations([(intent, n) for intent, last in ((1, 3), (2, 1), (3, 2))
                           for n in range(1, last + 1)])  # fmt: skip
 
 
 @settings(
-    max_examples=60,
+    max_examples=25,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(
     order=orders,
-    again=st.lists(st.integers(0, 6), max_size=4),
+    again=st.lists(st.integers(0, 5), max_size=3),
     crashes=st.dictionaries(st.integers(0, 60), st.sampled_from(["before", "after"]), max_size=6),
 )
 def test_duplicates_reorderings_and_crashes_end_in_each_once(
@@ -171,8 +178,8 @@ def test_duplicates_reorderings_and_crashes_end_in_each_once(
 ) -> None:
     """Given any order of the stream's records, some twice, and a process that dies anywhere;
     when every record has been brought until it succeeded; then all is there once."""
-    tenant = TenantScope(f"mer_{next(merchants):026d}", "test")
-    mine = World(tenant=tenant)
+    empty_tables()  # moto copies them whole for each transaction
+    tenant, mine = TENANT, World()
     endpoints = [mine.endpoint("*"), mine.endpoint("refund.*")]
     rows = {(i, n): event_row(i, n, tenant) for i, n in order}
     write_events(rows.values())
