@@ -176,7 +176,7 @@ def test_410_of_an_old_url_does_not_turn_off_the_new_one(world: World) -> None:
         endpoints.update(world.endpoint_services(), endpoint.endpoint_id, moved)
         return Answer(410, None, 1)
 
-    world.sender.post = post  # type: ignore[method-assign, assignment]
+    world.sender.instead = post
     world.deliver(message)
     assert endpoints.get(world.endpoint_services(), endpoint.endpoint_id).enabled
 
@@ -189,7 +189,7 @@ def test_an_endpoint_that_is_deleted_while_it_is_called(world: World) -> None:
         endpoints.delete(world.endpoint_services(), endpoint.endpoint_id)
         return Answer(410, None, 1)
 
-    world.sender.post = post  # type: ignore[method-assign, assignment]
+    world.sender.instead = post
     assert world.deliver(message).status is Status.EXHAUSTED
 
 
@@ -262,7 +262,7 @@ def test_a_message_during_an_attempt_does_nothing(world: World) -> None:
         inner.append(world.deliver(message))
         return Answer(200, None, 1)
 
-    world.sender.post = post  # type: ignore[method-assign, assignment]
+    world.sender.instead = post
     assert world.deliver(message).status is Status.SUCCEEDED
     assert inner == [None]
 
@@ -273,10 +273,10 @@ def test_a_worker_that_dies_while_sending_is_followed_by_another(world: World) -
     def die(url: str, headers: Any, body: bytes) -> Answer:
         raise Crash
 
-    usual, world.sender.post = world.sender.post, die  # type: ignore[method-assign, assignment]
+    world.sender.instead = die
     with pytest.raises(Crash):
         world.deliver(message)
-    world.sender.post = usual  # type: ignore[method-assign]
+    world.sender.instead = None
     assert world.deliver(message) is None
     world.clock.move(seconds=61)
     assert tick(world) == 1
@@ -292,7 +292,7 @@ def test_a_delivery_that_kills_every_worker_ends(world: World) -> None:
     def die(url: str, headers: Any, body: bytes) -> Answer:
         raise Crash
 
-    world.sender.post = die  # type: ignore[method-assign, assignment]
+    world.sender.instead = die
     for _ in range(10):
         with pytest.raises(Crash):
             world.deliver(message)

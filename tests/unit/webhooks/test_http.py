@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -215,7 +216,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def tls_post(host: str, certificate: Path, resolutions: list[list[str]]) -> tuple[Answer, list]:
+def tls_post(
+    host: str, certificate: Path, resolutions: list[list[str]]
+) -> tuple[Answer, list[Any]]:
     """Post to `host`, whose addresses change with each look-up; the checked one leads here."""
     names: list[str | None] = []
     seen: list[bytes] = []

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +16,8 @@ from farthing.ids import make_id
 from farthing.store import NOT_CREATED, Item, Key, Put, TenantScope
 from farthing.store.item import item_from_wire, item_to_wire
 from farthing.store.table import DynamoStore
-from farthing.webhooks import deliver, endpoints
+from farthing.webhooks import deliver as attempts
+from farthing.webhooks import endpoints
 from farthing.webhooks.endpoint import Endpoint
 from farthing.webhooks.outbox import Outbox
 from farthing.webhooks.ports import Answer, DeliveryMessage, SendError
@@ -103,10 +103,12 @@ class ScriptedSender:
 
     script: list[int | SendError] = field(default_factory=list)
     posts: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
-    before_answer: threading.Barrier | None = None
+    instead: Callable[[str, Any, bytes], Answer] | None = None
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> Answer:
         self.posts.append((url, dict(headers), body))
+        if self.instead is not None:
+            return self.instead(url, headers, body)
         says = self.script.pop(0) if self.script else 200
         if isinstance(says, SendError):
             return Answer(None, says, 7)
@@ -169,13 +171,13 @@ class World:
         return Outbox(store, self.queue, self.clock.now())
 
     def deliver(self, message: DeliveryMessage) -> Any:
-        return deliver.deliver(self.deliver_services(), message)
+        return attempts.deliver(self.deliver_services(), message)
 
-    def deliver_services(self, client: Any = None, seconds_left: float = 30) -> deliver.Services:
+    def deliver_services(self, client: Any = None, seconds_left: float = 30) -> attempts.Services:
         store = self.store
         if client is not None:
             store = DynamoStore(client, store.table_names, store.scope, sleep=lambda _: None)
-        return deliver.Services(
+        return attempts.Services(
             store=store,
             queue=self.queue,
             sender=self.sender,
