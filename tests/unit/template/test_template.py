@@ -120,6 +120,19 @@ def test_a_revoked_key_works_a_minute_longer_at_most() -> None:
         assert identity == {"Headers": ["Authorization"], "ReauthorizeEvery": 60}
 
 
+def test_two_stacks_in_one_account_do_not_meet() -> None:
+    names = [
+        *(function["Properties"]["FunctionName"] for function in FUNCTIONS.values()),
+        *(event["Properties"]["Name"] for event in events() if event["Type"] == "ScheduleV2"),
+    ]
+    assert all("${AWS::StackName}" in name["Fn::Sub"] for name in names)
+
+
+def events() -> Iterator[dict[str, Any]]:
+    for function in FUNCTIONS.values():
+        yield from function["Properties"].get("Events", {}).values()
+
+
 def test_timeouts_nest() -> None:
     charge = FUNCTIONS["ChargeFunction"]["Properties"]["Timeout"]
     api = template()["Globals"]["Function"]["Timeout"]
