@@ -21,9 +21,6 @@ from farthing_cli.failure import Failure
 from farthing_cli.project import CACHE, CORE_LAYER, DEPS_LAYER, ROOT, fingerprint, source_files
 
 PYTHON = f"python{sys.version_info.major}.{sys.version_info.minor}"
-NOT_WRITTEN_YET = b"""def handler(event, context):
-    return {"statusCode": 501, "body": "not written yet"}
-"""
 EPOCH = (1980, 1, 1, 0, 0, 0)  # the same content gives the same zip
 
 
@@ -53,7 +50,7 @@ def function_zip(code_uri: str) -> bytes:
     """One function's package."""
     folder = ROOT / code_uri
     if not (folder / "app.py").exists():
-        return _zip(iter([("app.py", NOT_WRITTEN_YET)]))
+        raise Failure(f"{code_uri} has no app.py")
     return _zip(_sources(folder))
 
 
