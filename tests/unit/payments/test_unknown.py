@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
+from tests.support.lambdas import Context
 from tests.support.stack import (
     ANSWER_NEVER_COMES,
     DECLINED,
@@ -14,7 +18,9 @@ from tests.support.stack import (
     Stack,
 )
 
+from farthing import runtime
 from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
+from farthing.errors import FarthingError
 
 
 def silent_once(stack: Stack) -> None:
@@ -209,3 +215,118 @@ def test_a_sender_that_wakes_up_late_changes_nothing(
     assert found[0]["status"] == answer.body["status"] == "SUCCEEDED"
     assert [e["type"]["S"] for e in stack.items("event")].count("payment_intent.succeeded") == 1
     assert len(stack.items("ledger_transaction")) == len(stack.items("settlement_entry")) == 1
+
+
+def interrupted(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> tuple[str, tuple[Any, ...]]:
+    """A payment whose sender stopped just before Tx-2, and what it was about to conclude."""
+    from farthing.payments import perform
+
+    class Frozen(BaseException):
+        pass
+
+    kept: list[tuple[Any, ...]] = []
+
+    def freeze(*arguments: Any) -> None:
+        kept.append(arguments)
+        raise Frozen
+
+    with monkeypatch.context() as patch, pytest.raises(Frozen):
+        patch.setattr(perform, "finish", freeze)
+        stack.pay(100)
+    (intent,) = stack.items("intent")
+    return intent["intent_id"]["S"], kept[0]
+
+
+def thawed(frozen: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The same, at the present time."""
+    runtime.begin(Context())
+    return *frozen[:-1], replace(frozen[-1], now=runtime.clock().now)
+
+
+def look_ups(stack: Stack) -> int:
+    return sum(method == "GET" for method, _ in stack.acquirer.requests)
+
+
+def test_a_sender_under_an_old_fence_cannot_conclude(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a frozen sender, and a look-up that could not find out and raised the fence
+    from farthing.payments import perform
+
+    intent_id, about_to = interrupted(stack, monkeypatch)
+    stack.advance(61)
+
+    def unreachable(method: str, path: str) -> None:
+        raise NoByteSent
+
+    stack.acquirer.before = unreachable
+    read = stack.get(f"payment_intents/{intent_id}").body
+    assert read["status_detail"] == "OUTCOME_UNKNOWN"
+    # When the sender thaws, Then its Tx-2 is refused, and what it tells was looked up anew
+    stack.acquirer.before = lambda method, path: None
+    answer = perform.finish(*thawed(about_to))
+    assert (answer.status, look_ups(stack)) == (201, 1)
+    (operation,) = stack.items("operation")
+    assert (operation["state"]["S"], operation["fence"]["N"]) == ("APPROVED", "3")
+
+
+def test_an_intent_that_waits_for_nothing_is_not_moved(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given an intent that a person closed while its sender was frozen
+    from farthing.payments import perform
+
+    intent_id, about_to = interrupted(stack, monkeypatch)
+    (row,) = stack.items("intent")
+    boto3.client("dynamodb").update_item(
+        TableName="PaymentsTable",
+        Key={"pk": row["pk"], "sk": row["sk"]},
+        UpdateExpression="SET #s = :f REMOVE open_operation",
+        ExpressionAttributeNames={"#s": "status"},
+        ExpressionAttributeValues={":f": {"S": "FAILED"}},
+    )
+    # When the sender thaws, Then it writes nothing: no state, no event, no posting
+    with pytest.raises(FarthingError) as told:
+        perform.finish(*thawed(about_to))
+    assert told.value.code.code == "request_in_progress"
+    assert stack.get(f"payment_intents/{intent_id}").body["status"] == "FAILED"
+    assert stack.items("ledger_transaction") == stack.items("settlement_entry") == []
+    assert len(stack.items("event")) == 1
+
+
+def test_one_looks_into_an_operation_at_a_time(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given two who read the same abandoned operation
+    from farthing.payments import resolve
+
+    _, frozen = interrupted(stack, monkeypatch)
+    stack.advance(61)
+    _, operation, _, services = thawed(frozen)
+    seen = []
+
+    def meanwhile(method: str, path: str) -> None:
+        stack.acquirer.before = lambda method, path: None
+        seen.append(resolve.resolve(operation, services))
+
+    # When the second comes while the first is asking, Then it does not ask too
+    stack.acquirer.before = meanwhile
+    resolve.resolve(operation, services)
+    assert look_ups(stack) == 1
+    assert [op.fence for op in seen] == [2]
+
+
+def test_an_answer_is_stored_under_the_key_that_asked_and_no_other(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a key's row that names another operation, which only a bug could make
+    from farthing.payments import perform
+
+    _, about_to = interrupted(stack, monkeypatch)
+    (row,) = stack.items("idempotency")
+    other = row | {"operation_id": {"S": "op_" + "0" * 26}}
+    boto3.client("dynamodb").put_item(TableName="PaymentsTable", Item=other)
+    # When the sender thaws, Then nothing is written over it
+    with pytest.raises(FarthingError):
+        perform.finish(*thawed(about_to))
+    assert stack.items("idempotency") == [other]
