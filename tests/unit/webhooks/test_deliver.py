@@ -191,6 +191,7 @@ def test_an_endpoint_that_is_deleted_while_it_is_called(world: World) -> None:
 
     world.sender.instead = post
     assert world.deliver(message).status is Status.EXHAUSTED
+    assert endpoints.every(world.endpoint_services()) == []
 
 
 def test_a_deleted_endpoint_ends_its_deliveries(world: World) -> None:
