@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
-from tests.support.lambdas import Context
+from tests.support.lambdas import Context, load
 from tests.support.stack import (
     ANSWER_NEVER_COMES,
     DECLINED,
@@ -20,6 +21,7 @@ from tests.support.stack import (
 
 from farthing import runtime
 from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
+from farthing.clock import to_text
 from farthing.errors import FarthingError
 
 
@@ -330,3 +332,45 @@ def test_an_answer_is_stored_under_the_key_that_asked_and_no_other(
     with pytest.raises(FarthingError):
         perform.finish(*thawed(about_to))
     assert stack.items("idempotency") == [other]
+
+
+def test_no_event_takes_the_place_of_another(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a place in the payment's order that is taken, which only a bug could make
+    from farthing.payments import perform
+
+    intent_id, about_to = interrupted(stack, monkeypatch)
+    (created,) = stack.items("event")
+    taken = created | {"sk": {"S": "EVT#00000002"}}
+    boto3.client("dynamodb").put_item(TableName="PaymentsTable", Item=taken)
+    # When the sender thaws, Then it writes nothing
+    with pytest.raises(FarthingError):
+        perform.finish(*thawed(about_to))
+    assert stack.get(f"payment_intents/{intent_id}").body["status"] == "PROCESSING"
+    assert taken in stack.items("event")
+
+
+@pytest.mark.parametrize("late_by_seconds", [0, 1])
+def test_charge_sends_nothing_once_the_lease_has_run_out(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, late_by_seconds: int
+) -> None:
+    # Given an operation that was written, and whose invoke was held up
+    def hold(moment: str) -> None:
+        raise ReadTimeoutError(endpoint_url="https://lambda")
+
+    stack.charge.fail = hold
+    stack.pay()
+    (operation,) = stack.items("operation")
+    table = {"TableName": "PaymentsTable", "Key": {k: operation[k] for k in ("pk", "sk")}}
+    now = runtime.clock().now() - timedelta(seconds=late_by_seconds)
+    boto3.client("dynamodb").update_item(
+        **table,
+        UpdateExpression="SET #s = :open, lease_until = :now",
+        ExpressionAttributeNames={"#s": "state"},
+        ExpressionAttributeValues={":open": {"S": "OPEN"}, ":now": {"S": to_text(now)}},
+    )
+    # When it arrives after the lease, Then nothing is sent and nothing is claimed
+    answer = load("charge").handler(stack.charge.invocations[0], Context())
+    assert answer["outcome"] == "UNKNOWN"
+    assert stack.acquirer.requests == []
+    vault = boto3.client("dynamodb").scan(TableName="VaultTable")["Items"]
+    assert all(item["entity"]["S"] != "audit" for item in vault)
