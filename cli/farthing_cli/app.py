@@ -13,6 +13,7 @@ from rich.console import Console
 from farthing_cli import clock, duration, logs, state
 from farthing_cli.aws import Account
 from farthing_cli.failure import Failure
+from farthing_cli.project import run_folder
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -49,7 +50,7 @@ def redeploy() -> None:
 
     began_at = time.monotonic()
     running = state.running()
-    done = changes.redeploy(Account.of(running), running.stack_name)
+    done = changes.redeploy(Account.of(running), running.stack_name, run_folder(running.pid))
     what = (["layers/core"] if done.core else []) + [f"functions/{n}" for n in done.functions]
     took = time.monotonic() - began_at
     console.print(f"{', '.join(what) or 'nothing has changed'} [dim]{took:.1f} s[/]")

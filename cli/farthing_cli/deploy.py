@@ -38,9 +38,7 @@ def packages(source: Template) -> dict[str, bytes]:
     """The package of each function and layer, by logical id."""
     zips = {}
     for logical_id, folder in template.packages(source).items():
-        if logical_id == "Core":
-            zips[logical_id] = build.core_zip()
-        elif logical_id == "Deps":
+        if folder.startswith("layers/"):
             zips[logical_id] = build.empty_layer_zip()
         else:
             zips[logical_id] = build.function_zip(folder)

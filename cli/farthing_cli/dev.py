@@ -13,12 +13,12 @@ from typing import TypeVar
 from botocore.exceptions import BotoCoreError
 from rich.console import Console
 
-from farthing_cli import build, deploy, guide, logs, seed, state, template, warm
+from farthing_cli import build, core_link, deploy, guide, logs, seed, state, template, warm
 from farthing_cli.aws import Account
 from farthing_cli.emulator import ACCESS_KEY_ID, REGION, Emulator
 from farthing_cli.failure import Failure
 from farthing_cli.front import DEFAULT_PORT, Front, Upstreams, setting
-from farthing_cli.project import TEMPLATE
+from farthing_cli.project import TEMPLATE, run_folder
 
 Result = TypeVar("Result")
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -45,12 +45,16 @@ class LocalStack:
         state.withdraw()
         front = Front(setting("FARTHING_PORT", DEFAULT_PORT))
         self._parts.callback(front.close)
-        emulator = Emulator(packages=build.third_party_folder())
+        folder, third_party = run_folder(os.getpid()), build.third_party_folder()
+        emulator = Emulator(packages=(core_link.path(folder), third_party), folder=folder)
         self._parts.callback(emulator.end)
         self._emulator = emulator
         emulator.start()
-        third_party = self._meanwhile.submit(build.third_party)
-        zips = self._step("Functions and layers", lambda: deploy.packages(template.load(TEMPLATE)))
+        third_party_built = self._meanwhile.submit(build.third_party)
+        core = self._step("Core layer", build.core)
+        core_link.point(folder, core)
+        build.forget_all_but(core, third_party)
+        zips = self._step("Functions", lambda: deploy.packages(template.load(TEMPLATE)))
         self._step("MiniStack", emulator.wait)
         account = Account(emulator.url, REGION, ACCESS_KEY_ID, emulator.secret_access_key)
         stack = self._step("Stack", lambda: deploy.deploy(account, zips, front.acquirer_url))
@@ -62,7 +66,7 @@ class LocalStack:
                 acquirer=emulator.url + stack.api_path("AcquirerApiId"),
             )
         )
-        self._step("Third-party packages", third_party.result)
+        self._step("Third-party packages", third_party_built.result)
         failed = self._step("Warm functions", lambda: warm.warm(dev, account))
         if failed:
             self._console.print(f"  [yellow]did not wake: {', '.join(failed)}[/]")

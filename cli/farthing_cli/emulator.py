@@ -23,7 +23,7 @@ from pathlib import Path
 
 from farthing_cli import guard
 from farthing_cli.failure import Failure
-from farthing_cli.project import DEV_FILE, STATE
+from farthing_cli.project import DEV_FILE, run_folder
 
 HOST = "127.0.0.1"
 PREFERRED_PORT = 4566
@@ -42,12 +42,11 @@ INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "SSL_CERT_FILE", "PYTHONUTF8")
 class Emulator:
     """One start of MiniStack."""
 
-    packages: Path
-    """Third-party packages of the functions, imported in place instead of copied per worker."""
+    packages: tuple[Path, ...]
+    """Where the functions find what their layers hold in AWS."""
     port: int = 0
     secret_access_key: str = field(default_factory=lambda: secrets.token_urlsafe(30))
-    folder: Path = STATE / f"run-{os.getpid()}"
-    """Its own for each start: the guard of one that crashed may still be clearing up."""
+    folder: Path = field(default_factory=lambda: run_folder(os.getpid()))
     _guard: subprocess.Popen[bytes] | None = None
 
     @property
@@ -58,8 +57,8 @@ class Emulator:
     def start(self) -> None:
         """Start the process group; `wait` says when it answers."""
         self.port = PREFERRED_PORT if is_free(PREFERRED_PORT) else any_free_port()
-        for left in STATE.glob("run-*"):
-            shutil.rmtree(left, ignore_errors=True)
+        for left_by_a_crash in self.folder.parent.glob("run-*"):
+            shutil.rmtree(left_by_a_crash, ignore_errors=True)
         temporary = self.folder / "tmp"
         temporary.mkdir(parents=True)
         with (self.folder / "ministack.log").open("wb") as log:
@@ -124,7 +123,7 @@ class Emulator:
             "LOG_LEVEL": "WARNING",
             "MINISTACK_HOST": HOST,
             "MINISTACK_REGION": REGION,
-            "PYTHONPATH": str(self.packages),
+            "PYTHONPATH": os.pathsep.join(str(folder / "python") for folder in self.packages),
             "S3_DATA_DIR": str(temporary / "s3"),
             "SFTP_ENABLED": "0",
             "STATE_DIR": str(temporary / "state"),

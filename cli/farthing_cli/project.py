@@ -17,6 +17,14 @@ CACHE = STATE / "cache"
 DEV_FILE = STATE / "dev.json"
 
 
+def run_folder(pid: int) -> Path:
+    """What one start of the local stack keeps while it runs.
+
+    Each has its own: the guard of one that crashed may still be clearing up.
+    """
+    return STATE / f"run-{pid}"
+
+
 def source_files(folder: Path) -> list[Path]:
     """Every file below `folder` that is source, sorted."""
     return sorted(

@@ -9,10 +9,10 @@ import base64
 import hashlib
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 
-from farthing_cli import build, template
+from farthing_cli import build, core_link, template
 from farthing_cli.aws import Account
-from farthing_cli.build import PYTHON
 from farthing_cli.project import TEMPLATE
 
 UPDATES_AT_ONCE = 4
@@ -26,7 +26,7 @@ class Redeployed:
     core: bool
 
 
-def redeploy(account: Account, stack_name: str) -> Redeployed:
+def redeploy(account: Account, stack_name: str, run_folder: Path) -> Redeployed:
     """Update what differs from the running stack."""
     source = template.load(TEMPLATE)
     client = account.client("lambda")
@@ -35,7 +35,7 @@ def redeploy(account: Account, stack_name: str) -> Redeployed:
         for page in client.get_paginator("list_functions").paginate()
         for function in page["Functions"]
     }
-    core_layer = _updated_core(account, f"{stack_name}-core")
+    core_changed = core_link.point(run_folder, build.core())
 
     def update(name: str) -> bool:
         function = live[f"{stack_name}-{name}"]
@@ -43,11 +43,9 @@ def redeploy(account: Account, stack_name: str) -> Redeployed:
         is_other = bool(function["CodeSha256"] != _sha256(package))
         if is_other:
             client.update_function_code(FunctionName=function["FunctionName"], ZipFile=package)
-        if core_layer is not None:
-            layers = [layer["Arn"] for layer in function["Layers"]]
-            kept = [arn for arn in layers if _name(arn) != f"{stack_name}-core"]
+        if core_changed:  # an update ends the workers, which still have the old modules
             client.update_function_configuration(
-                FunctionName=function["FunctionName"], Layers=[core_layer, *kept]
+                FunctionName=function["FunctionName"], Timeout=function["Timeout"]
             )
         return is_other
 
@@ -55,25 +53,7 @@ def redeploy(account: Account, stack_name: str) -> Redeployed:
     with ThreadPoolExecutor(UPDATES_AT_ONCE) as pool:
         is_other = list(pool.map(update, names))
     changed = [name for name, other in zip(names, is_other, strict=True) if other]
-    return Redeployed(changed, core_layer is not None)
-
-
-def _updated_core(account: Account, name: str) -> str | None:
-    """The new version of the core layer, or None if it has not changed."""
-    client = account.client("lambda")
-    package = build.core_zip()
-    newest = client.list_layer_versions(LayerName=name)["LayerVersions"][0]
-    content = client.get_layer_version(LayerName=name, VersionNumber=newest["Version"])["Content"]
-    if content["CodeSha256"] == _sha256(package):
-        return None
-    published = client.publish_layer_version(
-        LayerName=name, Content={"ZipFile": package}, CompatibleRuntimes=[PYTHON]
-    )
-    return str(published["LayerVersionArn"])
-
-
-def _name(layer_arn: str) -> str:
-    return layer_arn.split(":")[6]
+    return Redeployed(changed, core_changed)
 
 
 def _sha256(content: bytes) -> str:
