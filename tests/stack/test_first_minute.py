@@ -54,7 +54,7 @@ def settlements_with(live: Live, intent_id: str) -> list[dict[str, Any]]:
         batch
         for batch in batches
         if any(
-            line["intent_id"] == intent_id
+            line["payment_intent_id"] == intent_id
             for line in live.get(f"settlements/{batch['settlement_id']}/lines?limit=100").body[
                 "data"
             ]
