@@ -48,7 +48,7 @@ def test_a_copy_has_unchecked_bytecode_and_stays_as_it_was(layer: Path) -> None:
 
 def test_a_module_that_does_not_compile_is_said(layer: Path) -> None:
     (layer / "python" / "shop" / "price.py").write_text("PRICE = \n")
-    with pytest.raises(Failure, match="price.py"):
+    with pytest.raises(Failure, match=r"price\.py"):
         build.core()
 
 
