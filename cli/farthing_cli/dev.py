@@ -24,8 +24,11 @@ Result = TypeVar("Result")
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Ended(Exception):
-    """Somebody asked us to end: Ctrl-C, a signal, a closed terminal."""
+class Ended(BaseException):
+    """Somebody asked us to end: Ctrl-C, a signal, a closed terminal.
+
+    Like KeyboardInterrupt no Exception, so that no library takes it for a failure of its own.
+    """
 
 
 class LocalStack:
