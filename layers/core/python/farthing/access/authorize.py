@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from farthing.access.keys import has_key_form, key_row, principal_of
 from farthing.access.principal import KeyKind, Principal
-from farthing.store.item import Item, Key
+from farthing.store.port import Gets
 
 
-class KeyStore(Protocol):
-    """What is needed of the access table."""
-
-    def get(self, key: Key) -> Item | None:
-        """One item by a consistent read, or None."""
-        ...
-
-
-def authorize(store: KeyStore, text: str, now: datetime) -> Principal | None:
+def authorize(store: Gets, text: str, now: datetime) -> Principal | None:
     """The caller whose key is `text`; None if there is none, or it was revoked or has expired."""
     if not has_key_form(text):
         return None

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
 
 from farthing.access.keys import NewKey, key_item, key_row, merchant_item, merchant_row
 from farthing.store.condition import EXISTS, NOT_CREATED
-from farthing.store.write import Check, Put, Write
-
-
-class AccessStore(Protocol):
-    """What is needed of the access table."""
-
-    def write(self, *writes: Write) -> None:
-        """All of the writes or none of them."""
-        ...
+from farthing.store.port import Writes
+from farthing.store.write import Check, Put
 
 
 def open_account(
-    store: AccessStore, merchant_id: str, name: str, keys: list[NewKey], now: datetime
+    store: Writes, merchant_id: str, name: str, keys: list[NewKey], now: datetime
 ) -> None:
     """Write a merchant and its first keys. Raises ConditionFailed if the merchant exists."""
     store.write(
@@ -29,7 +21,7 @@ def open_account(
 
 
 def issue_key(
-    store: AccessStore, key: NewKey, now: datetime, expires_at: datetime | None = None
+    store: Writes, key: NewKey, now: datetime, expires_at: datetime | None = None
 ) -> None:
     """Write one more key of a merchant. Raises ConditionFailed if there is no such merchant."""
     store.write(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 from datetime import datetime
-from typing import Protocol
 
 from farthing.access.principal import Principal
 from farthing.clock import epoch_seconds
@@ -17,7 +16,8 @@ from farthing.errors import RATE_LIMITED, FarthingError
 from farthing.store.condition import Condition
 from farthing.store.errors import ConditionFailed
 from farthing.store.item import SCHEMA_VERSION, Key
-from farthing.store.write import Update, Write
+from farthing.store.port import Writes
+from farthing.store.write import Update
 
 BUCKET_SECONDS = 60
 KEPT_SECONDS = 3600
@@ -25,16 +25,8 @@ IPV6_NETWORK_BITS = 64
 """What one household gets; whoever has one address of it has them all."""
 
 
-class RiskStore(Protocol):
-    """What is needed of the risk table."""
-
-    def write(self, *writes: Write) -> None:
-        """All of the writes or none of them."""
-        ...
-
-
 def count_call(
-    store: RiskStore, principal: Principal, what: str, source_ip: str, limit: int, now: datetime
+    store: Writes, principal: Principal, what: str, source_ip: str, limit: int, now: datetime
 ) -> None:
     """Count one call in this minute's bucket. Raises FarthingError if the bucket is full."""
     second = epoch_seconds(now)

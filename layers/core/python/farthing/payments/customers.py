@@ -19,33 +19,13 @@ from farthing.payments.customer import (
     from_item,
     to_item,
 )
-from farthing.store import NOT_CREATED, Item, Key, Put, TenantScope, Write
-from farthing.store.page import BY_TIME, Index, Page
+from farthing.store import NOT_CREATED, Put, TenantScope, Write
+from farthing.store.page import BY_TIME
+from farthing.store.port import Gets, Lists, Writes
 
 
-class CustomerStore(Protocol):
+class CustomerStore(Gets, Lists, Writes, Protocol):
     """What is needed of the payments table."""
-
-    def get(self, key: Key) -> Item | None:
-        """One item by a consistent read, or None."""
-        ...
-
-    def query_index(
-        self,
-        table: str,
-        index: Index,
-        pk: str,
-        *,
-        sk_before: str | None = None,
-        newest_first: bool = False,
-        limit: int = 1000,
-    ) -> Page:
-        """One page of an index, for lists alone."""
-        ...
-
-    def write(self, *writes: Write) -> None:
-        """All of the writes or none of them."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from farthing.http.response import Response
-from farthing.payments.services import Store
 from farthing.store import ConditionFailed, Item, Write
+from farthing.store.port import Store
 
 Refuse = Callable[[Item | None], Response]
 """Given the item that stood in the way: the answer, or the FarthingError that it raises."""

@@ -16,10 +16,8 @@ from farthing.ids import lowest_id
 from farthing.payments.intent import LIST_SHARDS
 from farthing.payments.services import Services
 from farthing.store import Condition, Item, TenantScope
-from farthing.store.page import Index
+from farthing.store.page import BY_TIME, Index
 
-BY_TIME = Index("by_time", "list_pk", "list_sk")
-BY_CUSTOMER = Index("by_customer", "customer_pk", "list_sk")
 PAGES_PER_SHARD_MAX = 20
 
 

@@ -30,8 +30,9 @@ from farthing.payments.payment_method import (
     methods_partition,
     to_item,
 )
-from farthing.store import NOT_CREATED, ConditionFailed, Item, Key, Put, TenantScope, Write
-from farthing.store.page import BY_CUSTOMER, BY_TIME, Index, Page
+from farthing.store import NOT_CREATED, ConditionFailed, Put, TenantScope, Write
+from farthing.store.page import BY_CUSTOMER, BY_TIME
+from farthing.store.port import BatchGets, Gets, Lists, Writes
 from farthing.vault.card_face import (
     TOKEN_PREFIX,
     CardFace,
@@ -43,33 +44,8 @@ from farthing.vault.card_face import (
 CHANGE_ATTEMPTS_MAX = 12
 
 
-class MethodStore(Protocol):
+class MethodStore(Gets, BatchGets, Lists, Writes, Protocol):
     """What is needed of the payments table."""
-
-    def get(self, key: Key) -> Item | None:
-        """One item by a consistent read, or None."""
-        ...
-
-    def batch_get(self, keys: Sequence[Key]) -> dict[Key, Item]:
-        """Items by one consistent read; missing ones are left out."""
-        ...
-
-    def query_index(
-        self,
-        table: str,
-        index: Index,
-        pk: str,
-        *,
-        sk_before: str | None = None,
-        newest_first: bool = False,
-        limit: int = 1000,
-    ) -> Page:
-        """One page of an index, for lists alone."""
-        ...
-
-    def write(self, *writes: Write) -> None:
-        """All of the writes or none of them."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from farthing.errors import not_found
 from farthing.ids import is_id
 from farthing.payments.intent import Intent, customer_partition, intent_key, list_partition
-from farthing.payments.listing import BY_CUSTOMER, Listing, list_ids, list_in
+from farthing.payments.listing import Listing, list_ids, list_in
 from farthing.payments.operation import Address
 from farthing.payments.resolve import read_operation, resolve
 from farthing.payments.services import Services
+from farthing.store.page import BY_CUSTOMER
 
 
 def retrieve(intent_id: str, services: Services) -> Intent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -11,39 +11,11 @@ from farthing.acquiring.port import Answer, LookUp
 from farthing.fraud.score import Scorer
 from farthing.ids import IdSource
 from farthing.payments.operation import Address
-from farthing.store import Condition, Item, Key, TenantScope, Write
-from farthing.store.page import Index, Page
+from farthing.store import TenantScope
+from farthing.store.port import Store
 
 SEND_SECONDS = 22
 """How long sending may take. With less time left than that, nothing is written and nothing sent."""
-
-
-class Store(Protocol):
-    """What payments ask of the store."""
-
-    def get(self, key: Key) -> Item | None: ...
-
-    def batch_get(self, keys: Sequence[Key]) -> dict[Key, Item]: ...
-
-    def query(
-        self, table: str, pk: str, *, sk_prefix: str = "", newest_first: bool = False
-    ) -> Page: ...
-
-    def query_index(
-        self,
-        table: str,
-        index: Index,
-        pk: str,
-        *,
-        sk_before: str | None = None,
-        sk_after: str | None = None,
-        newest_first: bool = False,
-        limit: int = 1000,
-        start: Item | None = None,
-        only: Condition | None = None,
-    ) -> Page: ...
-
-    def write(self, *writes: Write) -> None: ...
 
 
 class Sender(Protocol):

@@ -9,36 +9,11 @@ from typing import Protocol
 from farthing.settlement.batch import BatchName
 from farthing.settlement.line import Line
 from farthing.settlement.report import Report
-from farthing.store.item import Item, Key
-from farthing.store.page import Page
-from farthing.store.write import Write
+from farthing.store.port import Gets, Queries, Writes
 
 
-class Store(Protocol):
+class Store(Gets, Queries, Writes, Protocol):
     """Consistent reads of base tables, and writes that are all or nothing."""
-
-    def get(self, key: Key) -> Item | None:
-        """One item, or None."""
-        ...
-
-    def query(
-        self,
-        table: str,
-        pk: str,
-        *,
-        sk_prefix: str = "",
-        sk_before: str | None = None,
-        sk_after: str | None = None,
-        newest_first: bool = False,
-        limit: int = 1000,
-        start: Item | None = None,
-    ) -> Page:
-        """One page of a partition in sort-key order; the bounds are exclusive."""
-        ...
-
-    def write(self, *writes: Write) -> None:
-        """Raises ConditionFailed, naming the first write whose condition did not hold."""
-        ...
 
 
 class OutcomeUnknown(Exception):

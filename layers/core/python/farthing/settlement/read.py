@@ -17,7 +17,8 @@ from farthing.settlement.line import SK_PREFIX, Line, line_sk
 from farthing.settlement.ports import Store
 from farthing.store.condition import Condition
 from farthing.store.item import Item, Key
-from farthing.store.page import BY_TIME, Index, Page
+from farthing.store.page import BY_TIME
+from farthing.store.port import Lists
 
 LIST_READS_MAX = 20
 LIST_READ_ITEMS = 250
@@ -26,24 +27,8 @@ LIST_READ_ITEMS = 250
 ENTRY_ID = r"[A-Za-z0-9_-]{1,100}"
 
 
-class ListStore(Store, Protocol):
+class ListStore(Store, Lists, Protocol):
     """A store that lists as well."""
-
-    def query_index(
-        self,
-        table: str,
-        index: Index,
-        pk: str,
-        *,
-        sk_before: str | None = None,
-        sk_after: str | None = None,
-        newest_first: bool = False,
-        limit: int = 1000,
-        start: Item | None = None,
-        only: Condition | None = None,
-    ) -> Page:
-        """One page of an index, eventually consistent."""
-        ...
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from farthing.store.errors import ConditionFailed, StoreBusy
 from farthing.store.expression import key_range, placeholders, write_arguments
 from farthing.store.item import Item, Key, item_from_wire, item_to_wire
 from farthing.store.page import Index, Page
+from farthing.store.port import PAGE_ITEMS_MAX
 from farthing.store.scope import Scope
 from farthing.store.write import Check, Delete, Put, Update, Write
 
@@ -27,7 +28,7 @@ ATTEMPTS_MAX = 7
 BACKOFF_BASE_SECONDS = 0.025
 BATCH_GET_KEYS_MAX = 100
 TRANSACTION_WRITES_MAX = 100
-PAGE_ITEMS_MAX = 1000
+
 
 _BUSY = frozenset(
     {

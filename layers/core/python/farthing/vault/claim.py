@@ -7,22 +7,14 @@ that says by whom and when.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Protocol
 
 from farthing.clock import to_text
 from farthing.store.condition import NOT_CREATED
 from farthing.store.errors import ConditionFailed
+from farthing.store.port import Writes
 from farthing.store.scope import TenantScope
-from farthing.store.write import Put, Write
+from farthing.store.write import Put
 from farthing.vault.rows import audit_key
-
-
-class ClaimStore(Protocol):
-    """What is needed of the vault's table."""
-
-    def write(self, *writes: Write) -> None:
-        """All of the writes or none of them."""
-        ...
 
 
 class AlreadyClaimed(Exception):
@@ -34,7 +26,7 @@ class AlreadyClaimed(Exception):
 
 
 def claim_to_send(
-    store: ClaimStore,
+    store: Writes,
     tenant: TenantScope,
     *,
     reference: str,

@@ -11,24 +11,16 @@ from typing import Protocol
 from farthing.clock import to_text
 from farthing.store.condition import EXISTS
 from farthing.store.errors import ConditionFailed
-from farthing.store.item import Item, Key
-from farthing.store.write import Delete, Write
+from farthing.store.port import Gets, Writes
+from farthing.store.write import Delete
 from farthing.vault.card import Card
 from farthing.vault.envelope import Envelope, EnvelopeRefused, Purpose, TokenRef, Unwrapper, unseal
 from farthing.vault.pan import Pan
 from farthing.vault.rows import card_key, card_row, cvc_key
 
 
-class VaultStore(Protocol):
+class VaultStore(Gets, Writes, Protocol):
     """What is needed of the vault's table."""
-
-    def get(self, key: Key) -> Item | None:
-        """One item by a consistent read, or None."""
-        ...
-
-    def write(self, *writes: Write) -> None:
-        """All of the writes or none of them."""
-        ...
 
 
 class CardUnreadable(Exception):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 from farthing.access.principal import KeyKind, Principal
 from farthing.access.rate_limit import count_call
@@ -17,7 +17,8 @@ from farthing.cards import brand_of
 from farthing.clock import later, to_text
 from farthing.ids import IdSource
 from farthing.store.condition import NOT_CREATED
-from farthing.store.write import Put, Write
+from farthing.store.port import Writes
+from farthing.store.write import Put
 from farthing.vault.card_face import (
     TOKEN_LIFE_SECONDS,
     TOKEN_PREFIX,
@@ -34,19 +35,11 @@ TOKENS_PER_MINUTE_DEFAULT = 120
 RATE_NAME = "TOKENS"
 
 
-class TokenStore(Protocol):
-    """What is needed of the vault, payments and risk tables: no reading."""
-
-    def write(self, *writes: Write) -> None:
-        """All of the writes or none of them."""
-        ...
-
-
 @dataclass(frozen=True)
 class TokenPorts:
     """What tokenising reaches beyond itself."""
 
-    store: TokenStore
+    store: Writes
     data_keys: DataKeys
     fingerprints: Fingerprints
     entropy: EntropySource

@@ -16,12 +16,13 @@ from dataclasses import dataclass
 
 from farthing.clock import Clock, epoch_seconds
 from farthing.store import ConditionFailed, Item, TenantScope, Update
+from farthing.store.port import Store
 from farthing.webhooks.delivery import Delivery, EndReason, Turn
 from farthing.webhooks.delivery_row import delivery_of, delivery_update, nobody_else_claimed
 from farthing.webhooks.endpoint import DisabledReason, Endpoint, still_sends_to
 from farthing.webhooks.event import Event
 from farthing.webhooks.keys import delivery_key, endpoint_key, feed_key
-from farthing.webhooks.ports import Answer, Chance, DeliveryMessage, Queue, Sender, Store
+from farthing.webhooks.ports import Answer, Chance, DeliveryMessage, Queue, Sender
 from farthing.webhooks.signature import signed_headers
 
 SEND_SECONDS = 18

@@ -21,6 +21,7 @@ from farthing.store import (
     Update,
     Value,
 )
+from farthing.store.port import Store
 from farthing.webhooks.endpoint import (
     ENDPOINTS_MAX,
     ROOM_FOR_ANOTHER,
@@ -36,7 +37,6 @@ from farthing.webhooks.keys import (
     endpoint_key,
     endpoints_pk,
 )
-from farthing.webhooks.ports import Store
 from farthing.webhooks.signature import SECRET_BYTES, make_secret
 from farthing.webhooks.url import UrlRefused, parse_url
 

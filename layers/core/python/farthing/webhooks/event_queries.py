@@ -9,11 +9,11 @@ from farthing.errors import invalid
 from farthing.http.page import choice_filter, page_request, unknown_cursor
 from farthing.ids import is_id
 from farthing.store import TenantScope
+from farthing.store.port import Store
 from farthing.webhooks import events
 from farthing.webhooks.event import Event
 from farthing.webhooks.event_types import EVENT_TYPES
 from farthing.webhooks.keys import EVENT_PREFIX
-from farthing.webhooks.ports import Store
 
 Document = dict[str, Any]
 

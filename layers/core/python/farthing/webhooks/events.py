@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from farthing.errors import UNKNOWN_CURSOR, FarthingError, not_found
 from farthing.ids import is_id
 from farthing.store import Condition, Item, TenantScope
+from farthing.store.port import Store
 from farthing.webhooks.event import Event
 from farthing.webhooks.feed import (
     Cursor,
@@ -29,7 +30,6 @@ from farthing.webhooks.keys import (
     position_sk,
 )
 from farthing.webhooks.lists import newest
-from farthing.webhooks.ports import Store
 
 START = frozenset({"", "start"})
 """What `after` says to begin with the first event."""

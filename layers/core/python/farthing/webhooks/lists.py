@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from farthing.store import Condition, Item
 from farthing.store.page import BY_TIME
+from farthing.store.port import Store
 from farthing.webhooks.keys import TABLE
-from farthing.webhooks.ports import Store
 
 PAGES_MAX = 20
 """How many index pages of a shard are read for one page of a filtered list."""

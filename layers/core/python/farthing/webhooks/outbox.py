@@ -14,6 +14,7 @@ from datetime import datetime
 
 from farthing.clock import to_text
 from farthing.store import ConditionFailed, Item, TenantScope
+from farthing.store.port import Store
 from farthing.webhooks.delivery import Delivery, Status, new_delivery
 from farthing.webhooks.delivery_row import delivery_of, delivery_put
 from farthing.webhooks.endpoint import Endpoint
@@ -33,7 +34,7 @@ from farthing.webhooks.keys import (
     feed_shard,
     placed_key,
 )
-from farthing.webhooks.ports import Queue, Store
+from farthing.webhooks.ports import Queue
 
 PLACE_TRIES_MAX = 50
 """How often a worker may lose the race for a shard's next position. One of the racers wins."""

@@ -8,45 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from farthing.store import Condition, Item, Key, TenantScope, Write
-from farthing.store.page import Index, Page
-
-
-class Store(Protocol):
-    """What webhooks ask of the store."""
-
-    def get(self, key: Key) -> Item | None: ...
-
-    def batch_get(self, keys: Sequence[Key]) -> dict[Key, Item]: ...
-
-    def query(
-        self,
-        table: str,
-        pk: str,
-        *,
-        sk_prefix: str = "",
-        sk_before: str | None = None,
-        sk_after: str | None = None,
-        newest_first: bool = False,
-        limit: int = 1000,
-        start: Item | None = None,
-    ) -> Page: ...
-
-    def query_index(
-        self,
-        table: str,
-        index: Index,
-        pk: str,
-        *,
-        sk_before: str | None = None,
-        sk_after: str | None = None,
-        newest_first: bool = False,
-        limit: int = 1000,
-        start: Item | None = None,
-        only: Condition | None = None,
-    ) -> Page: ...
-
-    def write(self, *writes: Write) -> None: ...
+from farthing.store import TenantScope
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,11 @@ from datetime import datetime
 from farthing.clock import later, to_text
 from farthing.store import Condition, ConditionFailed, Item, Update
 from farthing.store.page import DUE
+from farthing.store.port import Store
 from farthing.webhooks.delivery import Delivery
 from farthing.webhooks.delivery_row import delivery_of
 from farthing.webhooks.keys import DUE_SHARDS, TABLE, delivery_key, due_pk
-from farthing.webhooks.ports import DeliveryMessage, Queue, Store
+from farthing.webhooks.ports import DeliveryMessage, Queue
 
 AGAIN_SECONDS = 5 * 60
 SHARD_PAGE_ITEMS = 50
