@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.stack.live import DEV_FILE, Live
 from tests.stack.receiver import Receiver
 from tests.support.template import ROOT

@@ -10,6 +10,7 @@ from typing import Any
 
 import boto3
 import urllib3
+
 from tests.support.template import ROOT
 
 DEV_FILE = ROOT / ".farthing" / "dev.json"

@@ -8,6 +8,7 @@ import uuid
 from typing import Any
 
 import pytest
+
 from tests.stack.live import APPROVED, Answer, Live
 from tests.support.threads import at_once
 

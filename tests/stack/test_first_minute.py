@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from standardwebhooks import Webhook
+
 from tests.stack.live import Live
 from tests.stack.receiver import Receiver
 

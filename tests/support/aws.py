@@ -10,9 +10,9 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
-from tests.support.template import resources
 
 from farthing import runtime
+from tests.support.template import resources
 
 REGION = "eu-west-1"
 

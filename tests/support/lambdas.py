@@ -10,9 +10,8 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
-from tests.support.template import ROOT
-
 from farthing.access.principal import KeyKind, Mode, Principal
+from tests.support.template import ROOT
 
 MERCHANT = "mer_01jd0000000000000000000aaa"
 OTHER_MERCHANT = "mer_01jd0000000000000000000bbb"

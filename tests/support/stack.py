@@ -14,13 +14,13 @@ from typing import Any
 
 import boto3
 import pytest
-from tests.support.lambdas import MERCHANT, Answer, Context, call, load
 
 from farthing import runtime
 from farthing.access.principal import KeyKind
 from farthing.acquiring import wiring
 from farthing.acquiring.sandbox import NoUsableAnswer
 from farthing_sandbox import runtime as sandbox_runtime
+from tests.support.lambdas import MERCHANT, Answer, Context, call, load
 
 APPROVED = "4242424242424242"
 DECLINED = "4000000000000002"

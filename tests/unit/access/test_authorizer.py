@@ -7,11 +7,11 @@ from typing import Any
 
 import boto3
 import pytest
+
 from farthing import runtime
 from farthing.access.issue import open_account
 from farthing.access.keys import NewKey
 from farthing.access.principal import KeyKind, Mode
-
 from tests.support import lambdas
 
 EXAMPLE = "example" * 7

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from farthing import runtime
 from farthing.access.authorize import authorize, bearer_of
 from farthing.access.issue import issue_key, open_account

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 import boto3
 import pytest
+
 from farthing import runtime
 from farthing.access.principal import KeyKind, Mode, Principal
 from farthing.access.rate_limit import count_call, network_of
 from farthing.clock import from_text
 from farthing.errors import FarthingError
-
 from tests.support.atomic import make_calls_atomic
 
 NOW = from_text("2026-11-22T09:00:20Z")

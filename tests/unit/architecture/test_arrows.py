@@ -60,7 +60,9 @@ def test_the_domain_imports_the_standard_library_and_itself_alone(name: str) -> 
             assert not (inner in known and EDGE.fullmatch(inner)), f"{name} imports {imported}"
         else:
             assert top in {*sys.stdlib_module_names, "cryptography"}, f"{name} imports {imported}"
-            assert top not in IMPURE or imported.startswith("urllib.parse"), f"{name} imports {imported}"
+            assert top not in IMPURE or imported.startswith("urllib.parse"), (
+                f"{name} imports {imported}"
+            )
 
 
 @pytest.mark.parametrize("name", PURE)

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tests.support import lambdas
-from tests.support.lambdas import Answer
 
 from farthing import runtime
 from farthing.clock import later, to_text
 from farthing.store import NOT_CREATED, Put
 from farthing.vault.card_face import CardFace, card_face_key
+from tests.support import lambdas
+from tests.support.lambdas import Answer
 
 
 @dataclass(frozen=True)

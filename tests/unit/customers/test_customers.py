@@ -7,10 +7,10 @@ from typing import Any
 
 import boto3
 import pytest
-from tests.support import lambdas
-from tests.unit.customers.conftest import Shop
 
 from farthing import runtime
+from tests.support import lambdas
+from tests.unit.customers.conftest import Shop
 
 PAN = "4242424242424242"
 NOBODY = "cus_01kbe8z4qn7m3xw5rt9vkcd2ha"

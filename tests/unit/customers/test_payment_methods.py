@@ -7,8 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.support import lambdas
-from tests.unit.customers.conftest import Shop
 
 from farthing import runtime
 from farthing.errors import FarthingError
@@ -17,6 +15,8 @@ from farthing.payments.payment_method import METHOD_SAVED, method_key
 from farthing.payments.payment_methods import NewMethod
 from farthing.store import NOT_CREATED, Check, ConditionFailed, Key, Put, Update
 from farthing.vault.card_face import card_face_key, claim
+from tests.support import lambdas
+from tests.unit.customers.conftest import Shop
 
 TENANT = lambdas.principal().tenant
 UNKNOWN = "pm_01kbe8z4qn7m3xw5rt9vkcd2hd"

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support import lambdas
-from tests.support.atomic import make_calls_atomic
-from tests.unit.customers.conftest import Shop
 
 from farthing.payments import payment_methods
 from farthing.payments.payment_methods import CHANGE_ATTEMPTS_MAX
+from tests.support import lambdas
+from tests.support.atomic import make_calls_atomic
+from tests.unit.customers.conftest import Shop
 
 WORKERS = 6
 

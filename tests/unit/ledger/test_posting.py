@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from farthing.ledger.posting import (
     Kind,
     LedgerTransaction,
@@ -17,8 +20,6 @@ from farthing.ledger.posting import (
 from farthing.money import AMOUNT_MINOR_MAX, Money
 from farthing.store.item import Key
 from farthing.store.scope import TenantScope
-from hypothesis import given
-from hypothesis import strategies as st
 
 AT = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 OPERATION = "op_01jd0000000000000000000op1"

@@ -8,10 +8,10 @@ import boto3
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.lambdas import OTHER_MERCHANT, Answer, call
-from tests.support.stack import APPROVED, Stack
 
 from farthing.errors import REGISTRY
+from tests.support.lambdas import OTHER_MERCHANT, Answer, call
+from tests.support.stack import APPROVED, Stack
 
 PROBLEM_FIELDS = {"type", "title", "status", "detail", "code", "retry", "outcome", "request_id"}
 GOOD: dict[str, Any] = {"amount_cents": 100, "currency": "eur"}

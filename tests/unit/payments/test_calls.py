@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from botocore.client import BaseClient
+
 from tests.support.stack import Stack
 
 WRITES = {"TransactWriteItems", "PutItem", "UpdateItem", "DeleteItem"}

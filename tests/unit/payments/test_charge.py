@@ -6,10 +6,10 @@ from typing import Any
 
 import boto3
 import pytest
-from tests.support.lambdas import call
-from tests.support.stack import DECLINED, Stack
 
 from farthing.fraud.score import Action, Decision
+from tests.support.lambdas import call
+from tests.support.stack import DECLINED, Stack
 
 
 def test_a_token_pays_in_one_call(stack: Stack) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from tests.support.lambdas import OTHER_MERCHANT, Context
 from tests.support.stack import DECLINED, NoUsableAnswer, Stack
 from tests.support.threads import at_once, one_call_at_a_time

@@ -7,10 +7,10 @@ import json
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.stack import Exchanged, Stack
-from tests.support.threads import at_once, one_call_at_a_time
 
 from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
+from tests.support.stack import Exchanged, Stack
+from tests.support.threads import at_once, one_call_at_a_time
 
 
 def test_half_and_then_the_rest(stack: Stack) -> None:

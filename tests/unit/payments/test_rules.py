@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.support.lambdas import MERCHANT
 
 from farthing import runtime
 from farthing.payments import conditions as rules
 from farthing.store import Condition, ConditionFailed, Item, Key, TenantScope, Update
+from tests.support.lambdas import MERCHANT
 
 EARLIER, NOW, LATER = (f"2026-11-22T{hour}:00:00.000Z" for hour in ("08", "09", "10"))
 TENANT = TenantScope(MERCHANT, "test")

@@ -10,6 +10,11 @@ from typing import Any
 import boto3
 import pytest
 from botocore.exceptions import ReadTimeoutError
+
+from farthing import runtime
+from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
+from farthing.clock import to_text
+from farthing.errors import FarthingError
 from tests.support.lambdas import Context, load
 from tests.support.stack import (
     ANSWER_NEVER_COMES,
@@ -18,11 +23,6 @@ from tests.support.stack import (
     Exchanged,
     Stack,
 )
-
-from farthing import runtime
-from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
-from farthing.clock import to_text
-from farthing.errors import FarthingError
 
 
 def silent_once(stack: Stack) -> None:

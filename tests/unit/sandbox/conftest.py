@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from farthing_sandbox import runtime
+from functions.sandbox_acquirer import app
 from moto import mock_aws
 
-from functions.sandbox_acquirer import app
+from farthing_sandbox import runtime
 from tests.support.aws import REGION
 
 if TYPE_CHECKING:

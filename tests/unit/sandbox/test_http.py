@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from functions.sandbox_acquirer import app
+
 from farthing_sandbox import runtime
 from farthing_sandbox.books import Books
-
-from functions.sandbox_acquirer import app
 from tests.unit.sandbox.conftest import SECRETS, signature
 
 if TYPE_CHECKING:

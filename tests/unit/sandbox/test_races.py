@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+
 from farthing_sandbox import runtime
 from farthing_sandbox.acquirer import Busy
 from farthing_sandbox.asks import FollowUp, Operation
@@ -20,7 +21,6 @@ from farthing_sandbox.operations import Numbers
 if TYPE_CHECKING:
     from farthing_sandbox.books import Recorded
     from farthing_sandbox.operations import Charge
-
     from tests.unit.sandbox.conftest import Client
 
 

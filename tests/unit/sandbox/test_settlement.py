@@ -7,12 +7,12 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from farthing_sandbox import reports, runtime
-from farthing_sandbox.asks import Operation
-from farthing_sandbox.settlement import capture_fee_minor
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farthing_sandbox import reports, runtime
+from farthing_sandbox.asks import Operation
+from farthing_sandbox.settlement import capture_fee_minor
 from tests.unit.sandbox.conftest import SECRETS
 
 if TYPE_CHECKING:

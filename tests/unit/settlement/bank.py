@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
-from tests.unit.settlement.steps import Steps
-
 from farthing.settlement.batch import BatchName, Paid
 from farthing.settlement.entry import Operation
 from farthing.settlement.line import Line
 from farthing.settlement.ports import OutcomeUnknown, Refused, Submission
 from farthing.settlement.report import Report, ReportLine
+from tests.unit.settlement.steps import Steps
 
 FEE = 10
 

@@ -9,10 +9,10 @@ from typing import Any
 
 import boto3
 import pytest
-from tests.unit.settlement.wire import SECRET, Asked, Server, serving, through_the_sandbox
 
 from farthing.settlement import sandbox
 from farthing_sandbox import runtime as sandbox_runtime
+from tests.unit.settlement.wire import SECRET, Asked, Server, serving, through_the_sandbox
 
 PAYMENTS_SECRET = "payments-secret-of-the-test"
 

@@ -7,8 +7,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from tests.unit.settlement.steps import Steps
-
 from farthing.store import (
     Check,
     Condition,
@@ -22,6 +20,7 @@ from farthing.store import (
     Write,
 )
 from farthing.store.page import Page
+from tests.unit.settlement.steps import Steps
 
 TRANSACTION_WRITES_MAX = 100
 

@@ -9,13 +9,13 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.settlement.world import TENANT, World, at
 
 from farthing.ids import is_id
 from farthing.settlement.batch import Batch, BatchName
 from farthing.settlement.entry import Operation, entry_id_of, entry_key, settlement_entry
 from farthing.settlement.view import settlement_object
 from farthing.store import TenantScope
+from tests.unit.settlement.world import TENANT, World, at
 
 NAME = BatchName(TENANT, "sandbox", "eur", date(2026, 11, 1))
 names = st.builds(

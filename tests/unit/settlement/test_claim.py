@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import pytest
+
+from farthing.settlement.batch import STILL_OPEN, BatchName, Status
+from farthing.settlement.claim import Claims, claiming, progress_behind, progress_key
+from farthing.settlement.entry import ENTRY_UNCLAIMED, Operation, entry_key
+from farthing.store import Check, ConditionFailed, Put, TenantScope, Update
 from tests.unit.settlement.memory import MemoryStore
 from tests.unit.settlement.steps import Crash, Steps, TurnTaking, crash_at
 from tests.unit.settlement.world import (
@@ -14,11 +19,6 @@ from tests.unit.settlement.world import (
     at,
     day,
 )
-
-from farthing.settlement.batch import STILL_OPEN, BatchName, Status
-from farthing.settlement.claim import Claims, claiming, progress_behind, progress_key
-from farthing.settlement.entry import ENTRY_UNCLAIMED, Operation, entry_key
-from farthing.store import Check, ConditionFailed, Put, TenantScope, Update
 
 OTHER = TenantScope("mer_01jd0000000000000000000bbb", "test")
 

@@ -8,11 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 import pytest
-from tests.unit.settlement.bank import Bank, FakeAcquirer
-from tests.unit.settlement.conftest import SandboxAcquirer
-from tests.unit.settlement.steps import Steps
-from tests.unit.settlement.wire import SECRET
-from tests.unit.settlement.world import TENANT, World
 
 from farthing.settlement.batch import BatchName
 from farthing.settlement.entry import Operation
@@ -21,6 +16,11 @@ from farthing.settlement.ports import Refused, SettlementAcquirer
 from farthing.settlement.report import ReportLine
 from farthing.settlement.sandbox import SandboxSettlement, submission
 from farthing_sandbox import bodies
+from tests.unit.settlement.bank import Bank, FakeAcquirer
+from tests.unit.settlement.conftest import SandboxAcquirer
+from tests.unit.settlement.steps import Steps
+from tests.unit.settlement.wire import SECRET
+from tests.unit.settlement.world import TENANT, World
 
 NAME = BatchName(TENANT, "sandbox", "eur", date(2026, 11, 1))
 OTHER = replace(NAME, business_day=date(2026, 11, 2))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.unit.settlement.world import World
 
 from farthing.settlement.entry import Operation
+from tests.unit.settlement.world import World
 
 LAST_DAY = 4
 

@@ -6,10 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from tests.unit.settlement.bank import FakeAcquirer, silence, summed, with_paid
-from tests.unit.settlement.memory import MemoryStore
-from tests.unit.settlement.steps import Steps, TurnTaking
-from tests.unit.settlement.world import ACQUIRER, TENANT, Clock, World, at, day
 
 from farthing.settlement.batch import NEXT, STILL, Paid, Reason, Status
 from farthing.settlement.entry import Operation
@@ -17,6 +13,10 @@ from farthing.settlement.finish import Finisher
 from farthing.settlement.ports import Refused
 from farthing.settlement.report import Report
 from farthing.store import ConditionFailed
+from tests.unit.settlement.bank import FakeAcquirer, silence, summed, with_paid
+from tests.unit.settlement.memory import MemoryStore
+from tests.unit.settlement.steps import Steps, TurnTaking
+from tests.unit.settlement.world import ACQUIRER, TENANT, Clock, World, at, day
 
 
 def finisher(world: World) -> Finisher:

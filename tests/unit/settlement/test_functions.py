@@ -6,14 +6,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from tests.support import lambdas
-from tests.support.lambdas import MERCHANT, OTHER_MERCHANT, call, event_of, load
-from tests.unit.settlement.conftest import SandboxAcquirer
 
 from farthing import runtime
 from farthing.access.issue import open_account
 from farthing.settlement.entry import Operation, settlement_entry
 from farthing.store import NOT_CREATED, Put, TenantScope
+from tests.support import lambdas
+from tests.support.lambdas import MERCHANT, OTHER_MERCHANT, call, event_of, load
+from tests.unit.settlement.conftest import SandboxAcquirer
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 YESTERDAY = NOW - timedelta(days=1)

@@ -6,12 +6,12 @@ from datetime import date
 from typing import Any
 
 import pytest
-from tests.unit.settlement.world import MERCHANT_ID, TENANT, Clock, World, at
 
 from farthing.settlement.batch import Status
 from farthing.settlement.entry import entry_key
 from farthing.settlement.run import RunIncomplete, day_asked
 from farthing.store import TenantScope
+from tests.unit.settlement.world import MERCHANT_ID, TENANT, Clock, World, at
 
 BROKEN = TenantScope("mer_01jd0000000000000000000000", "test")
 NOW = Clock(at(9))  # 2026-11-10

@@ -8,8 +8,6 @@ from datetime import date
 from typing import Any
 
 import pytest
-from tests.unit.settlement.wire import SECRET, Asked, Reply, Server, reply, serving
-from tests.unit.settlement.world import TENANT
 
 from farthing.settlement import sandbox
 from farthing.settlement.batch import BatchName
@@ -17,6 +15,8 @@ from farthing.settlement.entry import Operation
 from farthing.settlement.line import Line
 from farthing.settlement.ports import OutcomeUnknown, Refused
 from farthing.settlement.sandbox import SandboxSettlement
+from tests.unit.settlement.wire import SECRET, Asked, Reply, Server, reply, serving
+from tests.unit.settlement.world import TENANT
 
 NAME = BatchName(TENANT, "sandbox", "eur", date(2026, 11, 1))
 LINE = Line("op_1-capture", "pi_1", "r1", Operation.CAPTURE, 1000, "eur", "2026-11-01")

@@ -8,15 +8,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from tests.unit.settlement.bank import Bank, FakeAcquirer
-from tests.unit.settlement.memory import MemoryStore, Tables
-from tests.unit.settlement.steps import Crash, Steps, crash_at
-
 from farthing.settlement.batch import Batch, Status
 from farthing.settlement.entry import Entry, Operation, settlement_entry
 from farthing.settlement.line import SK_PREFIX, Line
 from farthing.settlement.run import Merchant, Services, settle
 from farthing.store import Item, Key, TenantScope
+from tests.unit.settlement.bank import Bank, FakeAcquirer
+from tests.unit.settlement.memory import MemoryStore, Tables
+from tests.unit.settlement.steps import Crash, Steps, crash_at
 
 FIRST_DAY = date(2026, 11, 1)
 MERCHANT_ID = "mer_01jd0000000000000000000aaa"

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.lambdas import load
-from tests.support.template import resources, template
 
 from farthing.errors import REGISTRY
+from tests.support.lambdas import load
+from tests.support.template import resources, template
 
 FUNCTIONS = resources("AWS::Serverless::Function")
 TABLES = resources("AWS::DynamoDB::Table")

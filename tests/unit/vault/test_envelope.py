@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.vault import NUMBER, KeyRing
 
 from farthing.store.scope import TenantScope
 from farthing.vault import kms
@@ -22,6 +21,7 @@ from farthing.vault.envelope import (
     seal,
     unseal,
 )
+from tests.support.vault import NUMBER, KeyRing
 
 REF = TokenRef(TenantScope("mer_a", "test"), "tok_1")
 OTHERS = [

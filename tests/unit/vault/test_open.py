@@ -7,9 +7,6 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from tests.support import lambdas
-from tests.support.atomic import make_calls_atomic
-from tests.support.vault import NUMBER, card
 
 from farthing import runtime
 from farthing.clock import from_text
@@ -20,6 +17,9 @@ from farthing.vault.claim import AlreadyClaimed, claim_to_send
 from farthing.vault.envelope import TokenRef
 from farthing.vault.open import CardUnreadable, forget_cvc, open_card
 from farthing.vault.rows import audit_key, card_key, cvc_key
+from tests.support import lambdas
+from tests.support.atomic import make_calls_atomic
+from tests.support.vault import NUMBER, card
 
 TENANT = lambdas.principal().tenant
 NOW = from_text("2026-11-22T09:00:00Z")

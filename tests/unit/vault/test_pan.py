@@ -9,12 +9,12 @@ import pickle
 from dataclasses import asdict
 
 import pytest
-from tests.support.vault import NUMBER, card
 
 from farthing.vault.bodies import CreateToken
 from farthing.vault.card import Card
 from farthing.vault.pan import Pan
 from farthing.vault.typed_card import TypedCard
+from tests.support.vault import NUMBER, card
 
 
 @pytest.mark.parametrize(

@@ -7,9 +7,6 @@ from typing import Any
 
 import boto3
 import pytest
-from tests.support import lambdas
-from tests.support.lambdas import Answer
-from tests.support.vault import NUMBER, KeyRing, card
 
 from farthing import runtime
 from farthing.access.principal import KeyKind, Mode, Principal
@@ -22,6 +19,9 @@ from farthing.vault.rows import card_key, cvc_key
 from farthing.vault.sandbox_numbers import TEST_NUMBERS
 from farthing.vault.tokenise import TokenPorts, tokenise
 from farthing.vault.typed_card import TypedCard, check
+from tests.support import lambdas
+from tests.support.lambdas import Answer
+from tests.support.vault import NUMBER, KeyRing, card
 
 NOW = from_text("2026-11-22T09:00:00Z")
 TAKEN = "tok_01kbe8z4qn7m3xw5rt9vkcd2hc"

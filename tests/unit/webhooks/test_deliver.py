@@ -10,6 +10,15 @@ from typing import Any
 import boto3
 import pytest
 import standardwebhooks
+
+from farthing import runtime
+from farthing.store import ConditionFailed
+from farthing.webhooks import deliver, endpoints
+from farthing.webhooks.delivery import EndReason, Status
+from farthing.webhooks.delivery_row import delivery_of, delivery_update, nobody_else_claimed
+from farthing.webhooks.ports import Answer, DeliveryMessage, SendError
+from farthing.webhooks.redeliver import Services, redeliver_due
+from farthing.webhooks.signature import SignatureRefused, verify
 from tests.support.lambdas import Context, load
 from tests.unit.webhooks.world import (
     START,
@@ -20,15 +29,6 @@ from tests.unit.webhooks.world import (
     event_row,
     rows_of,
 )
-
-from farthing import runtime
-from farthing.store import ConditionFailed
-from farthing.webhooks import deliver, endpoints
-from farthing.webhooks.delivery import EndReason, Status
-from farthing.webhooks.delivery_row import delivery_of, delivery_update, nobody_else_claimed
-from farthing.webhooks.ports import Answer, DeliveryMessage, SendError
-from farthing.webhooks.redeliver import Services, redeliver_due
-from farthing.webhooks.signature import SignatureRefused, verify
 
 
 def tick(world: World) -> int:

@@ -8,8 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
-from tests.support.lambdas import OTHER_MERCHANT, Answer, call
-from tests.unit.webhooks.world import URL, LockedClient, World, event_row, rows_of
 
 from farthing import runtime
 from farthing.errors import FarthingError
@@ -18,6 +16,8 @@ from farthing.store.table import DynamoStore
 from farthing.webhooks import endpoints
 from farthing.webhooks.endpoint import ENDPOINTS_MAX, Endpoint
 from farthing.webhooks.event_types import EVENT_TYPES, covers
+from tests.support.lambdas import OTHER_MERCHANT, Answer, call
+from tests.unit.webhooks.world import URL, LockedClient, World, event_row, rows_of
 
 PATH = "/v1/webhook_endpoints"
 

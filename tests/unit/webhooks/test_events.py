@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.support.lambdas import OTHER_MERCHANT, Answer, call
-from tests.unit.webhooks.world import TENANT, World, an_id, event_row
 
 from farthing.store import TenantScope
 from farthing.webhooks.feed import Cursor
+from tests.support.lambdas import OTHER_MERCHANT, Answer, call
+from tests.unit.webhooks.world import TENANT, World, an_id, event_row
 
 OTHER = TenantScope(OTHER_MERCHANT, "test")
 ROWS = [event_row(intent, n) for intent in range(6) for n in (1, 2, 3)]

@@ -7,7 +7,6 @@ import base64
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.unit.webhooks.world import TENANT, event_row
 
 from farthing.store import TenantScope
 from farthing.webhooks.event import Event
@@ -22,6 +21,7 @@ from farthing.webhooks.feed import (
     without_hole,
 )
 from farthing.webhooks.keys import FEED_SHARDS
+from tests.unit.webhooks.world import TENANT, event_row
 
 OTHER = TenantScope("mer_01jd0000000000000000000bbb", "test")
 LIVE = TenantScope(TENANT.merchant_id, "live")

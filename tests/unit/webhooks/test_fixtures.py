@@ -7,6 +7,7 @@ from typing import Any
 
 import boto3
 import pytest
+
 from tests.support.lambdas import Context, event_of, load
 from tests.unit.webhooks.world import World, rows_of
 

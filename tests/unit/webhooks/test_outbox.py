@@ -11,6 +11,16 @@ import boto3
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from farthing import runtime
+from farthing.store import ConditionFailed, Delete, Item, TenantScope
+from farthing.store.condition import EXISTS
+from farthing.store.table import DynamoStore
+from farthing.webhooks import events
+from farthing.webhooks.event import Event
+from farthing.webhooks.feed import FeedState, place, placement_writes
+from farthing.webhooks.keys import event_key, feed_key, feed_shard, placed_key
+from farthing.webhooks.outbox import Outbox, place_event
 from tests.support.aws import create_table
 from tests.support.lambdas import Context, load
 from tests.support.template import resources
@@ -30,16 +40,6 @@ from tests.unit.webhooks.world import (
     stream_record,
     write_events,
 )
-
-from farthing import runtime
-from farthing.store import ConditionFailed, Delete, Item, TenantScope
-from farthing.store.condition import EXISTS
-from farthing.store.table import DynamoStore
-from farthing.webhooks import events
-from farthing.webhooks.event import Event
-from farthing.webhooks.feed import FeedState, place, placement_writes
-from farthing.webhooks.keys import event_key, feed_key, feed_shard, placed_key
-from farthing.webhooks.outbox import Outbox, place_event
 
 
 def empty_tables() -> None:

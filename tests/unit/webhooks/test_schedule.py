@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from tests.unit.webhooks.world import START, TENANT, an_id, event_row
 
 from farthing.clock import to_text
 from farthing.ids import is_id
@@ -22,6 +21,7 @@ from farthing.webhooks.event import Event
 from farthing.webhooks.feed import PlacedEvent
 from farthing.webhooks.ports import Answer, SendError
 from farthing.webhooks.schedule import ATTEMPTS_MAX, DELAYS_SECONDS, delay_seconds
+from tests.unit.webhooks.world import START, TENANT, an_id, event_row
 
 OK = Answer(200, None, 5)
 NO = Answer(500, None, 5)

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import boto3
-from tests.support.lambdas import MERCHANT
 
 from farthing import runtime
 from farthing.clock import to_text
@@ -21,6 +20,7 @@ from farthing.webhooks import endpoints
 from farthing.webhooks.endpoint import Endpoint
 from farthing.webhooks.outbox import Outbox
 from farthing.webhooks.ports import Answer, DeliveryMessage, SendError
+from tests.support.lambdas import MERCHANT
 
 TENANT = TenantScope(MERCHANT, "test")
 START = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
