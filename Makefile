@@ -3,7 +3,7 @@ PYTHON ?= python3
 PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check
 export PYTHONUTF8 := 1
 
-.PHONY: help setup dev redeploy test check fmt build validate clean
+.PHONY: help setup dev redeploy test check fmt build deploy validate clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -31,6 +31,9 @@ validate: .venv-sam/.done ## SAM's own lint of the template
 
 build: .venv-sam/.done ## what `sam deploy` uploads, in .aws-sam
 	.venv-sam/bin/sam build
+
+deploy: build ## to AWS, as samconfig.toml says (CONFIG=staging, CONFIG=prod)
+	.venv-sam/bin/sam deploy --config-env $(or $(CONFIG),default)
 
 clean: ## remove everything that these targets made
 	rm -rf .venv .venv-sam .aws-sam .farthing .pytest_cache .mypy_cache .ruff_cache .coverage
