@@ -3,7 +3,7 @@ PYTHON ?= python3
 PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check
 export PYTHONUTF8 := 1
 
-.PHONY: help setup dev redeploy test check fmt build deploy validate clean
+.PHONY: help setup dev redeploy invoke test check fmt build deploy validate clean
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -14,6 +14,9 @@ dev: .venv/.dev ## run everything on this machine until Ctrl-C
 
 redeploy: .venv/.dev ## bring changed code to the running local stack
 	@.venv/bin/farthing redeploy
+
+invoke: .venv/.dev .venv-sam/.done ## EVENT=payment_intents.create: one event to its function in a container (Docker)
+	@.venv/bin/farthing invoke $(EVENT)
 
 setup: .venv/.check ## make .venv with all that tests and checks need
 

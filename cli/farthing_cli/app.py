@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -103,12 +104,36 @@ def redeliver() -> None:
 
 
 @app.command()
-def sam_env() -> None:
+def invoke(
+    event: Annotated[str, typer.Argument(help="a file in events/, such as payment_intents.create")],
+) -> None:
+    """Run one event through its function with `sam local invoke` (needs Docker)."""
+    from farthing_cli.invoke import invoke as invoke_with_sam
+
+    raise SystemExit(invoke_with_sam(state.running(), event))
+
+
+@app.command()
+def sam_env(
+    host: Annotated[str, typer.Option(help="where a container reaches the stack")] = "127.0.0.1",
+) -> None:
     """Print what `sam local invoke --env-vars` needs to reach the running stack."""
     from farthing_cli import sam_env as environment
 
     running = state.running()
-    typer.echo(json.dumps(environment.of(Account.of(running), running.stack_name), indent=2))
+    found = environment.of(Account.of(running), running.stack_name, host)
+    typer.echo(json.dumps(found, indent=2))
+
+
+@app.command()
+def relay() -> None:
+    """Let Docker containers reach the running stack, until Ctrl-C."""
+    from farthing_cli.relay import open_to_containers
+
+    with open_to_containers(state.running()) as host:
+        console.print(f"Containers reach the stack at {host}. Ctrl-C ends it.")
+        with contextlib.suppress(KeyboardInterrupt):
+            threading.Event().wait()
 
 
 @clock_app.command()

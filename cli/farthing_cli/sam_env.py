@@ -8,10 +8,14 @@ from __future__ import annotations
 from farthing_cli import template
 from farthing_cli.aws import Account
 from farthing_cli.project import TEMPLATE
+from farthing_cli.relay import LOOPBACK
 
 
-def of(account: Account, stack_name: str) -> dict[str, dict[str, str]]:
-    """Variables by the logical id of the function, with the stack's own endpoint."""
+def of(account: Account, stack_name: str, host: str = LOOPBACK) -> dict[str, dict[str, str]]:
+    """Variables by the logical id of the function, with the stack's own endpoint.
+
+    `host` is where the container reaches the stack, which itself is at the loopback address.
+    """
     source = template.load(TEMPLATE)
     client = account.client("lambda")
     found = {}
@@ -19,5 +23,8 @@ def of(account: Account, stack_name: str) -> dict[str, dict[str, str]]:
         name = template.folder_name(source, logical_id)
         deployed = client.get_function_configuration(FunctionName=f"{stack_name}-{name}")
         variables = deployed["Environment"]["Variables"]
-        found[logical_id] = {**variables, "AWS_ENDPOINT_URL": account.endpoint_url}
+        variables["AWS_ENDPOINT_URL"] = account.endpoint_url
+        found[logical_id] = {
+            variable: value.replace(LOOPBACK, host) for variable, value in variables.items()
+        }
     return found
