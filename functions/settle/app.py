@@ -7,13 +7,17 @@ from typing import Any
 from farthing import runtime
 from farthing.observe import log_unhandled, logger
 from farthing.settlement import run, sandbox
+from farthing.settlement.turn import Turn
 from farthing.settlement.view import log_fields
 
 
 def services() -> run.Services:
     """The ports. Live mode has no acquirer yet."""
+    store = runtime.system_store()
+    turn = Turn(store)
     return run.Services(
-        merchants=run.merchants(runtime.system_store()),
+        merchants=run.merchants(store, after=turn.last()),
+        take_turn=turn.take,
         store_of=runtime.store,
         acquirers={"test": {"sandbox": sandbox.from_environment()}, "live": {}},
         clock=runtime.clock(),

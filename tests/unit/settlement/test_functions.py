@@ -9,7 +9,9 @@ import pytest
 
 from farthing import runtime
 from farthing.access.issue import open_account
+from farthing.settlement import run
 from farthing.settlement.entry import Operation, settlement_entry
+from farthing.settlement.run import RunIncomplete
 from farthing.store import NOT_CREATED, Put, TenantScope
 from tests.support import lambdas
 from tests.support.lambdas import MERCHANT, OTHER_MERCHANT, call, event_of, load
@@ -289,3 +291,49 @@ def test_a_wrong_question_about_the_lines_is_a_problem_document(
 @pytest.mark.parametrize("text", ["x", "st_", "st_0", "pi_00000000000000000000000000", "%00"])
 def test_an_id_of_another_form_is_not_found(aws: None, text: str) -> None:
     assert call("settlements", "GET", f"/v1/settlements/{text}").status == 404
+
+
+def test_a_firing_without_time_does_not_begin_with_the_same_merchants_for_ever(
+    stack: SandboxAcquirer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given time for one merchant in each firing; when it fires twice; then both were served."""
+    merchants = (MERCHANT, OTHER_MERCHANT)
+    for number, merchant_id in enumerate(merchants, start=1):
+        charge(stack, number, 1000, merchant_id=merchant_id)
+
+    def settled() -> list[str]:
+        answers = {one: call("settlements", "GET", "/v1/settlements", merchant_id=one)
+                   for one in merchants}  # fmt: skip
+        return [one for one, answer in answers.items() if answer.body["data"]]
+
+    def short_firing() -> None:
+        seconds = iter([300.0, 59.0])
+        monkeypatch.setattr(runtime, "seconds_left", lambda: next(seconds))
+        with pytest.raises(RunIncomplete, match="after 1"):
+            settle()
+
+    short_firing()
+    assert len(settled()) == 1
+    short_firing()
+    assert settled() == list(merchants)
+
+
+def test_a_merchant_that_ends_the_process_does_not_come_first_again(
+    stack: SandboxAcquirer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = sorted((MERCHANT, OTHER_MERCHANT))
+    charge(stack, 1, 1000, merchant_id=second)
+    served = run.settle_merchant
+
+    def kill(merchant: run.Merchant, *more: Any) -> Any:
+        if merchant.merchant_id == first:
+            raise KeyboardInterrupt
+        return served(merchant, *more)
+
+    monkeypatch.setattr(run, "settle_merchant", kill)
+    with pytest.raises(KeyboardInterrupt):
+        settle()
+    with pytest.raises(KeyboardInterrupt):
+        settle()
+    answer = call("settlements", "GET", "/v1/settlements", merchant_id=second)
+    assert [batch["status"] for batch in answer.body["data"]] == ["SETTLED"]

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import takewhile
 from typing import Any
 
 from farthing.clock import Clock, business_day, from_text
@@ -22,7 +23,7 @@ from farthing.store.item import Item
 from farthing.store.scope import TenantScope
 
 SECONDS_FOR_A_MERCHANT = 60
-"""With less time left, the next firing takes the merchants that follow."""
+"""With less time left, no other merchant is begun. The next firing goes on behind the last one."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +39,17 @@ class Merchant:
         return cls(item["sk"], business_day(from_text(item["created_at"])))
 
 
-def merchants(store: Store) -> Iterator[Merchant]:
-    """Every merchant, by a query of the one partition that lists them."""
+def merchants(store: Store, after: str = "") -> Iterator[Merchant]:
+    """Every merchant once, beginning with the one behind `after`, round to `after` itself."""
+    yield from _listed(store, after)
+    yield from takewhile(lambda one: one.merchant_id <= after, _listed(store, ""))
+
+
+def _listed(store: Store, after: str) -> Iterator[Merchant]:
+    """The merchants behind `after`, by a query of the one partition that lists them."""
     start: Item | None = None
     while True:
-        page = store.query("access", "MERCHANT", start=start)
+        page = store.query("access", "MERCHANT", sk_after=after or None, start=start)
         yield from map(Merchant.of, page.items)
         start = page.next_start
         if start is None:
@@ -51,7 +58,10 @@ def merchants(store: Store) -> Iterator[Merchant]:
 
 @dataclass(frozen=True)
 class Services:
-    """What a run works with. `acquirers` by mode, then by name."""
+    """What a run works with. `acquirers` by mode, then by name.
+
+    `merchants` is a ring: `take_turn` says before each one where the next firing goes on.
+    """
 
     merchants: Iterable[Merchant]
     store_of: Callable[[TenantScope], Store]
@@ -60,6 +70,7 @@ class Services:
     seconds_left: Callable[[], float]
     log_failure: Callable[[Exception], None]
     log_batch: Callable[[Batch], None]
+    take_turn: Callable[[str], None] = lambda _: None
 
 
 class RunIncomplete(Exception):
@@ -101,6 +112,7 @@ def settle(until: date, services: Services) -> dict[str, Any]:
         if services.seconds_left() < SECONDS_FOR_A_MERCHANT:
             raise RunIncomplete(f"out of time after {counts['merchants']} merchants")
         counts["merchants"] += 1
+        services.take_turn(merchant.merchant_id)
         try:
             for batch in settle_merchant(merchant, until, services):
                 counts[_where(batch)] += 1
