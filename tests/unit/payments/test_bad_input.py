@@ -146,6 +146,8 @@ def test_no_input_makes_a_5xx(stack: Stack, body: dict[str, Any], resource: str)
         {"limit": "0"},
         {"limit": "101"},
         {"limit": "-1"},
+        {"limit": "0100999"},
+        {"limit": "0001" + "0" * 5000},
         {"limit": "x"},
         {"limit": "1e1"},
         {"limit": "\u0661"},

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.support.stack import DECLINED, Stack
 
 
@@ -44,3 +46,14 @@ def test_filters_by_status_customer_and_time(stack: Stack) -> None:
     assert ids(created_from=failed["created_at"]) == [new, failed["intent_id"]]
     assert ids(created_before=failed["created_at"]) == [paid]
     assert ids(created_from=failed["created_at"], created_before=failed["created_at"]) == []
+
+
+def test_a_list_that_it_cannot_finish_is_refused(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(30):
+        stack.post("payment_intents", {"amount_cents": 1, "currency": "eur"})
+    monkeypatch.setattr("farthing.store.newest.PAGE_ITEMS_MAX", 1)
+    monkeypatch.setattr("farthing.store.newest.PAGES_PER_PARTITION_MAX", 1)
+    answer = stack.get("payment_intents", query={"status": "FAILED"})
+    assert (answer.status, answer.body["fields"][0]["field"]) == (400, "created_from")

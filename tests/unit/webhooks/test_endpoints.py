@@ -339,3 +339,13 @@ def test_patterns(pattern: str, event_type: str, covered: bool) -> None:
 
 def test_every_type_says_what_it_is() -> None:
     assert all(name.count(".") == 1 and text.endswith(".") for name, text in EVENT_TYPES.items())
+
+
+def test_a_secret_is_in_no_text_of_an_endpoint(world: World) -> None:
+    """Such a text ends in a log or in a failed assertion."""
+    old = world.endpoint()
+    world.made = 7
+    new = endpoints.rotate_secret(world.endpoint_services(), old.endpoint_id)
+    for text in (repr(old), str(new), f"{new.old_secrets}"):
+        assert "whsec_" not in text
+        assert old.secret not in text

@@ -83,6 +83,17 @@ def test_the_list_of_a_type(told: World) -> None:
     assert ids(first) + ids(rest) == sorted(wanted, reverse=True)
 
 
+def test_a_list_that_it_cannot_finish_is_refused_and_not_cut_short(
+    told: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given more events than are looked through; then no page says that there are no more."""
+    monkeypatch.setattr("farthing.store.newest.PAGE_ITEMS_MAX", 1)
+    monkeypatch.setattr("farthing.store.newest.PAGES_PER_PARTITION_MAX", 2)
+    answer = api(query={"type": "refund.succeeded", "limit": "4"})
+    assert (answer.status, answer.body["fields"][0]["field"]) == (400, "type")
+    assert len(ids(api(query={"limit": "4"}))) == 4
+
+
 def test_the_list_of_a_payment(told: World) -> None:
     intent_id = an_id("pi", 3)
     wanted = [row["event_id"] for row in ROWS if row["intent_id"] == intent_id]
@@ -95,6 +106,9 @@ def test_the_list_of_a_payment(told: World) -> None:
 WRONG_QUERIES = [
     {"limit": "0"},
     {"limit": "101"},
+    {"limit": "0100999"},
+    {"limit": "0001" + "0" * 5000},
+    {"limit": "007"},
     {"type": "nothing"},
     {"payment_intent_id": "x"},
     {"starting_after": "x"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +15,7 @@ from farthing.ids import is_id
 
 LIMIT_DEFAULT = 10
 LIMIT_MAX = 100
+_LIMIT = re.compile(r"[1-9][0-9]?|100")
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ def page_request(query: Mapping[str, str], prefix: str, *filters: str) -> PageRe
         if name not in {"limit", "starting_after", *filters}:
             raise invalid(name, "is not a parameter of this list")
     text = query.get("limit", str(LIMIT_DEFAULT))
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:4]) <= LIMIT_MAX):
+    if not _LIMIT.fullmatch(text):
         raise invalid("limit", f"is a whole number from 1 to {LIMIT_MAX}")
     cursor = query.get("starting_after")
     if cursor is not None and not is_id(prefix, cursor):

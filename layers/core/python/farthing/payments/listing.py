@@ -1,24 +1,19 @@
-"""Lists by time, newest first, out of shards.
-
-Each shard is a partition of the index by time and is sorted by id, which sorts by time. The first
-`limit + 1` of each, merged, are the page and the knowledge whether there is more.
-"""
+"""What is asked of a list of payments or refunds, and the page that answers it."""
 
 from __future__ import annotations
 
-import heapq
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from farthing.errors import UNKNOWN_CURSOR, FarthingError, invalid
 from farthing.ids import lowest_id
 from farthing.payments.intent import LIST_SHARDS
 from farthing.payments.services import Services
 from farthing.store import Condition, Item, TenantScope
+from farthing.store.newest import Stretch, TooMuchToLookThrough, newest
 from farthing.store.page import BY_TIME, Index
-
-PAGES_PER_SHARD_MAX = 20
 
 
 @dataclass(frozen=True)
@@ -60,51 +55,31 @@ def list_ids(
     prefix: str,
 ) -> tuple[list[Item], bool]:
     """A page of the merchant's objects of `prefix`, and whether there are more."""
-    shards = [
-        _shard(listing, services, BY_TIME, partition(services.tenant, shard), prefix)
-        for shard in range(LIST_SHARDS)
-    ]
-    return page_of(heapq.merge(*shards, key=lambda item: item["list_sk"], reverse=True), listing)
+    pks = [partition(services.tenant, shard) for shard in range(LIST_SHARDS)]
+    return _page(listing, services, BY_TIME, pks, prefix)
 
 
 def list_in(
     listing: Listing, services: Services, index: Index, pk: str, prefix: str
 ) -> tuple[list[Item], bool]:
     """A page of one index partition, and whether there is more."""
-    return page_of(_shard(listing, services, index, pk, prefix), listing)
+    return _page(listing, services, index, [pk], prefix)
 
 
 def page_of(items: Iterator[Item], listing: Listing) -> tuple[list[Item], bool]:
     """The first `limit` items, and whether another follows."""
-    page: list[Item] = []
-    for item in items:
-        if len(page) == listing.limit:
-            return page, True
-        page.append(item)
-    return page, False
+    page = list(islice(items, listing.limit + 1))
+    return page[: listing.limit], len(page) > listing.limit
 
 
-def _shard(
-    listing: Listing, services: Services, index: Index, pk: str, prefix: str
-) -> Iterator[Item]:
+def _page(
+    listing: Listing, services: Services, index: Index, pks: Sequence[str], prefix: str
+) -> tuple[list[Item], bool]:
     before, after = listing.bounds(prefix)
-    if before is not None and after is not None and before <= after:
-        return
-    start: Item | None = None
-    for _ in range(PAGES_PER_SHARD_MAX):
-        page = services.store.query_index(
-            "payments",
-            index,
-            pk,
-            sk_before=before,
-            sk_after=after,
-            newest_first=True,
-            limit=listing.limit + 1 if listing.status is None else 1000,
-            start=start,
-            only=listing.filter(),
-        )
-        yield from page.items
-        start = page.next_start
-        if start is None:
-            return
-    raise invalid("created_from", "too many payments to look through: ask for a shorter time")
+    stretch = Stretch(listing.limit, before, after, listing.filter())
+    try:
+        return newest(services.store, "payments", index, pks, stretch)
+    except TooMuchToLookThrough as error:
+        raise invalid(
+            "created_from", "too many payments to look through: ask for a shorter time"
+        ) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -32,7 +32,7 @@ class DisabledReason(StrEnum):
 class OldSecret:
     """A secret that was rotated away, and until when it still signs."""
 
-    secret: str
+    secret: str = field(repr=False)
     until: str
 
 
@@ -47,8 +47,8 @@ class Endpoint:
     metadata: Mapping[str, str]
     created_at: str
     livemode: bool
-    secret: str
-    old_secrets: tuple[OldSecret, ...] = ()
+    secret: str = field(repr=False)
+    old_secrets: tuple[OldSecret, ...] = field(default=(), repr=False)
     enabled: bool = True
     disabled_reason: DisabledReason | None = None
 

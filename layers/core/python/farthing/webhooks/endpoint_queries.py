@@ -6,16 +6,18 @@ from collections.abc import Mapping
 from typing import Any
 
 from farthing.http.page import page_request, unknown_cursor
+from farthing.store.newest import Stretch, newest
+from farthing.store.page import BY_TIME
 from farthing.webhooks import endpoints
 from farthing.webhooks.delivery_row import delivery_of
 from farthing.webhooks.keys import (
     DELIVERY_PREFIX,
     ENDPOINT_PREFIX,
     LIST_SHARDS,
+    TABLE,
     delivery_key,
     delivery_list_pk,
 )
-from farthing.webhooks.lists import newest
 
 Document = dict[str, Any]
 
@@ -49,5 +51,5 @@ def deliveries_page(
         if seen is None or seen["endpoint_id"] != endpoint_id:
             raise unknown_cursor(before)
     pks = [delivery_list_pk(services.tenant, endpoint_id, n) for n in range(LIST_SHARDS)]
-    items, has_more = newest(services.store, pks, before=before, limit=asked.limit)
+    items, has_more = newest(services.store, TABLE, BY_TIME, pks, Stretch(asked.limit, before))
     return {"data": [delivery_of(item).view() for item in items], "has_more": has_more}

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from farthing.errors import UNKNOWN_CURSOR, FarthingError, not_found
+from farthing.errors import UNKNOWN_CURSOR, FarthingError, invalid, not_found
 from farthing.ids import is_id
 from farthing.store import Condition, Item, TenantScope
+from farthing.store import newest as lists
+from farthing.store.page import BY_TIME
 from farthing.store.port import Store
 from farthing.webhooks.event import Event
 from farthing.webhooks.feed import (
@@ -29,7 +31,6 @@ from farthing.webhooks.keys import (
     payment_events_pk,
     position_sk,
 )
-from farthing.webhooks.lists import newest
 
 START = frozenset({"", "start"})
 """What `after` says to begin with the first event."""
@@ -69,13 +70,22 @@ def exists(store: Store, tenant: TenantScope, event_id: str) -> bool:
 def newest_first(
     store: Store, tenant: TenantScope, only: EventFilter, *, before: str | None, limit: int
 ) -> tuple[list[Event], bool]:
-    """A page of the list, and whether there are more. `before` is the last event seen."""
+    """A page of the list, and whether there are more. `before` is the last event seen.
+
+    Raises FarthingError if there is too much to look through for a type.
+    """
     of_type = Condition("OF_TYPE", "#type = :type", {"type": only.type}) if only.type else None
     if only.intent_id is None:
         pks = [event_list_pk(tenant, shard) for shard in range(LIST_SHARDS)]
     else:
         pks = [payment_events_pk(tenant, only.intent_id)]
-    items, has_more = newest(store, pks, before=before, limit=limit, only=of_type)
+    stretch = lists.Stretch(limit, before, only=of_type)
+    try:
+        items, has_more = lists.newest(store, TABLE, BY_TIME, pks, stretch)
+    except lists.TooMuchToLookThrough as error:
+        raise invalid(
+            "type", "too many events to look through: name a payment, or follow the feed (after)"
+        ) from error
     if only.intent_id is not None:
         items = _placed(store, tenant, items)
     return [Event.of(item) for item in items], has_more
