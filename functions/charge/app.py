@@ -9,7 +9,7 @@ from typing import Any
 
 from farthing import runtime
 from farthing.acquiring import charge
-from farthing.acquiring.invoke import Task
+from farthing.acquiring.invoke import Task, look_up_to_item
 from farthing.acquiring.wiring import services
 from farthing.payments.operation import Address
 
@@ -18,6 +18,5 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     runtime.begin(context)
     address = Address.parse(event["operation"])
     if Task(event["task"]) is Task.LOOK_UP:
-        found = charge.look_up(address, services(address))
-        return {"answer": found.answer.to_item() if found and found.answer else None}
+        return look_up_to_item(lambda: charge.look_up(address, services(address)))
     return charge.send(address, services(address)).to_item()

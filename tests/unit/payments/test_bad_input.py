@@ -44,6 +44,11 @@ MALFORMED: list[tuple[str, Any]] = [
     ("metadata", {APPROVED: "card"}),
     ("metadata", {"card": "\uff14\uff12" * 8}),
     ("ip_address", "300.1.1.1"),
+    ("ip_address", "fe80::1%4242424242424242"),
+    ("metadata", {"card": "4242/4242/4242/4242"}),
+    ("metadata", {"card": "4242    4242    4242    4242"}),
+    ("metadata", {"card": "4242\u200b4242\u200b4242\u200b4242"}),
+    ("metadata", {"card": "4242_4242|4242,4242"}),
     ("customer_id", "cus_1"),
     ("customer_id", "../../etc/passwd"),
     ("token", "tok_1"),
@@ -116,6 +121,14 @@ def test_a_refund_of_a_wrong_amount_is_refused(stack: Stack, value: Any) -> None
     assert written() == before
 
 
+def test_payments_before_1970_are_all_of_them(stack: Stack) -> None:
+    stack.post("payment_intents", GOOD)
+    query = {"created_from": "1960-01-01T00:00:00Z"}
+    assert len(stack.get("payment_intents", query=query).body["data"]) == 1
+    query = {"created_before": "1960-01-01T00:00:00Z"}
+    assert stack.get("payment_intents", query=query).body["data"] == []
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
     lambda inner: (
@@ -156,6 +169,9 @@ def test_no_input_makes_a_5xx(stack: Stack, body: dict[str, Any], resource: str)
         {"status": "DONE"},
         {"created_from": "yesterday"},
         {"created_from": "2026-11-22T00:00:00"},
+        {"created_from": "0001-01-01T00:00:00+23:59"},
+        {"created_before": "9999-12-31T23:59:59-23:59"},
+        {"customer_id": "cus_" + "0" * 5000},
         {"page": "2"},
     ],
 )
@@ -170,6 +186,8 @@ def test_what_does_not_exist_is_404_and_a_wrong_verb_405(stack: Stack) -> None:
         answer = stack.get(resource)
         is_problem(answer)
         assert answer.status == 404
+    for verb in ("confirm", "capture", "cancel"):
+        assert stack.post(f"payment_intents/{'x' * 5000}/{verb}", {}).status == 404
     assert call("refunds", "DELETE", "/v1/refunds").status == 405
 
 

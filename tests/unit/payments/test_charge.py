@@ -194,3 +194,34 @@ def all_rows(stack: Stack) -> list[dict[str, Any]]:
 
 def by_sequence(stack: Stack) -> list[dict[str, Any]]:
     return sorted(stack.items("event"), key=lambda event: int(event["sequence"]["N"]))
+
+
+def test_a_confirm_that_names_what_pays_is_shown_and_listed_with_it(stack: Stack) -> None:
+    # Given an intent created without anything to pay with, and one created with another card
+    customer = stack.post("customers", {}).body["customer_id"]
+    methods = [
+        stack.post(
+            "payment_methods",
+            {"customer_id": customer, "type": "CARD", "token": stack.token()},
+        ).body["method_id"]
+        for _ in range(2)
+    ]
+    new = {"amount_cents": 5, "currency": "eur"}
+    bare = stack.post("payment_intents", new).body["intent_id"]
+    other = stack.post("payment_intents", new | {"payment_method_id": methods[1]}).body["intent_id"]
+    for intent_id in (bare, other):
+        path = f"payment_intents/{intent_id}/confirm"
+        confirmed = stack.post(path, {"payment_method_id": methods[0]}).body
+        # Then it is shown with what paid, now and later, and is in the customer's list
+        assert (confirmed["payment_method_id"], confirmed["customer_id"]) == (methods[0], customer)
+        assert stack.get(f"payment_intents/{intent_id}").body == confirmed
+    listed = stack.get("payment_intents", query={"customer_id": customer}).body["data"]
+    assert {intent["intent_id"] for intent in listed} == {bare, other}
+    (op1, op2) = stack.items("operation")
+    assert {op1["method_id"]["S"], op2["method_id"]["S"]} == {methods[0]}
+
+
+def test_a_confirm_needs_no_body(stack: Stack) -> None:
+    new = {"amount_cents": 5, "currency": "eur", "token": stack.token()}
+    intent_id = stack.post("payment_intents", new).body["intent_id"]
+    assert stack.post(f"payment_intents/{intent_id}/confirm").body["status"] == "SUCCEEDED"

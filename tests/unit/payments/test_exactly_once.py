@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.lambdas import OTHER_MERCHANT, Context
-from tests.support.stack import DECLINED, NoUsableAnswer, Stack
+from tests.support.stack import DECLINED, Exchanged, NoUsableAnswer, Stack
 from tests.support.threads import at_once, one_call_at_a_time
 
 DAY = 86_400
@@ -190,3 +190,55 @@ def test_a_cancel_that_read_before_a_confirm_changes_nothing(
     monkeypatch.setattr(followups, "settle_open_operation", confirm_first)
     assert stack.post(f"payment_intents/{intent_id}/cancel", {}).status == 409
     assert stack.get(f"payment_intents/{intent_id}").body["status"] == "SUCCEEDED"
+
+
+def test_a_trailing_slash_is_the_same_request(stack: Stack) -> None:
+    body = payment(stack)
+    first = stack.post("payment_intents", body, key="k")
+    assert stack.post("payment_intents/", body, key="k").text == first.text
+    assert len(stack.items("intent")) == 1
+
+
+def test_a_keys_24_hours_count_from_when_the_outcome_was_known(stack: Stack) -> None:
+    # Given a charge that was made, and whose outcome nobody could find out for 23 hours
+    def lose(method: str, path: str, answer: Exchanged) -> Exchanged:
+        raise NoUsableAnswer
+
+    body, key = payment(stack), stack.new_key()
+    stack.acquirer.after = lose
+    assert stack.post("payment_intents", body, key=key).status == 202
+    stack.advance(23 * 3600)
+    stack.acquirer.after = lambda method, path, answer: answer
+    known = stack.post("payment_intents", body, key=key)
+    assert known.status == 201
+    # When the key comes again 23 hours after that, Then it is still the same payment
+    stack.advance(23 * 3600)
+    assert stack.post("payment_intents", body, key=key).text == known.text
+    stack.advance(3600 + 60)
+    assert stack.post("payment_intents", body, key=key).status != 201
+
+
+def test_a_version_never_goes_back(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Given a cancel that has read the payment, and a confirm that fails to send in between
+    from farthing.acquiring.sandbox import NoByteSent
+    from farthing.payments import followups
+
+    new = {"amount_cents": 100, "currency": "eur", "token": stack.token()}
+    intent_id = stack.post("payment_intents", new).body["intent_id"]
+    real = followups.settle_open_operation
+
+    def refuse(method: str, path: str) -> None:
+        raise NoByteSent
+
+    def confirm_first(intent: object, services: object) -> object:
+        monkeypatch.setattr(followups, "settle_open_operation", real)
+        stack.acquirer.before = refuse
+        assert stack.post(f"payment_intents/{intent_id}/confirm", {}).status == 503
+        return intent
+
+    monkeypatch.setattr(followups, "settle_open_operation", confirm_first)
+    # When the cancel writes, Then it is refused, and may be tried again
+    assert stack.post(f"payment_intents/{intent_id}/cancel", {}).status == 409
+    assert stack.items("intent")[0]["version"]["N"] == "3"
+    cancelled = stack.post(f"payment_intents/{intent_id}/cancel", {})
+    assert cancelled.body["status"] == "CANCELLED"

@@ -18,18 +18,29 @@ from tests.support.lambdas import MERCHANT
 EARLIER, NOW, LATER = (f"2026-11-22T{hour}:00:00.000Z" for hour in ("08", "09", "10"))
 TENANT = TenantScope(MERCHANT, "test")
 OPEN: Item = {"fence": 3, "state": "OPEN", "lease_until": EARLIER}
-HELD: Item = {"status": "PROCESSING", "status_detail": "REQUIRES_CAPTURE", "amount_capturable": 50}
+NEW: Item = {"status": "CREATED", "version": 4}
+HELD: Item = {
+    "status": "PROCESSING",
+    "status_detail": "REQUIRES_CAPTURE",
+    "amount_capturable": 50,
+    "version": 4,
+}
 PAID: Item = {"status": "SUCCEEDED", "amount_refundable": 50}
 ABSENT = None
 
 RULES: list[tuple[Condition, list[Any], list[Any]]] = [
     (
-        rules.CONFIRMABLE,
-        [{"status": "CREATED"}],
-        [{"status": "PROCESSING"}, {"status": "CREATED", "open_operation": "op"}, ABSENT],
+        rules.confirmable(4),
+        [NEW],
+        [
+            NEW | {"status": "PROCESSING"},
+            NEW | {"open_operation": "op"},
+            NEW | {"version": 5},
+            ABSENT,
+        ],
     ),
     (
-        rules.VOIDABLE,
+        rules.voidable(4),
         [HELD],
         [
             HELD | {"status_detail": "OUTCOME_UNKNOWN"},
@@ -39,7 +50,7 @@ RULES: list[tuple[Condition, list[Any], list[Any]]] = [
         ],
     ),
     (
-        rules.enough_left_to_capture(50),
+        rules.enough_left_to_capture(50, 4),
         [HELD, HELD | {"amount_capturable": 51}],
         [HELD | {"amount_capturable": 49}, HELD | {"open_operation": "op"}, PAID, ABSENT],
     ),

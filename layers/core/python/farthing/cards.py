@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 MASK = "[card number]"
-PAN_LENGTH_MIN = 12
+PAN_LENGTH_MIN = 13
 PAN_LENGTH_MAX = 19
 
 _BRANDS: tuple[tuple[str, str, range], ...] = (
@@ -21,9 +21,8 @@ _BRANDS: tuple[tuple[str, str, range], ...] = (
 )
 """Brand, prefix of the number, lengths. The first that fits is the brand (ISO/IEC 7812 ranges)."""
 
-PAN_IN_TEXT_LENGTH_MIN = 13
-
-_BETWEEN_GROUPS = r"[\s.\-\u2010-\u2015]{1,3}"
+_BETWEEN_GROUPS = r"[\s.,/|_\-\u2010-\u2015\u200b-\u200f\u2060\ufeff]{1,4}"
+"""Whatever people, and those who hide numbers, write between them: invisible characters too."""
 _GROUPED_DIGITS = re.compile(rf"\d+(?:{_BETWEEN_GROUPS}\d+)*")
 
 
@@ -59,7 +58,7 @@ def pans_in(text: str) -> Iterator[str]:
                 digits = (digits + group).lstrip("0")
                 if len(digits) > PAN_LENGTH_MAX:
                     break
-                if len(digits) >= PAN_IN_TEXT_LENGTH_MIN and passes_luhn(digits):
+                if len(digits) >= PAN_LENGTH_MIN and passes_luhn(digits):
                     yield digits
 
 

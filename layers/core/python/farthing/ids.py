@@ -16,6 +16,7 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 ENTROPY_BYTES = 10
 RANDOM_PART_LENGTH = 26
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ID = re.compile(rf"([a-z]{{2,4}})_([{ALPHABET}]{{{RANDOM_PART_LENGTH}}})")
 
 IdSource = Callable[[str], str]
@@ -31,8 +32,11 @@ def make_id(prefix: str, at: datetime, entropy: bytes) -> str:
 
 
 def lowest_id(prefix: str, at: datetime) -> str:
-    """The smallest id of `prefix` that could be made at the instant `at`: a bound for lists."""
-    return make_id(prefix, at, bytes(ENTROPY_BYTES))
+    """The smallest id of `prefix` that could be made at the instant `at`: a bound for lists.
+
+    Before 1970 there are none, so the bound is the smallest of all.
+    """
+    return make_id(prefix, max(at, _EPOCH), bytes(ENTROPY_BYTES))
 
 
 def is_id(prefix: str, text: str) -> bool:
@@ -50,7 +54,7 @@ def instant_of(id_: str) -> datetime:
     for digit in match[2]:
         number = number * 32 + ALPHABET.index(digit)
     milliseconds = number >> (8 * ENTROPY_BYTES)
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=milliseconds)
+    return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def shard_of(text: str, shards: int) -> int:
@@ -59,7 +63,7 @@ def shard_of(text: str, shards: int) -> int:
 
 
 def _milliseconds(at: datetime) -> int:
-    since_epoch = at.astimezone(UTC) - datetime(1970, 1, 1, tzinfo=UTC)
+    since_epoch = at.astimezone(UTC) - _EPOCH
     return (since_epoch.days * 86_400 + since_epoch.seconds) * 1000 + (
         since_epoch.microseconds // 1000
     )

@@ -8,6 +8,8 @@ that clock has been moved, so all that the invocation does happens at one shifte
 from __future__ import annotations
 
 import os
+import random
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +26,8 @@ from farthing.store.table import DynamoStore
 CONNECT_TIMEOUT_SECONDS = 1
 READ_TIMEOUT_SECONDS = 5
 SDK_ATTEMPTS_MAX = 3
+PAUSE_BASE_SECONDS = 0.025
+PAUSE_DOUBLINGS_MAX = 5
 
 TABLES = ("payments", "vault", "risk", "webhooks", "settlement", "access")
 """Logical table names; the environment names the physical one, such as PAYMENTS_TABLE."""
@@ -71,6 +75,11 @@ def seconds_left() -> float:
 def new_id(prefix: str) -> str:
     """A new id of this moment."""
     return make_id(prefix, clock().now(), os.urandom(ENTROPY_BYTES))
+
+
+def pause(attempt: int) -> None:
+    """Wait before the next try: up to 25 ms, doubled each time, by chance, so that few meet."""
+    time.sleep(random.uniform(0, PAUSE_BASE_SECONDS * 2 ** min(attempt, PAUSE_DOUBLINGS_MAX)))
 
 
 def setting(name: str, default: str | None = None) -> str:

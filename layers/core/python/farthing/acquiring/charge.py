@@ -1,8 +1,9 @@
 """What the `charge` function does: an operation's row → the card → the acquirer → an outcome.
 
     row read ─► still time? ─► claim to send ─► decrypt ─► ask the acquirer ─► CVC forgotten
-                    │                │
-                    └─ NOT_SENT      └─ claimed before: UNKNOWN, for somebody may be sending
+                    │                │             │
+                    └─ NOT_SENT      │             └─ cannot: NOT_SENT, for no byte has left
+                                     └─ claimed before: UNKNOWN, for somebody may be sending
 
 The claim is the vault's audit row for (reference, fence). It is written before the card is
 decrypted, on the condition that it is not there: one fence sends once, and no decrypt is without
@@ -15,23 +16,39 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from farthing.acquiring.port import NOT_SENT, UNKNOWN, Acquirer, Answer, Kind, LookUp, Outcome
+from farthing.acquiring.port import (
+    NOT_SENT,
+    UNKNOWN,
+    Acquirer,
+    Answer,
+    Kind,
+    LookUp,
+    LookUpFailed,
+    Outcome,
+)
 from farthing.payments.operation import Address, Operation
 from farthing.store import Item, Key
 from farthing.vault.card import Card
 from farthing.vault.claim import AlreadyClaimed
-from farthing.vault.open import CardUnreadable
 
 SEND_RESERVE_SECONDS = 2
 """What `charge` needs besides the acquirer's timeout: the claim, a decrypt, the way back."""
 
 
+class CannotSend(Exception):
+    """Something that sending needs does not work. No byte has left this side."""
+
+
 @dataclass(frozen=True)
 class ChargeServices:
-    """What sending needs; `vault` claims, opens and forgets."""
+    """What sending needs. All but `forget_cvc` may raise CannotSend.
+
+    `forget_cvc` never raises: a CVC that stays is unreadable after its time, and an outcome that
+    is known must not be lost over it.
+    """
 
     read: Callable[[Key], Item | None]
-    acquirer: Acquirer
+    acquirer: Callable[[], Acquirer]
     claim: Callable[[Operation], None]
     open_card: Callable[[Operation], Card]
     forget_cvc: Callable[[Operation], None]
@@ -41,33 +58,35 @@ class ChargeServices:
 
 def send(address: Address, services: ChargeServices) -> Answer:
     """Send the operation at `address`, if it is still to be sent and there is time."""
-    operation = _read(address, services)
-    if operation is None or not operation.may_be_sent(services.now()):
-        return UNKNOWN
-    if services.seconds_left() < _seconds_needed(services.acquirer):
-        return NOT_SENT
     try:
+        operation = _read(address, services)
+        if operation is None or not operation.may_be_sent(services.now()):
+            return UNKNOWN
+        acquirer = services.acquirer()
+        if services.seconds_left() < acquirer.capabilities.timeout_seconds + SEND_RESERVE_SECONDS:
+            return NOT_SENT
         services.claim(operation)
+        card = services.open_card(operation) if operation.kind is Kind.AUTHORIZE else None
     except AlreadyClaimed:
         return UNKNOWN
-    card = None
-    if operation.kind is Kind.AUTHORIZE:
-        try:
-            card = services.open_card(operation)
-        except CardUnreadable:
-            return NOT_SENT
-    answer = services.acquirer.send(operation.instruction(), card)
+    except CannotSend:
+        return NOT_SENT
+    answer = acquirer.send(operation.instruction(), card)
     if operation.kind is Kind.AUTHORIZE and answer.outcome in {Outcome.APPROVED, Outcome.DECLINED}:
         services.forget_cvc(operation)
     return answer
 
 
-def look_up(address: Address, services: ChargeServices) -> LookUp | None:
-    """What the acquirer says of the operation's reference. None if there is no such row."""
-    operation = _read(address, services)
+def look_up(address: Address, services: ChargeServices) -> LookUp:
+    """What the acquirer says of the operation's reference. Raises LookUpFailed."""
+    try:
+        operation = _read(address, services)
+        acquirer = services.acquirer()
+    except CannotSend as error:
+        raise LookUpFailed from error
     if operation is None:
-        return None
-    found = services.acquirer.look_up(operation.instruction())
+        raise LookUpFailed(f"there is no operation {address.operation_id}")
+    found = acquirer.look_up(operation.instruction())
     if operation.kind is Kind.AUTHORIZE and found.answer is not None:
         services.forget_cvc(operation)
     return found
@@ -76,7 +95,3 @@ def look_up(address: Address, services: ChargeServices) -> LookUp | None:
 def _read(address: Address, services: ChargeServices) -> Operation | None:
     item = services.read(address.key)
     return Operation.from_item(item) if item is not None else None
-
-
-def _seconds_needed(acquirer: Acquirer) -> int:
-    return acquirer.capabilities.timeout_seconds + SEND_RESERVE_SECONDS

@@ -1,12 +1,13 @@
 """The way to `charge`: one Lambda invoke, never repeated by the SDK.
 
-The invoke outlives the function's time limit, so when it ends the function has ended too. An error
+The invoke outlives the function's time limit, a cold start aside; the lease outlives both. An error
 of the function, a timeout or anything unexpected is UNKNOWN: the acquirer may have been asked.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -34,6 +35,36 @@ class Task(StrEnum):
     LOOK_UP = "LOOK_UP"
 
 
+class Found(StrEnum):
+    """What a look-up came to. That the acquirer has nothing is something else than not to know."""
+
+    FOUND = "FOUND"
+    NOT_FOUND = "NOT_FOUND"
+    FAILED = "FAILED"
+
+
+def look_up_to_item(look: Callable[[], LookUp]) -> dict[str, Any]:
+    """A look-up as it goes back to the caller."""
+    try:
+        answer = look().answer
+    except LookUpFailed:
+        return {"found": Found.FAILED.value, "answer": None}
+    if answer is None:
+        return {"found": Found.NOT_FOUND.value, "answer": None}
+    return {"found": Found.FOUND.value, "answer": answer.to_item()}
+
+
+def look_up_from_item(item: Mapping[str, Any]) -> LookUp:
+    """A look-up as it came back. Raises LookUpFailed, or KeyError or ValueError for nonsense."""
+    match Found(item["found"]):
+        case Found.FOUND:
+            return LookUp(Answer.from_item(item["answer"]))
+        case Found.NOT_FOUND:
+            return LookUp()
+        case Found.FAILED:
+            raise LookUpFailed
+
+
 @dataclass(frozen=True)
 class ChargeFunction:
     """The `charge` function, by name. `client` must not retry, and must wait 22 seconds."""
@@ -56,8 +87,7 @@ class ChargeFunction:
     def look_up(self, address: Address) -> LookUp:
         """What the acquirer says of the operation's reference. Raises LookUpFailed."""
         try:
-            found = self._invoke(Task.LOOK_UP, address)["answer"]
-            return LookUp(Answer.from_item(found) if found else None)
+            return look_up_from_item(self._invoke(Task.LOOK_UP, address))
         except (BotoCoreError, ClientError, ValueError, KeyError, TypeError) as error:
             raise LookUpFailed from error
 

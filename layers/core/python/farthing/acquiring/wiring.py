@@ -3,27 +3,53 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from collections.abc import Callable
+from functools import cache, wraps
+from typing import ParamSpec, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
 
 from farthing import runtime
-from farthing.acquiring.charge import ChargeServices
+from farthing.access.principal import Mode
+from farthing.acquiring.charge import CannotSend, ChargeServices
 from farthing.acquiring.http import Exchange
-from farthing.acquiring.port import Use
+from farthing.acquiring.port import Acquirer, Use
 from farthing.acquiring.sandbox import SandboxAcquirer
+from farthing.observe import log_unhandled
 from farthing.payments.operation import Address, Operation
+from farthing.store import StoreBusy
 from farthing.vault.card import Card
 from farthing.vault.claim import claim_to_send
 from farthing.vault.envelope import TokenRef
 from farthing.vault.kms import data_keys
-from farthing.vault.open import forget_cvc, open_card
+from farthing.vault.open import CardUnreadable, forget_cvc, open_card
 
 CLAIM_ID_BYTES = 8
+_TROUBLE = (BotoCoreError, ClientError, StoreBusy, CardUnreadable)
+
+Given = ParamSpec("Given")
+Got = TypeVar("Got")
+
+
+def before_sending(step: Callable[Given, Got]) -> Callable[Given, Got]:
+    """What fails in `step` fails before the first byte leaves: it becomes CannotSend."""
+
+    @wraps(step)
+    def checked(*args: Given.args, **kwargs: Given.kwargs) -> Got:
+        try:
+            return step(*args, **kwargs)
+        except _TROUBLE as error:
+            log_unhandled(error)
+            raise CannotSend(step.__name__) from error
+
+    return checked
 
 
 def services(address: Address) -> ChargeServices:
     """The world as `charge` sees it for one operation: its merchant's rows and no other's."""
     store = runtime.store(address.tenant)
 
+    @before_sending
     def claim(operation: Operation) -> None:
         claim_to_send(
             store,
@@ -36,6 +62,7 @@ def services(address: Address) -> ChargeServices:
             now=runtime.clock().now(),
         )
 
+    @before_sending
     def open_(operation: Operation) -> Card:
         stored = operation.stored_credential
         return open_card(
@@ -46,12 +73,18 @@ def services(address: Address) -> ChargeServices:
             with_cvc=stored is None or stored.use is Use.FIRST,
         )
 
+    def forget(operation: Operation) -> None:
+        try:
+            forget_cvc(store, token_ref(operation))
+        except _TROUBLE as error:
+            log_unhandled(error)
+
     return ChargeServices(
-        read=store.get,
-        acquirer=acquirer(),
+        read=before_sending(store.get),
+        acquirer=before_sending(lambda: connector(address.tenant.mode)),
         claim=claim,
         open_card=open_,
-        forget_cvc=lambda operation: forget_cvc(store, token_ref(operation)),
+        forget_cvc=forget,
         now=runtime.clock().now,
         seconds_left=runtime.seconds_left,
     )
@@ -62,6 +95,17 @@ def token_ref(operation: Operation) -> TokenRef:
     if operation.token is None:
         raise ValueError("only an authorization has a card")
     return TokenRef(operation.tenant, operation.token)
+
+
+def connector(mode: str) -> Acquirer:
+    """The acquirer of a mode. Raises CannotSend where a mode has none.
+
+    Test keys reach the sandbox and nothing else. Live ones reach nobody until there is a connector
+    to a real acquirer: a live payment must not "succeed" at a simulator.
+    """
+    if mode != Mode.TEST:
+        raise CannotSend(f"there is no acquirer for {mode} mode")
+    return acquirer()
 
 
 @cache

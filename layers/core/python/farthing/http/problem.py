@@ -42,4 +42,5 @@ def problem(error: FarthingError, request_id: str) -> Response:
 
 def _echo(text: str) -> str:
     """`text` that may hold what came in: no card number, no half of a character, no novel."""
-    return mask(text.encode(errors="replace").decode())[:ECHO_LENGTH_MAX]
+    short = text[: 2 * ECHO_LENGTH_MAX].encode(errors="replace").decode()
+    return mask(short)[:ECHO_LENGTH_MAX]

@@ -50,7 +50,7 @@ class Call:
         context = event.get("requestContext") or {}
         return cls(
             method=event["httpMethod"],
-            path=event["path"],
+            path=event["path"].rstrip("/"),
             headers={k.lower(): v for k, v in (event.get("headers") or {}).items()},
             query=dict(event.get("queryStringParameters") or {}),
             text=_text_of(event),
@@ -114,7 +114,7 @@ def parse(
 def _body_of(text: str, model: type[Body]) -> Body:
     if len(text.encode()) > BODY_BYTES_MAX:
         raise FarthingError(BODY_TOO_LARGE, f"a body has at most {BODY_BYTES_MAX} bytes")
-    if not text.strip() and not model.model_fields:
+    if not text.strip() and not any(f.is_required() for f in model.model_fields.values()):
         return model()
     try:
         document = json.loads(text, parse_constant=_refuse_constant)

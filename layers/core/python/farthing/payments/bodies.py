@@ -26,9 +26,12 @@ def check_currency(text: str) -> str:
 def check_ip(text: str) -> str:
     """For validators. Raises ValueError unless it is an IPv4 or IPv6 address."""
     try:
-        return str(ipaddress.ip_address(text))
+        address = ipaddress.ip_address(text)
     except ValueError:
         raise ValueError("is an IPv4 or IPv6 address") from None
+    if getattr(address, "scope_id", None) is not None:
+        raise ValueError("is an address without a zone")
+    return str(address)
 
 
 def _id_of(prefix: str) -> AfterValidator:

@@ -18,10 +18,11 @@ from farthing.payments.conditions import held_under_fence, holds_operation, key_
 from farthing.payments.event import event_put
 from farthing.payments.intent import Intent, changed
 from farthing.payments.operation import Operation
+from farthing.payments.payment_method import method_key
 from farthing.payments.views import show_intent
 from farthing.settlement.entry import Operation as Movement
 from farthing.settlement.entry import settlement_entry
-from farthing.store import EXISTS, NOT_CREATED, Condition, Key, Put, Update, Write
+from farthing.store import EXISTS, NOT_CREATED, Condition, Put, Update, Write
 
 ACQUIRER = "sandbox"
 """The connector in use. Merchants choose theirs when there are several."""
@@ -121,10 +122,5 @@ def method_writes(operation: Operation) -> list[Write]:
         return []
     if answer is None or answer.outcome is not Outcome.APPROVED or not answer.network_reference:
         return []
-    key = method_key(operation)
+    key = method_key(operation.tenant, operation.method_id)
     return [Update(key, EXISTS, set={"network_reference": answer.network_reference})]
-
-
-def method_key(operation: Operation) -> Key:
-    """The saved method that pays."""
-    return Key("payments", operation.tenant.pk("PM", operation.method_id or ""), "METHOD")

@@ -6,26 +6,33 @@ from farthing.payments.operation import OperationState
 from farthing.payments.states import Detail, Status
 from farthing.store import Condition
 
-CONFIRMABLE = Condition(
-    "CONFIRMABLE",
-    "#status = :created AND attribute_not_exists(#open_operation)",
-    {"created": Status.CREATED.value},
-)
-"""Nothing was ever sent for it, or what was tried never left; and nobody is at it now."""
 
-VOIDABLE = Condition(
-    "VOIDABLE",
-    "#status_detail = :requires_capture AND attribute_not_exists(#open_operation)",
-    {"requires_capture": Detail.REQUIRES_CAPTURE.value},
-)
-"""Money is held and not taken, and nobody is at it now."""
-
-METHOD_USABLE = "METHOD_USABLE"
+def same_version(version: int) -> Condition:
+    """SAME_VERSION: what was read is what is there, so a snapshot of it is true."""
+    return Condition("SAME_VERSION", "#version = :version", {"version": version})
 
 
-def enough_left_to_capture(amount_cents: int) -> Condition:
+def confirmable(version: int) -> Condition:
+    """CONFIRMABLE: nothing was ever sent for it, or what was tried never left; nobody is at it."""
+    return Condition(
+        "CONFIRMABLE",
+        "#status = :created AND attribute_not_exists(#open_operation)",
+        {"created": Status.CREATED.value},
+    ) & same_version(version)
+
+
+def voidable(version: int) -> Condition:
+    """VOIDABLE: money is held and not taken, and nobody is at it."""
+    return Condition(
+        "VOIDABLE",
+        "#status_detail = :requires_capture AND attribute_not_exists(#open_operation)",
+        {"requires_capture": Detail.REQUIRES_CAPTURE.value},
+    ) & same_version(version)
+
+
+def enough_left_to_capture(amount_cents: int, version: int) -> Condition:
     """ENOUGH_LEFT_TO_CAPTURE: held, not taken, nobody at it, and no more than was held."""
-    return VOIDABLE & Condition(
+    return voidable(version) & Condition(
         "ENOUGH_LEFT_TO_CAPTURE", "#amount_capturable >= :amount", {"amount": amount_cents}
     )
 
@@ -42,11 +49,6 @@ def enough_left_to_refund(amount_cents: int) -> Condition:
 def holds_operation(operation_id: str) -> Condition:
     """HOLDS_OPERATION: the intent is still waiting for this operation and no other."""
     return Condition("HOLDS_OPERATION", "#open_operation = :operation", {"operation": operation_id})
-
-
-def same_version(version: int) -> Condition:
-    """SAME_VERSION: what was read is what is there, so a snapshot of it is true."""
-    return Condition("SAME_VERSION", "#version = :version", {"version": version})
 
 
 def held_under_fence(fence: int) -> Condition:
@@ -83,7 +85,7 @@ def method_usable(network_reference: str | None) -> Condition:
     else:
         known, values = "#network_reference = :reference", {"reference": network_reference}
     return Condition(
-        METHOD_USABLE,
+        "METHOD_USABLE",
         f"attribute_exists(#pk) AND attribute_not_exists(#deleted_at) AND {known}",
         values,
     )

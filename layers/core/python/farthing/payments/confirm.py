@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from farthing.errors import invalid, not_found
@@ -13,7 +13,7 @@ from farthing.payments import begin, idempotency, states
 from farthing.payments.answers import blocked
 from farthing.payments.begin import Asking
 from farthing.payments.conclusion import intent_update
-from farthing.payments.conditions import CONFIRMABLE
+from farthing.payments.conditions import confirmable
 from farthing.payments.event import event_put
 from farthing.payments.guarded import Guarded, commit
 from farthing.payments.instruments import (
@@ -22,14 +22,34 @@ from farthing.payments.instruments import (
     claim,
     read_instrument,
 )
-from farthing.payments.intent import Instrument, Intent, intent_key
-from farthing.payments.perform import impossible, perform
+from farthing.payments.intent import Instrument, Intent, key_of
+from farthing.payments.perform import impossible, key_used, perform
+from farthing.payments.read import settle_open_operation
 from farthing.payments.replay import replay
 from farthing.payments.services import Services
 from farthing.payments.views import show_intent
 from farthing.store import NOT_CREATED, Item, Put
 
 METHOD_TRIES_MAX = 3
+
+
+@dataclass(frozen=True)
+class Payable:
+    """An intent that is to be paid. `before` is its row as it was read, None if it has none yet."""
+
+    intent: Intent
+    before: Intent | None = None
+
+    def written_as(self, after: Intent) -> Guarded:
+        """The intent's write of a transaction: created, or moved on from what was read."""
+        if self.before is None:
+            return Guarded(Put(after.key, after.to_item(), NOT_CREATED), impossible)
+        (write,) = intent_update(self.before, after, confirmable(self.before.version))
+        return Guarded(write, refuse_state("confirmed", states.NEW))
+
+    def told_of(self, services: Services) -> list[Guarded]:
+        """The event of its creation, if it is created now."""
+        return [] if self.before is not None else [creation_event(self.intent, services)]
 
 
 def confirm(
@@ -39,14 +59,14 @@ def confirm(
     request_id: str,
     services: Services,
     *,
-    status: int = 200,
+    success_status: int = 200,
 ) -> Response:
     """Charge or authorize an intent that was created earlier. Raises FarthingError.
 
     `paying` may name what pays now; otherwise what the intent was created with pays.
     """
     row = idempotency.row_key(services.tenant, request.row_id)
-    key = intent_key(services.tenant, intent_id)
+    key = key_of(services.tenant, intent_id)
     paying_key = paying.key(services.tenant)
     wanted = [wanted for wanted in (row, key, paying_key) if wanted is not None]
     found = services.store.batch_get(wanted)
@@ -55,85 +75,78 @@ def confirm(
         return replay(earlier, services)
     if key not in found:
         raise not_found("payment_intent", intent_id)
-    intent = Intent.from_item(found[key])
-    begin.require(intent, states.NEW, "confirmed")
+    before = settle_open_operation(Intent.from_item(found[key]), services)
+    begin.require(before, states.NEW, "confirmed")
+    intent = before
     if paying_key is not None:
-        intent = _paid_with(
-            intent, read_instrument(paying, found.get(paying_key), intent.customer_id)
-        )
-    return authorize(intent, request, request_id, services, success_status=status, is_new=False)
+        instrument = read_instrument(paying, found.get(paying_key), before.customer_id)
+        customer_id = before.customer_id or instrument.customer_id
+        intent = replace(before, instrument=instrument, customer_id=customer_id)
+    payable = Payable(intent, before)
+    return authorize(payable, request, request_id, services, success_status=success_status)
 
 
 def authorize(
-    intent: Intent,
+    payable: Payable,
     request: IdempotentRequest,
     request_id: str,
     services: Services,
     *,
     success_status: int,
-    is_new: bool,
 ) -> Response:
-    """Score the payment, then write and send its authorization, or write that it is blocked.
-
-    `is_new` says that the intent itself is still to be written, in the same transaction.
-    """
-    if intent.instrument is None:
+    """Score the payment, then write and send its authorization, or write that it is blocked."""
+    intent, instrument = payable.intent, payable.intent.instrument
+    if instrument is None:
         raise invalid("token", "or payment_method_id is needed to confirm")
-    decision = services.score(_facts(intent, intent.instrument))
+    decision = services.score(_facts(intent, instrument))
     if decision.action is Action.BLOCK:
-        return _block(intent, decision, request, request_id, services, is_new=is_new)
-    instrument = intent.instrument
+        return _block(payable, decision, request, request_id, services)
     for _ in range(METHOD_TRIES_MAX):
         asking = Asking(
             request.row_id, success_status, request_id, services.new_id("op"), services.now()
         )
         begun = begin.authorize(intent, instrument, decision.to_item(), asking)
-        more = [claim(instrument, intent.intent_id, services)]
-        if is_new:
-            more.append(_creation(intent, services))
+        more = [claim(instrument, intent.intent_id, services), *payable.told_of(services)]
         try:
-            write = _intent_write(intent, begun.intent, is_new=is_new)
-            return perform(begun, write, request, services, more)
+            return perform(begun, payable.written_as(begun.intent), request, services, more)
         except MethodMoved as moved:
             instrument = moved.instrument
     raise begin.in_progress()
 
 
 def _block(
-    intent: Intent,
+    payable: Payable,
     decision: Decision,
     request: IdempotentRequest,
     request_id: str,
     services: Services,
-    *,
-    is_new: bool,
 ) -> Response:
     """FAILED and its event at once: there is no operation, so nothing can ever be sent."""
-    after = intent.moved(states.BLOCKED, fraud=begin.fraud_of(decision.to_item()))
-    after = replace(after, event_sequence=intent.event_sequence + 1)
-    answer, now = blocked(after, request_id), services.now()
-
-    def refuse(item: Item | None) -> Response:
-        return replay(idempotency.examine(item, request, now), services)
-
-    told = event_put(
-        after, services.new_id("evt"), "payment_intent.failed", show_intent(after), now
+    intent = payable.intent
+    after = intent.moved(
+        states.BLOCKED,
+        fraud=begin.fraud_of(decision.to_item()),
+        event_sequence=intent.event_sequence + 1,
     )
+    answer = blocked(after, request_id)
     guarded = [
-        Guarded(idempotency.used(services.tenant, request, now, answer), refuse),
-        _intent_write(intent, after, is_new=is_new),
-        Guarded(told, impossible),
+        key_used(request, answer, services),
+        payable.written_as(after),
+        state_event(after, "payment_intent.failed", services),
+        *payable.told_of(services),
     ]
-    if is_new:
-        guarded.append(_creation(intent, services))
     return commit(services.store, guarded) or answer
 
 
-def _intent_write(before: Intent, after: Intent, *, is_new: bool) -> Guarded:
-    if is_new:
-        return Guarded(Put(after.key, after.to_item(), NOT_CREATED), impossible)
-    (write,) = intent_update(before, after, CONFIRMABLE)
-    return Guarded(write, refuse_state("confirmed", states.NEW))
+def creation_event(intent: Intent, services: Services) -> Guarded:
+    """`payment_intent.created`, the first event of every payment."""
+    return state_event(intent, "payment_intent.created", services)
+
+
+def state_event(intent: Intent, type_: str, services: Services) -> Guarded:
+    """The event that `intent.event_sequence` numbers, showing the intent as it is then."""
+    event_id, shown = services.new_id("evt"), show_intent(intent)
+    return Guarded(event_put(intent, event_id, type_, shown, services.now()), impossible)
 
 
 def refuse_state(done: str, wanted: states.State) -> Any:
@@ -146,22 +159,6 @@ def refuse_state(done: str, wanted: states.State) -> Any:
         raise begin.in_progress()
 
     return refuse
-
-
-def _creation(intent: Intent, services: Services) -> Guarded:
-    told = event_put(
-        intent,
-        services.new_id("evt"),
-        "payment_intent.created",
-        show_intent(intent),
-        services.now(),
-    )
-    return Guarded(told, impossible)
-
-
-def _paid_with(intent: Intent, instrument: Instrument) -> Intent:
-    customer_id = intent.customer_id or instrument.customer_id
-    return replace(intent, instrument=instrument, customer_id=customer_id)
 
 
 def _facts(intent: Intent, instrument: Instrument) -> Facts:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import dataclass, field
 
 from farthing.clock import to_text
 from farthing.errors import not_found
@@ -12,12 +11,12 @@ from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response, created
 from farthing.ids import instant_of
 from farthing.payments import idempotency
-from farthing.payments.confirm import authorize, confirm
-from farthing.payments.event import event_put
+from farthing.payments.confirm import Payable, authorize, confirm, creation_event
+from farthing.payments.customer import customer_key
 from farthing.payments.guarded import Guarded, commit
 from farthing.payments.instruments import Paying, read_instrument
 from farthing.payments.intent import CaptureMethod, Instrument, Intent
-from farthing.payments.perform import impossible
+from farthing.payments.perform import impossible, key_used
 from farthing.payments.replay import replay
 from farthing.payments.services import Services
 from farthing.payments.views import show_intent
@@ -54,13 +53,17 @@ def create(
         return replay(earlier, services)
     if earlier.intent_id is not None:
         return confirm(
-            earlier.intent_id, Paying(), request, request_id, services, status=CREATED_STATUS
+            earlier.intent_id,
+            Paying(),
+            request,
+            request_id,
+            services,
+            success_status=CREATED_STATUS,
         )
     intent = _intent(new, found, paying_key, customer_key, services)
     if new.confirm:
-        return authorize(
-            intent, request, request_id, services, success_status=CREATED_STATUS, is_new=True
-        )
+        payable = Payable(intent)
+        return authorize(payable, request, request_id, services, success_status=CREATED_STATUS)
     return _store(intent, request, services)
 
 
@@ -94,31 +97,16 @@ def _intent(
 
 def _store(intent: Intent, request: IdempotentRequest, services: Services) -> Response:
     """One transaction: key with its answer, intent, event. Nothing is sent."""
-    shown = show_intent(intent)
-    answer = created(shown)
-    now = services.now()
-
-    def refuse(item: Item | None) -> Response:
-        return replay(idempotency.examine(item, request, now), services)
-
-    refused = commit(
-        services.store,
-        [
-            Guarded(idempotency.used(services.tenant, request, now, answer), refuse),
-            Guarded(Put(intent.key, intent.to_item(), NOT_CREATED), impossible),
-            Guarded(creation_event(intent, shown, services), impossible),
-        ],
-    )
-    return refused or answer
-
-
-def creation_event(intent: Intent, shown: Mapping[str, Any], services: Services) -> Put:
-    """`payment_intent.created`, the first event of every payment."""
-    first = replace(intent, event_sequence=1, version=1)
-    return event_put(first, services.new_id("evt"), "payment_intent.created", shown, services.now())
+    answer = created(show_intent(intent))
+    guarded = [
+        key_used(request, answer, services),
+        Guarded(Put(intent.key, intent.to_item(), NOT_CREATED), impossible),
+        creation_event(intent, services),
+    ]
+    return commit(services.store, guarded) or answer
 
 
 def _customer_key(new: NewIntent, services: Services) -> Key | None:
     if new.customer_id is None:
         return None
-    return Key("payments", services.tenant.pk("CUS", new.customer_id), "CUSTOMER")
+    return customer_key(services.tenant, new.customer_id)

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from farthing.errors import not_found
 from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response, ok
 from farthing.payments import begin, idempotency, states
 from farthing.payments.begin import Asking
 from farthing.payments.conclusion import intent_update
-from farthing.payments.conditions import CONFIRMABLE, VOIDABLE, enough_left_to_capture
-from farthing.payments.confirm import refuse_state
-from farthing.payments.event import event_put
+from farthing.payments.conditions import confirmable, enough_left_to_capture, voidable
+from farthing.payments.confirm import refuse_state, state_event
 from farthing.payments.guarded import Guarded, commit
-from farthing.payments.intent import Intent, intent_key
-from farthing.payments.perform import impossible, perform
+from farthing.payments.intent import Intent, key_of
+from farthing.payments.perform import key_used, perform
 from farthing.payments.read import settle_open_operation
 from farthing.payments.replay import replay
 from farthing.payments.services import Services
 from farthing.payments.views import show_intent
-from farthing.store import Item
 
 SUCCESS_STATUS = 200
 
@@ -37,7 +33,7 @@ def capture(
     if isinstance(intent, Response):
         return intent
     begun = begin.capture(intent, amount_cents, _asking(request, request_id, services))
-    when = enough_left_to_capture(begun.operation.amount_cents)
+    when = enough_left_to_capture(begun.operation.amount_cents, intent.version)
     (write,) = intent_update(intent, begun.intent, when)
     guarded = Guarded(write, refuse_state("captured", states.AUTHORIZED))
     return perform(begun, guarded, request, services)
@@ -53,28 +49,20 @@ def cancel(
     if intent.state == states.NEW and intent.open_operation is None:
         return _cancel_unsent(intent, request, services)
     begun = begin.void(intent, _asking(request, request_id, services))
-    (write,) = intent_update(intent, begun.intent, VOIDABLE)
+    (write,) = intent_update(intent, begun.intent, voidable(intent.version))
     guarded = Guarded(write, refuse_state("cancelled", states.AUTHORIZED))
     return perform(begun, guarded, request, services)
 
 
 def _cancel_unsent(intent: Intent, request: IdempotentRequest, services: Services) -> Response:
     """Nothing was ever sent, so one transaction ends it."""
-    after = intent.moved(states.CANCELLED)
-    after = replace(after, event_sequence=intent.event_sequence + 1)
-    answer, now = ok(show_intent(after)), services.now()
-
-    def refuse(item: Item | None) -> Response:
-        return replay(idempotency.examine(item, request, now), services)
-
-    (write,) = intent_update(intent, after, CONFIRMABLE)
-    told = event_put(
-        after, services.new_id("evt"), "payment_intent.cancelled", show_intent(after), now
-    )
+    after = intent.moved(states.CANCELLED, event_sequence=intent.event_sequence + 1)
+    answer = ok(show_intent(after))
+    (write,) = intent_update(intent, after, confirmable(intent.version))
     guarded = [
-        Guarded(idempotency.used(services.tenant, request, now, answer), refuse),
+        key_used(request, answer, services),
         Guarded(write, refuse_state("cancelled", states.NEW)),
-        Guarded(told, impossible),
+        state_event(after, "payment_intent.cancelled", services),
     ]
     return commit(services.store, guarded) or answer
 
@@ -82,7 +70,7 @@ def _cancel_unsent(intent: Intent, request: IdempotentRequest, services: Service
 def _read(intent_id: str, request: IdempotentRequest, services: Services) -> Intent | Response:
     """The intent, after looking into what may be left open on it; or an earlier answer."""
     row = idempotency.row_key(services.tenant, request.row_id)
-    key = intent_key(services.tenant, intent_id)
+    key = key_of(services.tenant, intent_id)
     found = services.store.batch_get([row, key])
     earlier = idempotency.examine(found.get(row), request, services.now())
     if not earlier.is_new:

@@ -9,8 +9,11 @@ from farthing.http.response import Response
 from farthing.store import ConditionFailed, Item, Write
 from farthing.store.port import Store
 
-Refuse = Callable[[Item | None], Response]
-"""Given the item that stood in the way: the answer, or the FarthingError that it raises."""
+Refuse = Callable[[Item | None], Response | None]
+"""Given the item that stood in the way: the answer, or the FarthingError that it raises.
+
+None if the item is of this very transaction, which was applied although its answer was lost.
+"""
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,10 @@ from farthing.http.response import Response
 from farthing.payments.conditions import method_usable, token_pays
 from farthing.payments.guarded import Guarded
 from farthing.payments.intent import Instrument
+from farthing.payments.payment_method import method_key
 from farthing.payments.services import Services
 from farthing.store import Check, Item, Key, TenantScope, Update
+from farthing.vault.card_face import card_face_key
 
 
 @dataclass(frozen=True)
@@ -26,9 +28,9 @@ class Paying:
     def key(self, tenant: TenantScope) -> Key | None:
         """The row that tells about it, or None if the request names nothing."""
         if self.token is not None:
-            return Key("payments", tenant.pk("CARD", self.token), "FACE")
+            return card_face_key(tenant, self.token)
         if self.method_id is not None:
-            return Key("payments", tenant.pk("PM", self.method_id), "METHOD")
+            return method_key(tenant, self.method_id)
         return None
 
 
@@ -44,7 +46,7 @@ def read_instrument(paying: Paying, item: Item | None, customer_id: str | None) 
     """The instrument of a row. Raises FarthingError if it cannot pay for this customer."""
     if paying.token is not None:
         if item is None:
-            raise not_found("token", paying.token)
+            raise FarthingError(TOKEN_NOT_USABLE, "there is no such token")
         return of_face(item, customer_id)
     if item is None or "deleted_at" in item:
         raise not_found("payment_method", paying.method_id or "")
@@ -84,10 +86,10 @@ def claim(instrument: Instrument, intent_id: str, services: Services) -> Guarded
     """The write of Tx-1 that lets this instrument pay for this intent, or does not."""
     tenant, now = services.tenant, to_text(services.now())
     if instrument.method_id is None:
-        face = Key("payments", tenant.pk("CARD", instrument.token), "FACE")
+        face = card_face_key(tenant, instrument.token)
         update = Update(face, token_pays(intent_id, now), set={"claimed_by": intent_id})
         return Guarded(update, _token_refused)
-    method = Key("payments", tenant.pk("PM", instrument.method_id), "METHOD")
+    method = method_key(tenant, instrument.method_id)
     check = Check(method, method_usable(instrument.network_reference))
 
     def refuse(item: Item | None) -> Response:

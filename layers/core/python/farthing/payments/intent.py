@@ -11,7 +11,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from farthing.ids import shard_of
+from farthing.errors import not_found
+from farthing.ids import is_id, shard_of
 from farthing.payments import states
 from farthing.payments.states import Detail, State, Status
 from farthing.store import Item, Key, TenantScope
@@ -29,6 +30,13 @@ class CaptureMethod(StrEnum):
 def intent_key(tenant: TenantScope, intent_id: str) -> Key:
     """Where an intent's row is."""
     return Key("payments", tenant.pk("PI", intent_id), "INTENT")
+
+
+def key_of(tenant: TenantScope, intent_id: str) -> Key:
+    """The key of an id from outside. Raises FarthingError (404) for what cannot be one."""
+    if not is_id("pi", intent_id):
+        raise not_found("payment_intent", intent_id)
+    return intent_key(tenant, intent_id)
 
 
 def list_partition(tenant: TenantScope, shard: int) -> str:
@@ -104,6 +112,7 @@ class Intent:
     outcome: str | None = None
     fraud: Mapping[str, Any] | None = None
     open_operation: str | None = None
+    open_refunds: int = 0
     version: int = 1
     event_sequence: int = 0
 
@@ -126,16 +135,13 @@ class Intent:
 
     def to_item(self) -> Item:
         """The row, with its places in the lists."""
-        item: Item = {
+        return {
             "entity": "intent",
             "merchant_id": self.tenant.merchant_id,
             "mode": self.tenant.mode,
             "list_pk": list_partition(self.tenant, shard_of(self.intent_id, LIST_SHARDS)),
             "list_sk": self.intent_id,
-        }
-        if self.customer_id is not None:
-            item["customer_pk"] = customer_partition(self.tenant, self.customer_id)
-        return item | self.attributes()
+        } | self.attributes()
 
     def attributes(self) -> Item:
         """What an update of the row may set. Absent values are absent, not null."""
@@ -144,6 +150,8 @@ class Intent:
             "authorization": self.authorization.to_item() if self.authorization else None,
             "metadata": dict(self.metadata),
         }
+        if self.customer_id is not None:
+            values["customer_pk"] = customer_partition(self.tenant, self.customer_id)
         return {name: _plain(value) for name, value in values.items() if value is not None}
 
     @classmethod

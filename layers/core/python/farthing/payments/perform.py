@@ -12,9 +12,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from farthing.acquiring.port import NOT_SENT, Answer, Outcome
+from farthing.acquiring.port import NOT_SENT, UNKNOWN, Answer
 from farthing.http.idempotency_key import IdempotentRequest
-from farthing.http.response import Response
+from farthing.http.response import Response, accepted
 from farthing.payments import idempotency
 from farthing.payments.answers import not_sent
 from farthing.payments.begin import Begun
@@ -26,7 +26,7 @@ from farthing.payments.operation import Operation
 from farthing.payments.replay import replay
 from farthing.payments.services import SEND_SECONDS, Services
 from farthing.payments.views import show_intent
-from farthing.store import NOT_CREATED, ConditionFailed, Put
+from farthing.store import NOT_CREATED, ConditionFailed, Item, Put, StoreBusy
 
 
 def perform(
@@ -72,9 +72,21 @@ def key_write(operation: Operation, request: IdempotentRequest, services: Servic
         operation_id=operation.operation_id,
     )
 
-    def refuse(item: object) -> Response:
-        earlier = idempotency.examine(item, request, services.now())  # type: ignore[arg-type]
+    def refuse(item: Item | None) -> Response | None:
+        earlier = idempotency.examine(item, request, services.now())
+        if earlier.operation_id == operation.operation_id:
+            return None
         return replay(earlier, services)
+
+    return Guarded(put, refuse)
+
+
+def key_used(request: IdempotentRequest, answer: Response, services: Services) -> Guarded:
+    """The key, taken and done with this answer. If somebody has it, what that one gets."""
+    put = idempotency.used(services.tenant, request, services.now(), answer)
+
+    def refuse(item: Item | None) -> Response | None:
+        return replay(idempotency.examine(item, request, services.now()), services)
 
     return Guarded(put, refuse)
 
@@ -94,7 +106,9 @@ def send(operation: Operation, services: Services) -> Answer:
 def finish(intent: Intent, operation: Operation, answer: Answer, services: Services) -> Response:
     """Tx-2, and the answer to the request.
 
-    If somebody took the operation over in the meantime, their conclusion stands and is told.
+    If somebody took the operation over in the meantime, their conclusion stands and is told. If
+    it cannot be written now, nobody may say that nothing happened: the outcome is unknown to the
+    caller until the operation is looked into.
     """
     concluded = conclude(intent, operation, answer)
     _, writes, response = intent_writes(concluded, services.new_id, services.now())
@@ -105,6 +119,6 @@ def finish(intent: Intent, operation: Operation, answer: Answer, services: Servi
             idempotency.Earlier(intent_id=intent.intent_id, operation_id=operation.operation_id),
             services,
         )
-    if answer.outcome is Outcome.NOT_SENT:
-        raise not_sent({"payment_intent": show_intent(intent)})
+    except StoreBusy:
+        return accepted(show_intent(conclude(intent, operation, UNKNOWN).intent))
     return response

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from farthing.errors import not_found
+from collections.abc import Iterator
+
+from farthing.errors import invalid, not_found
 from farthing.ids import is_id
-from farthing.payments.intent import Intent, customer_partition, intent_key, list_partition
+from farthing.payments.intent import Intent, customer_partition, intent_key, key_of, list_partition
 from farthing.payments.listing import Listing, list_ids, list_in
-from farthing.payments.operation import Address
+from farthing.payments.operation import Address, Operation
 from farthing.payments.resolve import read_operation, resolve
 from farthing.payments.services import Services
+from farthing.store import Item
 from farthing.store.page import BY_CUSTOMER
+
+REFUND_PAGES_MAX = 100
 
 
 def retrieve(intent_id: str, services: Services) -> Intent:
     """One payment as it is now. Raises FarthingError (404)."""
-    return settle_open_operation(_get(intent_id, services), services)
+    intent = settle_open_operation(_get(intent_id, services), services)
+    return settle_open_refunds(intent, services)
 
 
 def settle_open_operation(intent: Intent, services: Services) -> Intent:
@@ -30,12 +36,41 @@ def settle_open_operation(intent: Intent, services: Services) -> Intent:
     return _get(intent.intent_id, services)
 
 
+def settle_open_refunds(intent: Intent, services: Services) -> Intent:
+    """The payment, after looking up refunds whose senders are certainly gone.
+
+    The payment counts its open refunds, so a read of one that has none costs nothing more.
+    """
+    if intent.open_refunds == 0:
+        return intent
+    operations = map(Operation.from_item, refund_operations(intent.key.pk, services))
+    gone = [each for each in operations if each.may_be_taken_over(services.now())]
+    for operation in gone:
+        resolve(operation, services)
+    return _get(intent.intent_id, services) if gone else intent
+
+
+def refund_operations(intent_pk: str, services: Services) -> Iterator[Item]:
+    """The refunds' operations of a payment, newest first, read consistently."""
+    start: Item | None = None
+    for _ in range(REFUND_PAGES_MAX):
+        page = services.store.query(
+            "payments", intent_pk, sk_prefix="OP#re_", newest_first=True, start=start
+        )
+        yield from page.items
+        start = page.next_start
+        if start is None:
+            return
+
+
 def list_intents(listing: Listing, services: Services) -> tuple[list[Intent], bool]:
     """A page of payments, newest first, and whether there are more. Looks nothing up."""
     if listing.starting_after is not None:
         key = intent_key(services.tenant, listing.starting_after)
         listing.require_cursor(services.store.get(key))
     if listing.customer_id is not None:
+        if not is_id("cus", listing.customer_id):
+            raise invalid("customer_id", "is an id that starts with cus_")
         pk = customer_partition(services.tenant, listing.customer_id)
         items, more = list_in(listing, services, BY_CUSTOMER, pk, "pi")
     else:
@@ -44,9 +79,7 @@ def list_intents(listing: Listing, services: Services) -> tuple[list[Intent], bo
 
 
 def _get(intent_id: str, services: Services) -> Intent:
-    item = None
-    if is_id("pi", intent_id):
-        item = services.store.get(intent_key(services.tenant, intent_id))
+    item = services.store.get(key_of(services.tenant, intent_id))
     if item is None:
         raise not_found("payment_intent", intent_id)
     return Intent.from_item(item)

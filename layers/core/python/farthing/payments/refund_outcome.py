@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from farthing.acquiring.port import Answer, Outcome
-from farthing.errors import CONFLICT, FarthingError
-from farthing.http.response import Response
+from farthing.http.response import Response, accepted
 from farthing.ids import IdSource
 from farthing.payments.answers import answer_of
 from farthing.payments.conclusion import (
@@ -27,7 +26,7 @@ from farthing.payments.intent import Intent, intent_key
 from farthing.payments.operation import Operation
 from farthing.payments.refund import Refund, RefundStatus, refund_key, settled, show_refund
 from farthing.payments.services import Services
-from farthing.store import EXISTS, ConditionFailed, Update, Write
+from farthing.store import EXISTS, ConditionFailed, StoreBusy, Update, Write
 
 TRIES_MAX = 12
 
@@ -48,11 +47,11 @@ def decide(intent: Intent, refund: Refund, operation: Operation, answer: Answer)
     concluded = operation.concluded(answer)
     match answer.outcome:
         case Outcome.APPROVED:
-            after = _next(intent, amount_refunded=intent.amount_refunded + refund.amount_cents)
+            after = _ended(intent, amount_refunded=intent.amount_refunded + refund.amount_cents)
             done = settled(refund, RefundStatus.SUCCEEDED, None)
             return RefundConcluded(after, done, concluded, "refund.succeeded", refund.amount_cents)
         case Outcome.DECLINED | Outcome.NOT_SENT:
-            after = _next(intent, amount_refundable=intent.amount_refundable + refund.amount_cents)
+            after = _ended(intent, amount_refundable=intent.amount_refundable + refund.amount_cents)
             decline = answer.decline.to_item() if answer.decline else None
             failed = settled(refund, RefundStatus.FAILED, decline)
             return RefundConcluded(after, failed, concluded, "refund.failed")
@@ -63,21 +62,24 @@ def decide(intent: Intent, refund: Refund, operation: Operation, answer: Answer)
 def conclude_refund(operation: Operation, answer: Answer, services: Services) -> Response | None:
     """Tx-2 of a refund. The answer to its request, or None if somebody else concluded it.
 
-    Raises FarthingError (409) if others were faster too many times: the operation stays
-    unresolved, and is found by its lease.
+    If it cannot be written now, the refund stays PENDING and its operation is found by its lease:
+    nobody may say that nothing happened.
     """
-    for _ in range(TRIES_MAX):
+    for attempt in range(TRIES_MAX):
         intent, refund = _read(operation, services)
         concluded = decide(intent, refund, operation, answer)
         writes, response = refund_writes(intent, concluded, services.new_id, services.now())
         try:
             services.store.write(*writes)
         except ConditionFailed as failed:
-            if failed.key == intent.key:
-                continue
-            return None
-        return response
-    raise FarthingError(CONFLICT, "too many refunds of this payment end at once")
+            if failed.key != intent.key:
+                return None
+            services.pause(attempt)
+        except StoreBusy:
+            break
+        else:
+            return response
+    return accepted(show_refund(refund))
 
 
 def refund_writes(
@@ -103,9 +105,10 @@ def refund_writes(
     return writes, answer
 
 
-def _next(intent: Intent, **changes: int) -> Intent:
+def _ended(intent: Intent, **changes: int) -> Intent:
     return replace(
         intent,
+        open_refunds=intent.open_refunds - 1,
         version=intent.version + 1,
         event_sequence=intent.event_sequence + 1,
         **changes,  # type: ignore[arg-type]

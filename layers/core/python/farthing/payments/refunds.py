@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from farthing.acquiring.port import Outcome
 from farthing.errors import not_found
 from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response
 from farthing.ids import is_id
 from farthing.payments import idempotency
-from farthing.payments.answers import not_sent
 from farthing.payments.begin import Asking
 from farthing.payments.conditions import enough_left_to_refund
 from farthing.payments.guarded import Guarded, commit
-from farthing.payments.intent import Intent, intent_key
+from farthing.payments.intent import Intent, intent_key, key_of
 from farthing.payments.listing import Listing, list_ids, page_of
 from farthing.payments.operation import Address
 from farthing.payments.perform import impossible, key_write, require_time, send
+from farthing.payments.read import refund_operations, settle_open_operation
 from farthing.payments.refund import (
     Refund,
     RefundStatus,
@@ -44,15 +43,16 @@ def create(
 ) -> Response:
     """Give back an amount, or all that is left. Raises FarthingError."""
     row = idempotency.row_key(services.tenant, request.row_id)
-    key = intent_key(services.tenant, intent_id)
+    key = key_of(services.tenant, intent_id)
     found = services.store.batch_get([row, key])
     earlier = idempotency.examine(found.get(row), request, services.now())
     if not earlier.is_new:
         return replay(earlier, services)
     if key not in found:
         raise not_found("payment_intent", intent_id)
+    intent = settle_open_operation(Intent.from_item(found[key]), services)
     asking = Asking(request.row_id, 201, request_id, services.new_id("re"), services.now())
-    reservation = reserve(Intent.from_item(found[key]), amount_cents, reason, asking)
+    reservation = reserve(intent, amount_cents, reason, asking)
     require_time(services)
     refused = commit(services.store, _reservation(reservation, request, services))
     if refused is not None:
@@ -92,9 +92,7 @@ def list_refunds(
 
 
 def _of_intent(intent_id: str, listing: Listing, services: Services) -> Iterator[Item]:
-    pk = intent_key(services.tenant, intent_id).pk
-    operations = services.store.query("payments", pk, sk_prefix="OP#re_", newest_first=True)
-    for operation in operations.items:
+    for operation in refund_operations(key_of(services.tenant, intent_id).pk, services):
         refund_id = operation["operation_id"]
         if listing.starting_after is None or refund_id < listing.starting_after:
             item = services.store.get(refund_key(services.tenant, refund_id))
@@ -106,14 +104,10 @@ def _send(reservation: Reservation, services: Services) -> Response:
     operation = reservation.operation
     answer = send(operation, services)
     response = conclude_refund(operation, answer, services)
-    if response is None:
-        return replay(
-            idempotency.Earlier(intent_id=operation.intent_id, operation_id=operation.operation_id),
-            services,
-        )
-    if answer.outcome is Outcome.NOT_SENT:
-        raise not_sent()
-    return response
+    return response or replay(
+        idempotency.Earlier(intent_id=operation.intent_id, operation_id=operation.operation_id),
+        services,
+    )
 
 
 def _reservation(
@@ -124,7 +118,7 @@ def _reservation(
     take = Update(
         intent_key(services.tenant, refund.intent_id),
         enough_left_to_refund(refund.amount_cents),
-        add={"amount_refundable": -refund.amount_cents, "version": 1},
+        add={"amount_refundable": -refund.amount_cents, "open_refunds": 1, "version": 1},
     )
     return [
         key_write(operation, request, services),

@@ -7,6 +7,8 @@ say, stays unknown: nothing is declared failed on silence.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from farthing.acquiring.port import UNKNOWN, Answer, Kind, LookUpFailed
 from farthing.clock import to_text
 from farthing.http.response import Response
@@ -20,7 +22,7 @@ from farthing.payments.operation import Address, Operation
 from farthing.payments.refund import Refund, refund_key, show_refund
 from farthing.payments.services import SEND_SECONDS, Services
 from farthing.payments.views import show_intent
-from farthing.store import ConditionFailed, Update
+from farthing.store import ConditionFailed, StoreBusy, Update
 
 
 def resolve(operation: Operation, services: Services) -> Operation:
@@ -53,10 +55,8 @@ def adopt(operation: Operation, answer: Answer, services: Services) -> None:
         return
     concluded = conclude(intent, operation, answer)
     _, writes, _ = intent_writes(concluded, services.new_id, services.now())
-    try:
+    with suppress(ConditionFailed, StoreBusy):
         services.store.write(*writes)
-    except ConditionFailed:
-        return
 
 
 def current_answer(operation: Operation, services: Services) -> Response:

@@ -14,8 +14,11 @@ from farthing.payments.operation import Address
 from farthing.store import TenantScope
 from farthing.store.port import Store
 
-SEND_SECONDS = 22
-"""How long sending may take. With less time left than that, nothing is written and nothing sent."""
+SEND_SECONDS = 23
+"""How long sending may take: a second to connect, 22 to wait for `charge`.
+
+With less time left than that, nothing is written and nothing is sent.
+"""
 
 
 class Sender(Protocol):
@@ -41,3 +44,5 @@ class Services:
     new_id: IdSource
     now: Callable[[], datetime]
     seconds_left: Callable[[], float]
+    pause: Callable[[int], None]
+    """Waits a moment before the next try, longer with its number."""

@@ -20,4 +20,5 @@ def services(principal: Principal) -> Services:
         new_id=runtime.new_id,
         now=runtime.clock().now,
         seconds_left=runtime.seconds_left,
+        pause=runtime.pause,
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import random
 import time
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -175,19 +176,24 @@ class DynamoStore:
             raise ValueError(f"a transaction has 1 to {TRANSACTION_WRITES_MAX} writes")
         for write in writes:
             self.scope.check(write.key.pk)
+        token = str(uuid.uuid4())
         for attempt in range(ATTEMPTS_MAX):
             try:
-                self._write_once(writes)
+                self._write_once(writes, token)
                 return
             except ClientError as error:
+                if is_our_own(error, writes):
+                    return
                 raise_if_answered(error, writes)
             self._back_off(attempt)
         raise StoreBusy(f"{len(writes)} writes met conflicts {ATTEMPTS_MAX} times")
 
-    def _write_once(self, writes: Sequence[Write]) -> None:
+    def _write_once(self, writes: Sequence[Write], token: str) -> None:
+        """`token` makes a repeated transaction one: DynamoDB knows it for ten minutes."""
         arguments = [write_arguments(write, self.table_names[write.key.table]) for write in writes]
         if len(writes) > 1 or isinstance(writes[0], Check):
             self.client.transact_write_items(
+                ClientRequestToken=token,
                 TransactItems=[
                     {_ACTION[type(w)]: a} for w, a in zip(writes, arguments, strict=True)
                 ]
@@ -227,6 +233,19 @@ def page_of(answer: Mapping[str, Any]) -> Page:
 def exclusive_start(start: Item | None) -> dict[str, Any]:
     """The argument that continues a query."""
     return {"ExclusiveStartKey": item_to_wire(start)} if start else {}
+
+
+def is_our_own(error: ClientError, writes: Sequence[Write]) -> bool:
+    """Whether a put "failed" on the very item that it wrote itself.
+
+    The SDK repeats a call whose answer was lost. If the first one was applied, the second finds
+    it there; a transaction has its token for that, a single put is recognised by its content.
+    """
+    (write, *others) = writes
+    repeated = error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
+    if not repeated or others or not isinstance(write, Put) or "Item" not in error.response:
+        return False
+    return bool(error.response["Item"] == write_arguments(write, "")["Item"])
 
 
 def raise_if_answered(error: ClientError, writes: Sequence[Write]) -> None:
