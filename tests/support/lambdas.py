@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from farthing.access.keys import SCOPES
 from farthing.access.principal import KeyKind, Mode, Principal
 from tests.support.template import ROOT
 
@@ -82,6 +83,7 @@ def call(
     query: dict[str, str] | None = None,
     merchant_id: str = MERCHANT,
     kind: KeyKind = KeyKind.SECRET,
+    scopes: str | None = None,
     raw: str | None = None,
     context: Context | None = None,
 ) -> Answer:
@@ -111,7 +113,7 @@ def call(
                 "mode": "test",
                 "kind": kind.value,
                 "key_id": "key_test",
-                "scopes": "*",
+                "scopes": scopes or " ".join(SCOPES[kind]),
             },
         },
         "body": raw if raw is not None else (None if body is None else json.dumps(body)),

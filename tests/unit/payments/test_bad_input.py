@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from farthing.access.principal import KeyKind
 from farthing.errors import REGISTRY
 from tests.support.lambdas import OTHER_MERCHANT, Answer, call
 from tests.support.stack import APPROVED, Stack
@@ -228,3 +229,12 @@ def test_another_merchants_id_answers_like_one_that_does_not_exist(stack: Stack)
             text = text.replace(mine, zero)
         assert (one.status, text) == (other.status, other.text)
     assert stack.get("payment_intents", merchant_id=OTHER_MERCHANT).body["data"] == []
+
+
+def test_a_key_does_what_its_scopes_say(stack: Stack) -> None:
+    assert stack.post("payment_intents", GOOD, scopes="read").status == 403
+    assert stack.get("payment_intents", scopes="write").status == 403
+    assert stack.get("payment_intents", scopes="read").status == 200
+    publishable = call("refunds", "GET", "/v1/refunds", kind=KeyKind.PUBLISHABLE, scopes="read")
+    assert publishable.status == 403
+    assert written() == 0

@@ -7,6 +7,7 @@ reviewer sees it.
 from __future__ import annotations
 
 import logging
+import os
 import traceback
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,8 @@ from farthing.cards import mask
 
 if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
+
+METRICS_NAMESPACE = "Farthing"
 
 ALLOWED_FIELDS = frozenset(
     {
@@ -80,8 +83,19 @@ def log_unhandled(error: Exception) -> None:
     logger().error("unhandled", extra={"error_type": type(error).__name__, "where": where})
 
 
-def bind(context: Any) -> None:
-    """Start an invocation: its request id in each line, nothing left of the one before."""
+def count(metric: str) -> None:
+    """One more of `metric` of this function. Written to the log, where CloudWatch counts it."""
+    from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+    with single_metric(metric, MetricUnit.Count, 1, namespace=METRICS_NAMESPACE) as one:
+        one.add_dimension("function_name", os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"))
+
+
+def bind(context: Any, request_id: str | None = None) -> None:
+    """Start an invocation: its request id in each line, nothing left of the one before.
+
+    `request_id` is the gateway's, which the caller was told; without one it is the invocation's.
+    """
     made = logger()
     made.clear_state()
-    made.set_correlation_id(getattr(context, "aws_request_id", None))
+    made.set_correlation_id(request_id or getattr(context, "aws_request_id", None))

@@ -55,9 +55,9 @@ class Invocation:
 _invocation: list[Invocation] = []
 
 
-def begin(context: Any) -> None:
+def begin(context: Any, request_id: str | None = None) -> None:
     """Start an invocation: its clock, its time limit, its log lines."""
-    bind(context)
+    bind(context, request_id)
     remaining = getattr(context, "get_remaining_time_in_millis", lambda: 60_000)
     _invocation[:] = [Invocation(ShiftedClock(_test_clock_offset()), remaining)]
 

@@ -80,7 +80,7 @@ class Api:
 
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """The answer to one API Gateway event, in the form that the gateway wants."""
-        runtime.begin(context)
+        runtime.begin(context, (event.get("requestContext") or {}).get("requestId"))
         return self._resolver.resolve(dict(event), context)
 
     def _route(

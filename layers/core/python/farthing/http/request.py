@@ -91,8 +91,7 @@ def parse(
     """The request of a call. Raises FarthingError with the fields that are wrong."""
     if call.principal is None:
         raise FarthingError(UNAUTHENTICATED, "send Authorization: Bearer sk_…")
-    if call.principal.kind is KeyKind.PUBLISHABLE and not publishable:
-        raise FarthingError(FORBIDDEN, "a publishable key can only create tokens")
+    _require_scope(call.principal, call.method, publishable=publishable)
     key = None
     if call.method == "POST":
         key = parse_key(call.headers, required=key_required)
@@ -109,6 +108,17 @@ def parse(
         request_id=call.request_id,
         idempotency=idempotency,
     )
+
+
+def _require_scope(principal: Principal, method: str, *, publishable: bool) -> None:
+    """Raises FarthingError (403) unless the key may do this: read, write, or create tokens."""
+    if principal.kind is KeyKind.PUBLISHABLE and not publishable:
+        raise FarthingError(FORBIDDEN, "a publishable key can only create tokens")
+    enough = {"read"} if method == "GET" else {"write"}
+    if publishable:
+        enough.add("tokens")
+    if not principal.scopes & enough:
+        raise FarthingError(FORBIDDEN, f"this key lacks the scope {sorted(enough)[0]}")
 
 
 def _body_of(text: str, model: type[Body]) -> Body:
