@@ -21,7 +21,7 @@ invoke: .venv/.dev .venv-sam/.done ## EVENT=payment_intents.create: one event to
 setup: .venv/.check ## make .venv with all that tests and checks need
 
 test: .venv/.check ## every test that needs no browser and no Docker
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -n 2 -m 'not stack and not docker' && .venv/bin/python -m pytest -m stack
 
 fmt: .venv/.check ## format and sort
 	.venv/bin/ruff format . && .venv/bin/ruff check --fix .
