@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farthing_sandbox import reports, runtime
+from farthing_sandbox import books, reports, runtime
 from farthing_sandbox.asks import Operation
+from farthing_sandbox.books import Books
 from farthing_sandbox.settlement import capture_fee_minor
 from tests.unit.sandbox.conftest import SECRETS
 
@@ -110,6 +111,85 @@ def test_a_settlement_is_accepted_once(client: Client) -> None:
     assert submit(client, entry) == first
     assert submit(client, entry, business_day="2026-11-23")["statusCode"] == 409
     assert report(client) == before
+
+
+def test_what_one_settlement_paid_no_other_one_pays_again(client: Client) -> None:
+    # Given two captures, one of them settled
+    first, second = (client.authorize(capture=True)["reference"] for _ in range(2))
+    submit(client, (first, "CAPTURE", 1000))
+    # When another settlement asks for both
+    submit(client, (first, "CAPTURE", 1000), (second, "CAPTURE", 1000), reference="st-2")
+    # Then each is paid by one
+    assert [line["reference"] for line in report(client)["lines"]] == [first]
+    assert [line["reference"] for line in report(client, "st-2")["lines"]] == [second]
+    # and the public books show no more than they did
+    row = json.loads(client.send("GET", "/transactions", query={"reference": first})["body"])
+    assert "settled_by" not in row["data"][0]
+
+
+def test_two_settlements_at_once_do_not_both_pay(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a settlement that read the books before another one paid
+    reference = client.authorize(capture=True)["reference"]
+    real, stale = Books.rows, []
+
+    def rows(books: Books, wanted: Any) -> Any:
+        found = real(books, wanted)
+        if not stale:
+            stale.append(found)
+            submit(client, (reference, "CAPTURE", 1000), reference="st-2")
+        return found
+
+    monkeypatch.setattr(Books, "rows", rows)
+    # When it goes on
+    assert submit(client, (reference, "CAPTURE", 1000))["statusCode"] == 200
+    # Then it reads again, and leaves the row to the other
+    assert report(client)["lines"] == []
+    assert [line["reference"] for line in report(client, "st-2")["lines"]] == [reference]
+
+
+def test_a_settlement_that_died_before_its_report_is_gone_on_with(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given rows that were marked as paid, and no report
+    references = [client.authorize(capture=True)["reference"] for _ in range(3)]
+    entries = [(reference, "CAPTURE", 1000) for reference in references]
+    monkeypatch.setattr(books, "WRITES_PER_TRANSACTION_MAX", 2)
+    with monkeypatch.context() as dying:
+        dying.setattr(reports, "keep", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            submit(client, *entries)
+    # When it comes again, then it pays them all
+    submit(client, *entries)
+    assert [line["reference"] for line in report(client)["lines"]] == references
+
+
+def test_a_charge_that_is_undone_meanwhile_is_not_paid(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    charge = client.authorize(capture=True)
+    real, undone = Books.rows, []
+
+    def rows(books: Books, wanted: Any) -> Any:
+        found = real(books, wanted)
+        if not undone:
+            undone.append(client.follow("void", charge))
+        return found
+
+    monkeypatch.setattr(Books, "rows", rows)
+    submit(client, (charge["reference"], "CAPTURE", 1000))
+    assert report(client)["lines"] == []
+
+
+def test_books_that_keep_changing_are_left_alone(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = client.authorize(capture=True)["reference"]
+    monkeypatch.setattr(Books, "pay", lambda *_: False)
+    monkeypatch.setattr(runtime, "pause", lambda _: None)
+    assert submit(client, (reference, "CAPTURE", 1000))["statusCode"] == 503
+    assert client.send("GET", "/v1/settlements/st-1", secret=KEY)["statusCode"] == 404
 
 
 def test_the_head_decides_between_two_that_write_at_once(

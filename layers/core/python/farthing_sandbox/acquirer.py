@@ -108,17 +108,26 @@ class Acquirer:
         return [row for row in rows if row.reference == reference]
 
     def settle(self, asked: Settlement, attempt: str) -> None:
-        """Accept a settlement, once per reference, and write its report. Raises ReferenceReused."""
+        """Accept a settlement, once per reference: mark what it pays, and write its report.
+
+        Raises ReferenceReused, Busy. One that died half-way is gone on with when it comes again.
+        """
         content = hashlib.sha256(repr(asked).encode()).hexdigest()
-        head = reports.find_head(self.books, asked.reference)
-        if head is None:
+        for turn in range(ATTEMPTS_MAX):
+            head = reports.find_head(self.books, asked.reference)
+            if head is not None:
+                if head.content != content:
+                    raise ReferenceReused(asked.reference)
+                return
             books = self.books.rows((e.reference, e.operation) for e in asked.entries)
-            report = settlement.report_on(asked, books)
+            paid = settlement.payable(asked, books)
+            if not self.books.pay(paid, asked.reference):
+                self.pause(turn)
+                continue
+            report = settlement.report_on(paid)
             if reports.keep(self.books, asked.reference, content, attempt, report):
                 return
-            head = reports.find_head(self.books, asked.reference)
-        if head is None or head.content != content:
-            raise ReferenceReused(asked.reference)
+        raise Busy(asked.reference)
 
     def report(self, reference: str) -> dict[str, Any] | None:
         """The report of an accepted settlement."""

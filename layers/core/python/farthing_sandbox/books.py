@@ -17,7 +17,7 @@ from farthing_sandbox.items import Item, plain, wire
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from farthing_sandbox.operations import Change, Charge, Entry, Row
+    from farthing_sandbox.operations import Booked, Change, Charge, Entry, Row
 
 NOT_CREATED: Final = "attribute_not_exists(pk)"
 ENOUGH_LEFT_TO_CAPTURE: Final = "left_to_capture_cents >= :amount"
@@ -31,10 +31,15 @@ REVERSE_CHARGE: Final = (
     "SET #status = :reversed, left_to_capture_cents = :none, left_to_refund_cents = :none"
 )
 REVERSE_ROW: Final = "SET #status = :reversed"
+PAY_ROW: Final = "SET settled_by = :settlement"
+PAID_BY_NO_OTHER: Final = (
+    "#status = :approved AND (attribute_not_exists(settled_by) OR settled_by = :settlement)"
+)
 
 LOST_A_RACE: Final = {"None", "ConditionalCheckFailed", "TransactionConflict"}
 KEYS_PER_READ_MAX: Final = 100
 READS_PER_BATCH_MAX: Final = 20
+WRITES_PER_TRANSACTION_MAX: Final = 100
 
 
 @dataclass(frozen=True)
@@ -85,7 +90,7 @@ class Books:
         )
         return [items.row_of(plain(item)) for page in pages for item in page["Items"]]
 
-    def rows(self, wanted: Iterable[tuple[str, Operation]]) -> dict[tuple[str, Operation], Row]:
+    def rows(self, wanted: Iterable[tuple[str, Operation]]) -> dict[tuple[str, Operation], Booked]:
         """The rows of many (reference, operation) pairs; absent ones are left out."""
         pairs = list(dict.fromkeys(wanted))
         claims = self.get_all(items.operation_key(reference) for reference, _ in pairs)
@@ -95,8 +100,24 @@ class Books:
             for reference, operation in pairs
             if (owner := owners.get(items.operation_key(reference)["pk"]))
         ]
-        found = [items.row_of(item) for item in self.get_all(keys)]
-        return {(row.reference, row.operation): row for row in found}
+        found = [items.booked_of(item) for item in self.get_all(keys)]
+        return {(booked.row.reference, booked.row.operation): booked for booked in found}
+
+    def pay(self, rows: Iterable[Booked], settlement: str) -> bool:
+        """Record that `settlement` pays the rows. False if one has changed: read again.
+
+        Those of the same settlement are left as they are, so that it can be gone on with.
+        """
+        values = {":settlement": settlement, ":approved": "APPROVED"}
+        writes: list[Item] = [
+            {"Update": self.expression(row.key, PAY_ROW, values, when=PAID_BY_NO_OTHER)}
+            for row in rows
+            if row.settled_by is None
+        ]
+        return all(
+            self.transact(writes[start : start + WRITES_PER_TRANSACTION_MAX])
+            for start in range(0, len(writes), WRITES_PER_TRANSACTION_MAX)
+        )
 
     def lose_first(self, reference: str) -> bool:
         """Whether this is the first request of `reference`; it remembers having been asked."""
@@ -147,17 +168,23 @@ class Books:
         key = items.row_key(charge.order_id, charge.entry, Operation.AUTHORIZE)
         known = {":amount": amount_cents, ":none": 0, ":reversed": "REVERSED"}
         used = {name: value for name, value in known.items() if name in change + when}
-        return {"Update": self.expression(key, change, used) | {"ConditionExpression": when}}
+        return {"Update": self.expression(key, change, used, when)}
 
-    def expression(self, key: Item, change: str, values: Item) -> Item:
+    def expression(self, key: Item, change: str, values: Item, when: str | None = None) -> Item:
         """An update's fixed parts."""
-        names = {"ExpressionAttributeNames": {"#status": "status"}} if "#status" in change else {}
-        return names | {
-            "TableName": self.table,
-            "Key": wire(key),
-            "UpdateExpression": change,
-            "ExpressionAttributeValues": wire(values),
-        }
+        used = change + (when or "")
+        names = {"ExpressionAttributeNames": {"#status": "status"}} if "#status" in used else {}
+        condition = {} if when is None else {"ConditionExpression": when}
+        return (
+            names
+            | condition
+            | {
+                "TableName": self.table,
+                "Key": wire(key),
+                "UpdateExpression": change,
+                "ExpressionAttributeValues": wire(values),
+            }
+        )
 
     def put(self, item: Item, when: str | None = None) -> Item:
         """A put inside a transaction."""

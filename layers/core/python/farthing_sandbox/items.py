@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from farthing_sandbox.asks import Operation
-from farthing_sandbox.operations import Charge, Row, Status
+from farthing_sandbox.operations import Booked, Charge, Row, Status
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,6 +97,12 @@ def row_of(item: Mapping[str, Any]) -> Row:
         status=Status(item["status"]),
         created_at=item["created_at"],
     )
+
+
+def booked_of(item: Mapping[str, Any]) -> Booked:
+    """The line of the books that `item` is, with where it lies and who paid it."""
+    key = {"pk": item["pk"], "sk": item["sk"]}
+    return Booked(row_of(item), key, item.get("settled_by"))
 
 
 def charge_of(item: Mapping[str, Any], entry: str) -> Charge:

@@ -57,6 +57,15 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Booked:
+    """A row where the books keep it, and the settlement that paid it."""
+
+    row: Row
+    key: dict[str, Any]
+    settled_by: str | None
+
+
+@dataclass(frozen=True)
 class Charge:
     """An authorization and what is left of it. `entry` is where the books keep it."""
 
@@ -204,12 +213,14 @@ def answer(
     """The body of the answer. A declined one carries no code and no network reference."""
     approved = charge if decline is None else None
     holds = approved is not None and ask.operation is Operation.AUTHORIZE
+    taken = holds and isinstance(ask, Authorize) and ask.capture
     return {
         "reference": ask.reference,
         "order_id": ask.order_id,
         "operation": ask.operation.value,
         "status": (Status.DECLINED if decline else Status.APPROVED).value,
         "amount_cents": ask.amount_cents,
+        "captured_cents": ask.amount_cents if taken else 0,
         "currency": ask.currency,
         "authorization_code": approved.authorization_code if approved else None,
         "network_reference": approved.network_reference if approved else None,

@@ -1,7 +1,8 @@
 """The daily report: what this acquirer's own books say about the entries of a submission.
 
 A client's amounts are not believed. An entry that the books do not know is not
-in the report, and one that was submitted twice is in it once.
+in the report, and one that was submitted twice is in it once. What another
+settlement has paid is not paid again.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from farthing_sandbox.asks import Operation
-from farthing_sandbox.operations import Row, Status
+from farthing_sandbox.operations import Status
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from farthing_sandbox.asks import Settlement
+    from farthing_sandbox.operations import Booked, Row
 
 FEE_PER_MILLE: Final = 14
 FEE_FIXED_MINOR: Final = 10
@@ -49,16 +51,25 @@ class Report:
         return {"lines": [vars(line) for line in self.lines], **self.totals()}
 
 
-def report_on(asked: Settlement, books: Mapping[tuple[str, Operation], Row]) -> Report:
-    """What is paid for a submission."""
+def payable(asked: Settlement, books: Mapping[tuple[str, Operation], Booked]) -> tuple[Booked, ...]:
+    """What a submission pays, each once."""
     wanted = dict.fromkeys((entry.reference, entry.operation) for entry in asked.entries)
     found = (books.get(key) for key in wanted)
-    return Report(tuple(line(row) for row in found if row is not None and paid(row, asked)))
+    return tuple(booked for booked in found if booked is not None and pays(booked, asked))
 
 
-def paid(row: Row, asked: Settlement) -> bool:
-    """Whether money moves for `row` in this settlement."""
-    return row.status is Status.APPROVED and row.currency.upper() == asked.currency.upper()
+def pays(booked: Booked, asked: Settlement) -> bool:
+    """Whether money moves for a row in this settlement."""
+    return (
+        booked.row.status is Status.APPROVED
+        and booked.row.currency.upper() == asked.currency.upper()
+        and booked.settled_by in {None, asked.reference}
+    )
+
+
+def report_on(paid: Iterable[Booked]) -> Report:
+    """The report of what is paid."""
+    return Report(tuple(line(booked.row) for booked in paid))
 
 
 def line(row: Row) -> Line:
