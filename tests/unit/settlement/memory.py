@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from farthing.store import (
@@ -67,7 +67,8 @@ class Tables:
                 self.items[write.key] = {**write.item, **write.key.attributes()}
             case Update():
                 old = self.items.get(write.key, write.key.attributes())
-                self.items[write.key] = {**old, **write.set}
+                added = {name: old.get(name, 0) + more for name, more in write.add.items()}
+                self.items[write.key] = {**old, **write.set, **added}
             case Delete():
                 del self.items[write.key]
             case Check():
@@ -81,6 +82,7 @@ class MemoryStore:
     tables: Tables
     scope: TenantScope
     steps: Steps
+    before_write: Callable[..., None] = lambda *writes: None
 
     def get(self, key: Key) -> Item | None:
         self.scope.check(key.pk)
@@ -118,4 +120,5 @@ class MemoryStore:
     def write(self, *writes: Write) -> None:
         for write in writes:
             self.scope.check(write.key.pk)
+        self.before_write(*writes)
         self.steps.around(lambda: self.tables.write(writes))

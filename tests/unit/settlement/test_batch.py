@@ -28,6 +28,7 @@ names = st.builds(
     st.just("sandbox"),
     st.sampled_from(["eur", "usd"]),
     st.dates(date(2020, 1, 1), date(2100, 1, 1)),
+    st.integers(1, 9999),
 )
 
 
@@ -58,6 +59,7 @@ def test_the_acquirer_takes_the_reference(name: BatchName) -> None:
         replace(NAME, acquirer="another"),
         replace(NAME, currency="usd"),
         replace(NAME, business_day=date(2026, 11, 2)),
+        replace(NAME, number=2),
     ],
 )
 def test_each_part_of_the_name_makes_another_batch(other: BatchName) -> None:
@@ -93,7 +95,7 @@ def test_entries_of_a_day_spread_over_all_shards() -> None:
 
 
 def test_an_open_batch_shows_no_figures_yet() -> None:
-    shown = settlement_object(Batch.of(TENANT, NAME.opened("2026-11-02T01:00:00.000Z")))
+    shown = settlement_object(Batch.of(TENANT, NAME.opened("2026-11-02T01:00:00.000Z", 1)))
 
     assert shown["status"] == "OPEN"
     figures = ("entry_count", "refunded_cents", "gross_cents", "fee_cents", "net_cents")

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from farthing.settlement.batch import STILL_OPEN, BatchName, Status
+from farthing.settlement import batch, claim
+from farthing.settlement.batch import (
+    FULL_FROM,
+    LINES_MAX,
+    LINES_PER_CLAIM_MAX,
+    TAKES_LINES,
+    BatchName,
+    Status,
+)
 from farthing.settlement.claim import Claims, claiming, progress_behind, progress_key
 from farthing.settlement.entry import ENTRY_UNCLAIMED, Operation, entry_key
-from farthing.store import Check, ConditionFailed, Put, TenantScope, Update
+from farthing.settlement.run import RunIncomplete
+from farthing.store import NOT_CREATED, ConditionFailed, Put, TenantScope, Update, Write
+from farthing.store.errors import StoreBusy
+from farthing.store.table import TRANSACTION_WRITES_MAX
+from farthing_sandbox.bodies import SETTLEMENT_ENTRIES_MAX
 from tests.unit.settlement.memory import MemoryStore
 from tests.unit.settlement.steps import Crash, Steps, TurnTaking, crash_at
 from tests.unit.settlement.world import (
@@ -232,25 +246,154 @@ def test_an_entry_that_is_not_there_cannot_be_claimed() -> None:
     assert world.tables.items == {}
 
 
-def test_a_line_without_its_claim_is_a_fault_that_stops_the_merchant() -> None:
+def test_a_line_without_its_claim_is_a_fault_that_keeps_no_other_entry() -> None:
     world = World()
-    entry = world.enter(0)
+    entry, other = world.enter(0), world.enter(0)
     _, line = claiming(entry, BatchName(TENANT, ACQUIRER, "eur", day(0)))
     assert isinstance(line, Put)
     world.tables.items[line.key] = {**line.item, **line.key.attributes()}
+    mine = claims(world, 0)
 
-    with pytest.raises(ConditionFailed, match="NOT_CREATED"):
-        claims(world, 0).run(FIRST_DAY)
+    mine.run(FIRST_DAY)
+
+    assert [str(failure) for failure in mine.failures] == [
+        f"NOT_CREATED did not hold for settlement/{line.key.sk}"
+    ]
+    assert not mine.broke_off
+    claimed = {one.entry_id for one in world.entries() if one.settlement_id is not None}
+    assert claimed == {other.entry_id}
+    assert progress_key(TENANT, ACQUIRER) not in world.tables.items
 
 
-def test_a_listing_without_its_batch_is_a_fault_that_stops_the_merchant() -> None:
+def test_an_entry_that_cannot_be_read_keeps_no_other_and_is_looked_at_again() -> None:
+    """Given an entry without its reference, when it runs, the others settle; repaired, it does."""
+    world = World()
+    entry = world.enter(0)
+    world.enter(0)
+    row = world.tables.items[entry_key(TENANT, entry)]
+    reference = row.pop("reference")
+    failures: list[Exception] = []
+
+    with pytest.raises(RunIncomplete):
+        world.run(0, failures=failures)
+
+    assert [type(failure) for failure in failures] == [KeyError]
+    assert world.batch().status is Status.SETTLED
+    assert "settlement_id" not in row
+    row["reference"] = reference
+    world.run(40)
+    world.check()
+
+
+def test_a_claim_that_breaks_off_keeps_no_other_and_leaves_its_batch_open() -> None:
+    """Given a busy table for dollars, when it runs, euros are claimed and wait for the rest."""
+    world = World()
+    world.enter(1)
+    world.enter(1, currency="usd")
+    failures: list[Exception] = []
+
+    def busy(*writes: Write) -> None:
+        if any("usd#" in write.key.sk for write in writes):
+            raise StoreBusy("throttled")
+
+    with pytest.raises(RunIncomplete):
+        world.run(1, before_write=busy, failures=failures)
+
+    assert [type(failure) for failure in failures] == [StoreBusy]
+    assert [one.status for one in world.batches()] == [Status.OPEN]
+    world.enter(1)
+    world.run(1)
+    assert {one.name.currency for one in world.batches()} == {"eur", "usd"}
+    world.check()
+
+
+def test_a_listing_without_its_batch_is_a_fault_that_opens_no_batch() -> None:
     world = World()
     world.enter(0)
     name = BatchName(TENANT, ACQUIRER, "eur", day(0))
     world.tables.items[name.marker_key] = {**name.marker(), **name.marker_key.attributes()}
+    mine = claims(world, 0)
 
-    with pytest.raises(ConditionFailed, match="NOT_CREATED"):
-        claims(world, 0).run(FIRST_DAY)
+    mine.run(FIRST_DAY)
+
+    assert [str(failure)[:11] for failure in mine.failures] == ["NOT_CREATED"]
+    assert mine.broke_off
+    assert world.batches() == []
+
+
+@pytest.fixture
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch takes twelve lines, a claim five: full from eight on."""
+    monkeypatch.setattr(claim, "LINES_PER_CLAIM_MAX", 5)
+    monkeypatch.setattr(batch, "FULL_FROM", 8)
+    takes = replace(TAKES_LINES, values={**TAKES_LINES.values, "full_from": 8})
+    monkeypatch.setattr(claim, "TAKES_LINES", takes)
+
+
+def lines_by_number(world: World) -> dict[int, int]:
+    lines = world.lines()
+    euros = [one.name for one in world.batches() if one.name.currency == "eur"]
+    return {name.number: len(lines[name.settlement_id]) for name in euros}
+
+
+def test_the_largest_claim_fits_into_a_batch_that_is_not_full() -> None:
+    assert FULL_FROM - 1 + LINES_PER_CLAIM_MAX == LINES_MAX
+    assert TAKES_LINES.values["full_from"] == FULL_FROM
+    assert LINES_MAX <= SETTLEMENT_ENTRIES_MAX
+    assert 2 * LINES_PER_CLAIM_MAX + 2 <= TRANSACTION_WRITES_MAX
+
+
+@pytest.mark.usefixtures("small")
+def test_what_does_not_fit_into_a_batch_goes_into_the_next_number_of_the_day() -> None:
+    world = World()
+    for number in range(40):
+        world.enter(0, 100 + number)
+    world.enter(0, currency="usd")
+
+    world.run(0)
+
+    filled = lines_by_number(world)
+    assert len(filled) > 3
+    assert all(8 <= count <= 12 for number, count in filled.items() if number < len(filled))
+    world.check()
+    before = world.state()
+    world.run(0)
+    assert world.state() == before
+
+
+@pytest.mark.usefixtures("small")
+def test_a_run_that_died_in_a_full_batch_goes_on_in_the_next_number() -> None:
+    steps = 1
+    while big_day().crashing_run(0, steps):
+        steps += 1
+    for step in range(1, steps, 3):
+        world = big_day()
+        world.crashing_run(0, step)
+        world.run(0)
+        world.check()
+
+
+def big_day() -> World:
+    world = World()
+    for number in range(20):
+        world.enter(0, 100 + number)
+    return world
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("seed", range(10))
+def test_two_runs_at_once_overfill_no_batch(seed: int) -> None:
+    world = big_day()
+
+    raised = TurnTaking(seed).run(
+        first=lambda step: world.run(0, on_step=step),
+        second=lambda step: world.run(0, on_step=step),
+    )
+    world.run(1)
+
+    assert raised == []
+    assert all(count <= 12 for count in lines_by_number(world).values())
+    world.check(submitted_once=False)
 
 
 def test_a_closed_batch_takes_no_more_lines() -> None:
@@ -274,8 +417,19 @@ def test_conditions_say_what_they_guard() -> None:
     name = BatchName(TENANT, ACQUIRER, "eur", day(0))
     world = World()
     store = MemoryStore(world.tables, TENANT, Steps())
-    with pytest.raises(ConditionFailed, match="STILL_OPEN"):
-        store.write(Check(name.key, STILL_OPEN))
+    one_more = Update(name.key, TAKES_LINES, add={"line_count": 1})
+    with pytest.raises(ConditionFailed, match="TAKES_LINES"):
+        store.write(one_more)
+
+    store.write(Put(name.key, name.opened("", FULL_FROM - 1), NOT_CREATED))
+    store.write(one_more)
+    with pytest.raises(ConditionFailed, match="TAKES_LINES"):
+        store.write(one_more)
+
+    closing = name.opened("", 1) | {"status": "CLOSING"}
+    world.tables.items[name.key] = closing | name.key.attributes()
+    with pytest.raises(ConditionFailed, match="TAKES_LINES"):
+        store.write(one_more)
 
 
 @pytest.mark.parametrize("seed", range(60))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from farthing.settlement.batch import NEXT, STILL, Paid, Reason, Status
+from farthing.settlement.claim import progress_key
 from farthing.settlement.entry import Operation
-from farthing.settlement.finish import Finisher
+from farthing.settlement.finish import Finisher, Wait
 from farthing.settlement.ports import Refused
 from farthing.settlement.report import Report
-from farthing.store import ConditionFailed
+from farthing.settlement.run import RunIncomplete
+from farthing.store import ConditionFailed, Write
 from tests.unit.settlement.bank import FakeAcquirer, silence, summed, with_paid
 from tests.unit.settlement.memory import MemoryStore
 from tests.unit.settlement.steps import Steps, TurnTaking
@@ -55,9 +58,11 @@ def test_a_submission_whose_answer_is_lost_is_looked_up_and_not_sent_again() -> 
     world = World()
     world.enter(0)
 
-    summary = world.run(0, hear=silence)
+    with pytest.raises(RunIncomplete, match="1 of 1"):
+        world.run(0, hear=silence)
 
-    assert summary["waiting"] == 1
+    (logged,) = world.logged
+    assert (logged.batch.status, logged.wait) == (Status.CLOSING, Wait.OUTCOME_UNKNOWN)
     assert world.batch().status is Status.CLOSING
 
     world.run(0)
@@ -70,7 +75,7 @@ def test_a_submission_that_never_arrived_is_sent_again_under_the_same_reference(
     world = World()
     world.enter(0)
 
-    world.run(0, arrives=False, hear=silence)
+    unheard_run(world)
     assert world.bank.accepted == {}
     world.run(0)
 
@@ -81,7 +86,7 @@ def test_a_submission_that_never_arrived_is_sent_again_under_the_same_reference(
 def test_a_batch_that_waits_does_not_hold_up_the_next_day() -> None:
     world = World()
     world.enter(0)
-    world.run(0, arrives=False, hear=silence)
+    unheard_run(world)
     world.enter(1)
 
     world.run(1)
@@ -95,13 +100,78 @@ def test_a_report_that_is_not_written_yet_is_read_by_a_later_run() -> None:
     world.enter(0)
     world.bank.report_ready = False
 
-    world.run(0)
+    assert world.run(0)["waiting"] == 1
     assert world.batch().status is Status.SUBMITTED
     assert world.batch().submitted_at is not None
     world.bank.report_ready = True
     world.run(0)
 
     world.check()
+
+
+def test_a_report_that_is_not_there_a_day_later_fails_the_run() -> None:
+    """Given a batch submitted, when the next day's firing comes a minute early, it fails."""
+    world = World()
+    world.enter(0)
+    world.bank.report_ready = False
+    world.run(0)
+    submitted_at = at(1, hour=1)
+
+    summary = world.run(0, now=submitted_at + timedelta(hours=19))
+    with pytest.raises(RunIncomplete, match="1 of 1"):
+        world.run(1, now=submitted_at + timedelta(hours=23, minutes=59))
+
+    assert summary["waiting"] == 1
+    assert world.logged[-1].wait is Wait.NOT_REPORTED
+
+
+def test_one_batch_that_fails_does_not_keep_the_others() -> None:
+    world = World()
+    world.enter(0, currency="eur")
+    world.enter(0, currency="usd")
+    unheard_run(world)
+    (broken,) = (one for one in world.batches() if one.name.currency == "eur")
+    del world.tables.items[broken.name.key]["created_at"]
+    failures: list[Exception] = []
+
+    with pytest.raises(RunIncomplete, match="1 of 1"):
+        world.run(0, failures=failures)
+
+    assert [type(failure) for failure in failures] == [KeyError]
+    rows = {row["currency"]: row["status"] for row in world.rows("settlement_batch")}
+    assert rows == {"eur": "CLOSING", "usd": "SETTLED"}
+
+
+def test_older_batches_are_finished_though_nothing_can_be_claimed() -> None:
+    world = World()
+    world.enter(0)
+    unheard_run(world)
+    progress = {"through_day": "not a day"}
+    key = progress_key(TENANT, ACQUIRER)
+    world.tables.items[key] = {**world.tables.items[key], **progress}
+    failures: list[Exception] = []
+
+    with pytest.raises(RunIncomplete, match="1 of 1"):
+        world.run(1, failures=failures)
+
+    assert [type(failure) for failure in failures] == [ValueError]
+    assert world.batch().status is Status.SETTLED
+
+
+def test_a_batch_that_loses_every_race_fails_the_run() -> None:
+    world = World()
+    world.enter(0)
+    world.bank.report_ready = False
+    world.run(0)
+    world.bank.report_ready = True
+
+    def lose(*writes: Write) -> None:
+        raise ConditionFailed(0, "STILL_SUBMITTED", writes[0].key, None)
+
+    with pytest.raises(RunIncomplete):
+        world.run(0, before_write=lose)
+
+    assert world.logged[-1].wait is Wait.RACES_LOST
 
 
 def test_a_batch_that_the_acquirer_forgot_goes_on_waiting() -> None:
@@ -114,6 +184,12 @@ def test_a_batch_that_the_acquirer_forgot_goes_on_waiting() -> None:
     world.run(0)
 
     assert world.batch().status is Status.SUBMITTED
+
+
+def unheard_run(world: World) -> None:
+    """A run of day 0 whose submissions are lost on their way."""
+    with pytest.raises(RunIncomplete):
+        world.run(0, arrives=False, hear=silence)
 
 
 def refuse() -> None:
@@ -245,7 +321,7 @@ def test_totals_are_written_only_while_the_batch_closes() -> None:
 def test_no_state_is_skipped() -> None:
     world = World()
     world.enter(0)
-    world.run(0, hear=silence)
+    unheard_run(world)
 
     with pytest.raises(ValueError, match="does not lead"):
         finisher(world)._move(world.batch(), Status.SETTLED)
@@ -288,7 +364,7 @@ def test_a_batch_of_a_later_day_is_not_closed_early() -> None:
 def test_two_runs_finish_one_batch_together(seed: int) -> None:
     world = World()
     world.enter(0, 1000)
-    world.run(0, arrives=False, hear=silence)
+    unheard_run(world)
 
     raised = TurnTaking(seed).run(
         first=lambda step: world.run(0, on_step=step),

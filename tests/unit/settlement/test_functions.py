@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,12 +10,14 @@ import pytest
 
 from farthing import runtime
 from farthing.access.issue import open_account
-from farthing.settlement import run
+from farthing.settlement import read, run
 from farthing.settlement.entry import Operation, settlement_entry
 from farthing.settlement.run import RunIncomplete
+from farthing.settlement.wiring import EXCEPTIONS_METRIC
 from farthing.store import NOT_CREATED, Put, TenantScope
 from tests.support import lambdas
 from tests.support.lambdas import MERCHANT, OTHER_MERCHANT, call, event_of, load
+from tests.support.template import resources
 from tests.unit.settlement.conftest import SandboxAcquirer
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
@@ -109,12 +112,18 @@ def test_the_schedule_settles_yesterday_and_a_second_firing_changes_nothing(
 
 
 def test_a_charge_that_the_sandbox_does_not_know_makes_an_exception(
-    stack: SandboxAcquirer, caplog: pytest.LogCaptureFixture
+    stack: SandboxAcquirer,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "farthing-dev-settle")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "settle")
     charge(stack, 1, 10000)
     enter(2, 777)
 
     assert settle()["exceptions"] == 1
+    assert counted(capsys) == [("farthing-dev-settle", "settle")]
 
     (batch,) = listed(status="EXCEPTION")
     assert batch["exception"]["reason_code"] == "REPORT_LINES_DIFFER"
@@ -124,6 +133,34 @@ def test_a_charge_that_the_sandbox_does_not_know_makes_an_exception(
     assert (line["settlement_id"], line["merchant_id"]) == (batch["settlement_id"], MERCHANT)
     assert (line["status"], line["reason_code"]) == ("EXCEPTION", "REPORT_LINES_DIFFER")
     assert listed(status="SETTLED") == []
+
+
+def counted(capsys: pytest.CaptureFixture[str]) -> list[tuple[str, str]]:
+    """The dimensions of each count of an exception, as the alarm of the template asks for it."""
+    (alarm,) = (
+        alarm["Properties"]
+        for alarm in resources("AWS::CloudWatch::Alarm").values()
+        if alarm["Properties"]["MetricName"] == EXCEPTIONS_METRIC
+    )
+    names = [dimension["Name"] for dimension in alarm["Dimensions"]]
+    found = []
+    for line in capsys.readouterr().out.splitlines():
+        if EXCEPTIONS_METRIC in line:
+            record = json.loads(line)
+            (metric,) = record["_aws"]["CloudWatchMetrics"]
+            assert metric["Namespace"] == alarm["Namespace"]
+            assert sorted(metric["Dimensions"][0]) == sorted(names)
+            assert record[EXCEPTIONS_METRIC] == [1.0]
+            found.append((record[names[0]], record[names[1]]))
+    return found
+
+
+def test_a_settled_batch_counts_as_no_exception(
+    stack: SandboxAcquirer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    charge(stack, 1, 10000)
+    settle()
+    assert counted(capsys) == []
 
 
 def test_today_is_settled_at_once_on_a_stack_with_a_test_clock(
@@ -139,14 +176,17 @@ def test_today_is_settled_at_once_on_a_stack_with_a_test_clock(
     assert settle(include_today=True)["settled"] == 1
 
 
-def test_a_lost_acquirer_leaves_the_batch_waiting_for_the_next_firing(
-    stack: SandboxAcquirer,
+def test_a_lost_acquirer_fails_the_firing_and_the_next_one_goes_on(
+    stack: SandboxAcquirer, caplog: pytest.LogCaptureFixture
 ) -> None:
     charge(stack, 1, 10000)
     sandbox = stack.server.respond
     stack.server.respond = lambda _: None
-    assert settle()["waiting"] == 1
+    with pytest.raises(RunIncomplete, match="1 of 2"):
+        settle()
     assert [batch["status"] for batch in listed()] == ["CLOSING"]
+    (line,) = [vars(record) for record in caplog.records if record.msg == "batch"]
+    assert line["reason_code"] == "OUTCOME_UNKNOWN"
 
     stack.server.respond = sandbox
     assert settle()["settled"] == 1
@@ -196,10 +236,61 @@ def test_lists_are_paged_newest_first_and_filtered(stack: SandboxAcquirer) -> No
     assert rest.body["has_more"] is False
     assert first.body["data"] + rest.body["data"] == everything
     assert {batch["currency"] for batch in listed(currency="usd")} == {"usd"}
+    assert listed(currency="USD") == listed(currency="usd")
     assert len(listed(currency="usd", status="SETTLED")) == 2
     assert listed(status="OPEN") == []
     page = call("settlements", "GET", "/v1/settlements", query={"limit": "1", "currency": "gbp"})
     assert page.body["has_more"] is True
+
+
+def test_a_filter_that_matches_none_of_many_is_refused_and_gives_no_empty_page(
+    stack: SandboxAcquirer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given reads of two batches at most, when only the oldest match, then page or refusal."""
+    monkeypatch.setattr(read, "LIST_READS_MAX", 2)
+    monkeypatch.setattr(read, "LIST_READ_ITEMS", 1)
+    charge(stack, 1, 1000, currency="usd", at=NOW - timedelta(days=2))
+    settle(until_day=(NOW - timedelta(days=2)).date().isoformat())
+    for number, currency in enumerate(("eur", "gbp", "jpy"), start=2):
+        charge(stack, number, 1000, currency=currency)
+    settle()
+
+    for query in ({"currency": "usd"}, {"status": "EXCEPTION"}):
+        answer = call("settlements", "GET", "/v1/settlements", query=query)
+        assert answer.status == 400
+        assert str(next(iter(query))) in answer.body["detail"]
+    newest = call("settlements", "GET", "/v1/settlements", query={"status": "SETTLED"})
+    assert len(newest.body["data"]) == 2
+    assert newest.body["has_more"] is True
+
+
+def test_lines_are_newest_first_whether_captured_or_refunded(stack: SandboxAcquirer) -> None:
+    """Given a refund between two captures: its id has another prefix."""
+    store = runtime.system_store()
+    for moment, prefix in ((1, "op"), (2, "re"), (3, "op")):
+        operation = Operation.REFUND if prefix == "re" else Operation.CAPTURE
+        key, item = settlement_entry(
+            TenantScope(MERCHANT, "test"),
+            "pi_01jd00000000000000000000p1",
+            f"{prefix}_{moment:026d}",
+            f"r{moment}",
+            operation,
+            1000,
+            "eur",
+            "sandbox",
+            YESTERDAY,
+        )
+        store.write(Put(key, item, NOT_CREATED))
+    settle()
+    (batch,) = listed()
+    path = f"/v1/settlements/{batch['settlement_id']}/lines"
+
+    first = call("settlements", "GET", path, query={"limit": "2"}).body["data"]
+    after = first[-1]["entry_id"]
+    rest = call("settlements", "GET", path, query={"starting_after": after}).body["data"]
+
+    assert [line["entry_id"][:2] for line in first + rest] == ["op", "re", "op"]
+    assert first[0]["entry_id"] == f"op_{3:026d}-capture"
 
 
 def test_one_settlement_is_read_by_its_id(stack: SandboxAcquirer) -> None:
@@ -247,7 +338,6 @@ def test_another_merchants_settlement_is_like_none(stack: SandboxAcquirer) -> No
         {"limit": "0"},
         {"limit": "many"},
         {"status": "PAID"},
-        {"currency": "EUR"},
         {"currency": "xxx"},
         {"starting_after": "st_1"},
         {"starting_after": "st_00000000000000000000000000"},

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import date
 from typing import Any
 
 import pytest
 
+from farthing.acquiring import http
 from farthing.settlement import sandbox
 from farthing.settlement.batch import BatchName
 from farthing.settlement.entry import Operation
@@ -154,9 +158,70 @@ def test_silence_is_unknown_after_the_timeout(
         return None
 
     server.respond = sleep
-    with pytest.raises(OutcomeUnknown, match="Timeout"):
+    with pytest.raises(OutcomeUnknown, match=r"deadline|Timeout"):
         at(server).submit(NAME, [LINE])
     assert len(server.asked) == 1  # it does not try again by itself
+
+
+@contextmanager
+def dripping(head: bytes, drop: bytes) -> Iterator[str]:
+    """Who answers `head` at once, and then `drop`, ten times a second, for two seconds."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def answer() -> None:
+            with suppress(OSError), listening.accept()[0] as connection:
+                connection.recv(65536)
+                connection.sendall(head)
+                for _ in range(20):
+                    time.sleep(0.1)
+                    connection.sendall(drop)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        thread.join()
+    http._pool().clear()
+
+
+@pytest.mark.parametrize(
+    ("head", "drop"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b"x"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\nx\r\n"),
+        (b"HTTP/1.1 200 OK\r\n", b"X-More: y\r\n"),
+    ],
+)
+def test_an_answer_that_drips_ends_at_the_deadline(
+    monkeypatch: pytest.MonkeyPatch, head: bytes, drop: bytes
+) -> None:
+    monkeypatch.setattr(sandbox, "ANSWER_TIMEOUT_SECONDS", 0.4)
+
+    with dripping(head, drop) as url:
+        started = time.monotonic()
+        with pytest.raises(OutcomeUnknown, match="deadline"):
+            SandboxSettlement(url, lambda: SECRET).look_up(NAME.reference)
+        assert time.monotonic() - started < 1
+
+
+def test_what_nobody_waits_for_any_more_is_not_sent(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a name that takes longer to resolve than the deadline, nothing arrives afterwards."""
+    monkeypatch.setattr(sandbox, "ANSWER_TIMEOUT_SECONDS", 0.1)
+    resolve, resolved = socket.getaddrinfo, threading.Event()
+
+    def slowly(*asked: Any, **more: Any) -> Any:
+        time.sleep(0.3)
+        resolved.set()
+        return resolve(*asked, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slowly)
+    with pytest.raises(OutcomeUnknown, match="deadline"):
+        say(server, reply(200, ACCEPTED)).submit(NAME, [LINE])
+
+    assert resolved.wait(2)
+    time.sleep(0.3)
+    assert [asked.body for asked in server.asked if asked.body] == []
 
 
 def test_nobody_there_is_unknown() -> None:

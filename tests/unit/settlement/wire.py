@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
-from farthing.settlement import sandbox
+from farthing.acquiring import http as acquiring_http
 
 SECRET = "reporting-secret-of-the-test"
 
@@ -92,7 +92,7 @@ def serving(respond: Callable[[Asked], Reply | None] = lambda _: None) -> Iterat
         http.shutdown()
         thread.join()
         http.server_close()
-        sandbox._pool().clear()
+        acquiring_http._pool().clear()
 
 
 def through_the_sandbox(asked: Asked) -> Reply:

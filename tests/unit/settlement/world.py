@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from farthing.settlement.batch import Batch, Status
+from farthing.settlement.batch import LINES_MAX, Batch, Status
 from farthing.settlement.entry import Entry, Operation, settlement_entry
+from farthing.settlement.finish import Progress
 from farthing.settlement.line import SK_PREFIX, Line
 from farthing.settlement.run import Merchant, Services, settle
 from farthing.store import Item, Key, TenantScope
@@ -50,7 +51,7 @@ class World:
     tables: Tables = field(default_factory=Tables)
     bank: Bank = field(default_factory=Bank)
     numbers: Counter[str] = field(default_factory=Counter)
-    logged: list[Batch] = field(default_factory=list)
+    logged: list[Progress] = field(default_factory=list)
 
     def enter(
         self,
@@ -89,15 +90,17 @@ class World:
         merchants: Sequence[str] = (MERCHANT_ID,),
         seconds_left: Callable[[], float] = lambda: 300.0,
         failures: list[Exception] | None = None,
+        now: datetime | None = None,
+        before_write: Callable[..., None] = lambda *writes: None,
     ) -> dict[str, Any]:
         """One firing of the schedule that settles all days up to `until`."""
         steps = Steps(on_step)
         acquirer = FakeAcquirer(self.bank, steps, hear=hear, arrives=arrives)
         services = Services(
             merchants=[Merchant(merchant_id, FIRST_DAY) for merchant_id in merchants],
-            store_of=lambda tenant: MemoryStore(self.tables, tenant, steps),
+            store_of=lambda tenant: MemoryStore(self.tables, tenant, steps, before_write),
             acquirers={"test": {ACQUIRER: acquirer}, "live": {}},
-            clock=Clock(at(until + 1, hour=1)),
+            clock=Clock(now or at(until + 1, hour=1)),
             seconds_left=seconds_left,
             log_batch=self.logged.append,
             log_failure=raise_it if failures is None else failures.append,
@@ -161,7 +164,8 @@ class World:
             )
             assert batch.status is Status.SETTLED
             assert batch.totals is not None and batch.paid is not None
-            assert batch.totals.entry_count == len(mine)
+            assert batch.totals.entry_count == len(mine) <= LINES_MAX
+            assert self.tables.items[batch.name.key]["line_count"] == len(mine)
             assert batch.totals.gross_cents == batch.paid.gross_cents == gross
             assert {line.currency for line in mine} == {batch.name.currency}
             assert set(self.bank.accepted[batch.name.reference]) == set(mine)

@@ -1,8 +1,16 @@
-"""HTTP to an acquirer: one exchange, no retry, no redirect, a deadline, a bounded answer."""
+"""HTTP to an acquirer: one exchange, no retry, no redirect, a deadline, a bounded answer.
+
+The deadline is over the whole exchange. A socket's timeout starts anew with each byte that
+arrives, so the exchange runs in a thread of its own, and whoever asked waits for it until the
+deadline and no longer. What is left of it then ends by itself, and sends nothing any more: a
+process that was frozen and wakes up an hour later must not charge a card.
+"""
 
 from __future__ import annotations
 
-import time
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
@@ -24,17 +32,54 @@ def _pool() -> Any:
     return urllib3.PoolManager(num_pools=4, maxsize=4)
 
 
-class Exchange:
-    """Requests to one base URL with one bearer secret."""
+Exchanged = tuple[int, bytes, str]
 
-    def __init__(self, base_url: str, secret: str) -> None:
+
+@dataclass(frozen=True)
+class _Patience:
+    """Whether somebody still waits for the exchange."""
+
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    def while_it_lasts(self, body: bytes) -> Iterator[bytes]:
+        """The body, unless nobody waits when it is its turn: for a head nobody does anything."""
+        self.check()
+        yield body
+
+    def check(self) -> None:
+        if self.ended.is_set():
+            raise NoUsableAnswer("deadline")
+
+
+class Exchange:
+    """Requests to one base URL with one bearer secret, and answers of a bounded size."""
+
+    def __init__(
+        self, base_url: str, secret: str, *, answer_bytes_max: int = ANSWER_BYTES_MAX
+    ) -> None:
         self._base_url = base_url.rstrip("/")
         self._secret = secret
+        self._answer_bytes_max = answer_bytes_max
 
     def __call__(
         self, method: str, path: str, body: bytes | None, timeout_seconds: int
-    ) -> tuple[int, bytes, str]:
+    ) -> Exchanged:
         """Status, raw body, signature. Raises NoByteSent or NoUsableAnswer."""
+        patience = _Patience()
+        return _within(
+            timeout_seconds,
+            patience,
+            lambda: self._exchange(method, path, body, timeout_seconds, patience),
+        )
+
+    def _exchange(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        timeout_seconds: float,
+        patience: _Patience,
+    ) -> Exchanged:
         import urllib3
         from urllib3.exceptions import (
             ConnectTimeoutError,
@@ -43,16 +88,15 @@ class Exchange:
             NewConnectionError,
         )
 
-        deadline = time.monotonic() + timeout_seconds
+        headers = {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}
+        if body is not None:
+            headers["Content-Length"] = str(len(body))
         try:
             answer = _pool().request(
                 method,
                 self._base_url + path,
-                body=body,
-                headers={
-                    "Authorization": f"Bearer {self._secret}",
-                    "Content-Type": "application/json",
-                },
+                body=None if body is None else patience.while_it_lasts(body),
+                headers=headers,
                 timeout=urllib3.Timeout(
                     connect=CONNECT_TIMEOUT_SECONDS, read=timeout_seconds, total=timeout_seconds
                 ),
@@ -61,22 +105,47 @@ class Exchange:
                 preload_content=False,
             )
             try:
-                raw = _read(answer, deadline)
+                raw = _read(answer, patience, self._answer_bytes_max)
             finally:
                 answer.release_conn()
         except (NewConnectionError, ConnectTimeoutError, NameResolutionError) as error:
             raise NoByteSent from error
         except (HTTPError, OSError) as error:
-            raise NoUsableAnswer from error
+            raise NoUsableAnswer(type(error).__name__) from error
         return answer.status, raw, answer.headers.get(SIGNATURE_HEADER, "")
 
 
-def _read(answer: Any, deadline: float) -> bytes:
-    """The whole body, within the deadline and the size that an answer may have."""
-    raw = b""
-    for chunk in answer.stream(_CHUNK_BYTES):
-        raw += chunk
-        if len(raw) > ANSWER_BYTES_MAX or time.monotonic() > deadline:
-            answer.close()
-            raise NoUsableAnswer
-    return raw
+def _within(seconds: float, patience: _Patience, exchange: Callable[[], Exchanged]) -> Exchanged:
+    """What `exchange` gives or raises, or NoUsableAnswer if that takes longer."""
+    came: list[Exchanged | Exception] = []
+
+    def run() -> None:
+        try:
+            came.append(exchange())
+        except Exception as error:  # noqa: BLE001 - raised below, in the thread that asked
+            came.append(error)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(seconds)
+    patience.ended.set()
+    if not came:
+        raise NoUsableAnswer("deadline")
+    if isinstance(came[0], Exception):
+        raise came[0]
+    return came[0]
+
+
+def _read(answer: Any, patience: _Patience, bytes_max: int) -> bytes:
+    """The whole body, of the size that an answer may have."""
+    raw = bytearray()
+    try:
+        while chunk := answer.read1(_CHUNK_BYTES):
+            patience.check()
+            raw += chunk
+            if len(raw) > bytes_max:
+                raise NoUsableAnswer("too long")
+    except NoUsableAnswer:
+        answer.close()
+        raise
+    return bytes(raw)

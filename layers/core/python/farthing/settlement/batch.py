@@ -6,15 +6,16 @@
      └ lines are added only here
 
 A batch comes to be with its first line and takes lines while it is OPEN. From CLOSING on its
-lines are frozen, so its totals are a function of them. Its name is a function of whose it is and
-of the day, so that two runs that want the same batch meet in one row.
+lines are frozen, so its totals are a function of them. Its name is a function of whose it is, of
+the day, and of its number: 1, until a batch is full and the day goes on in the next one. So two
+runs that want the same batch meet in one row.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 
@@ -29,6 +30,13 @@ ENTITY = "settlement_batch"
 MARKER_ENTITY = "settlement_unfinished"
 TABLE = "settlement"
 PREFIX = "st"
+
+LINES_MAX = 2_500
+"""So many fit into one submission, one report, and the time that an acquirer has for either."""
+LINES_PER_CLAIM_MAX = 49
+"""Two writes each, and two for a new batch: a transaction has at most 100."""
+FULL_FROM = LINES_MAX - LINES_PER_CLAIM_MAX + 1
+"""With so many lines, the largest claim does not fit: the batch takes none, however small."""
 
 
 class Status(StrEnum):
@@ -57,6 +65,11 @@ def _still(status: Status) -> Condition:
 
 
 STILL_OPEN = _still(Status.OPEN)
+TAKES_LINES = replace(
+    STILL_OPEN & Condition("NOT_FULL", "#line_count < :full_from", {"full_from": FULL_FROM}),
+    name="TAKES_LINES",
+)
+"""The batch is open and has room for one claim more."""
 STILL_CLOSING = _still(Status.CLOSING)
 STILL_SUBMITTED = _still(Status.SUBMITTED)
 
@@ -86,12 +99,13 @@ class Trouble:
 
 @dataclass(frozen=True)
 class BatchName:
-    """Whose batch, and of which business day. All else about a batch's identity follows."""
+    """Whose batch, of which business day, and the how-manieth. All else about it follows."""
 
     tenant: TenantScope
     acquirer: str
     currency: str
     business_day: date
+    number: int = 1
 
     @property
     def reference(self) -> str:
@@ -103,6 +117,7 @@ class BatchName:
                 self.acquirer,
                 self.currency,
                 self.business_day.isoformat(),
+                str(self.number),
             )
         )
 
@@ -123,8 +138,8 @@ class BatchName:
         """Where it is listed for as long as work on it is left."""
         return Key(TABLE, unfinished_pk(self.tenant, self.acquirer), self.settlement_id)
 
-    def opened(self, at: str) -> Item:
-        """The row of a new batch."""
+    def opened(self, at: str, line_count: int) -> Item:
+        """The row of a new batch with its first lines."""
         return {
             "entity": ENTITY,
             "settlement_id": self.settlement_id,
@@ -132,6 +147,8 @@ class BatchName:
             "acquirer": self.acquirer,
             "currency": self.currency,
             "business_day": self.business_day.isoformat(),
+            "number": self.number,
+            "line_count": line_count,
             "status": Status.OPEN.value,
             "created_at": at,
             "list_pk": list_pk(self.tenant),
@@ -145,6 +162,11 @@ class BatchName:
             "settlement_id": self.settlement_id,
             "business_day": self.business_day.isoformat(),
         }
+
+
+def is_full(batch: Item) -> bool:
+    """Whether a stored batch has all the lines that it takes, in whatever state it is."""
+    return int(batch["line_count"]) >= FULL_FROM
 
 
 def batch_key(tenant: TenantScope, settlement_id: str) -> Key:
@@ -220,7 +242,7 @@ class Batch:
         if "exception_reason" in item:
             trouble = Trouble(Reason(item["exception_reason"]), item["exception_detail"])
         return cls(
-            name=BatchName(tenant, item["acquirer"], item["currency"], day),
+            name=BatchName(tenant, item["acquirer"], item["currency"], day, item["number"]),
             status=Status(item["status"]),
             created_at=item["created_at"],
             totals=totals,

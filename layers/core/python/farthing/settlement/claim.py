@@ -2,13 +2,17 @@
 
 The claim, the line and the proof that the batch still takes lines are one transaction:
 
-    batch row      not there yet (then it is opened) or still OPEN
+    batch row      not there yet (then it is opened), or still OPEN and not full
     entry rows     there, and in no batch            → settlement_id
     line rows      not there                         → written
 
 So a run may die anywhere, and another one may run beside it or after it: what is claimed has its
-line, what is not claimed is found again. An entry that appears in a day whose batch is closed
-waits for the next batch.
+line, what is not claimed is found again. What does not fit into a full batch goes into the next
+number of the same day; an entry that appears in a day whose batch is closed waits for the batch of
+the next day.
+
+An entry that cannot be read, or contradicts what is stored, stays where it is and keeps no other:
+it is logged, and looked at again by every run.
 
 Which days: the LOOK_BACK_DAYS up to the day that the merchant's progress row has reached, because
 a transaction begun before midnight may be written after it, and every day since. Counted from the
@@ -24,7 +28,13 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 
 from farthing.clock import Clock, to_text
-from farthing.settlement.batch import STILL_OPEN, TABLE, BatchName
+from farthing.settlement.batch import (
+    LINES_PER_CLAIM_MAX,
+    TABLE,
+    TAKES_LINES,
+    BatchName,
+    is_full,
+)
 from farthing.settlement.entry import ENTRY_UNCLAIMED, SHARDS, Entry, entry_key, shard_pk
 from farthing.settlement.line import line_item, line_sk
 from farthing.settlement.ports import Store
@@ -32,11 +42,9 @@ from farthing.store.condition import NOT_CREATED, Condition
 from farthing.store.errors import ConditionFailed
 from farthing.store.item import Item, Key
 from farthing.store.scope import TenantScope
-from farthing.store.write import Check, Put, Update, Write
+from farthing.store.write import Put, Update, Write
 
 LOOK_BACK_DAYS = 7
-ENTRIES_PER_CLAIM_MAX = 49
-"""Two writes each, and two for a new batch: a transaction has at most 100."""
 
 PROGRESS_ENTITY = "settlement_progress"
 
@@ -50,10 +58,15 @@ class Claims:
     until: date
     store: Store
     clock: Clock
+    numbers: dict[str, int] = field(default_factory=lambda: defaultdict(lambda: 1))
+    """By currency, the number of the batch of `until` that is being filled."""
     opened: set[str] = field(default_factory=set)
-    """Currencies whose batch of `until` is known to be there."""
+    """Currencies whose batch of that number is known to be there."""
     closed: set[str] = field(default_factory=set)
     """Currencies whose batch takes no more lines: what is left of them waits."""
+    failures: list[Exception] = field(default_factory=list)
+    broke_off: bool = False
+    """Whether claims came to nothing that the next run may well make."""
 
     def run(self, first_day: date) -> None:
         """Claim what is due. `first_day` is the earliest that could hold an entry."""
@@ -74,8 +87,15 @@ class Claims:
             for found in self._pages(shard_pk(self.tenant, self.acquirer, day, shard)):
                 by_currency: dict[str, list[Entry]] = defaultdict(list)
                 for item in found:
-                    if "settlement_id" not in item:
-                        by_currency[item["currency"]].append(Entry.of(item))
+                    if "settlement_id" in item:
+                        continue
+                    try:
+                        entry = Entry.of(item)
+                    except (KeyError, TypeError, ValueError) as error:
+                        self.failures.append(error)
+                        left += 1
+                    else:
+                        by_currency[entry.currency].append(entry)
                 for currency, entries in by_currency.items():
                     left += self._claim(currency, entries)
         return left == 0
@@ -90,44 +110,65 @@ class Claims:
                 return
 
     def _claim(self, currency: str, entries: Sequence[Entry]) -> int:
-        """Claim entries of one currency. How many are left, because the batch is closed."""
-        for at in range(0, len(entries), ENTRIES_PER_CLAIM_MAX):
-            self._claim_together(currency, entries[at : at + ENTRIES_PER_CLAIM_MAX])
-            if currency in self.closed:
-                return len(entries) - at
-        return 0
+        """Claim entries of one currency. How many are left unclaimed."""
+        left = 0
+        for at in range(0, len(entries), LINES_PER_CLAIM_MAX):
+            group = entries[at : at + LINES_PER_CLAIM_MAX]
+            try:
+                left += self._claim_together(currency, group)
+            except Exception as error:  # noqa: BLE001 - one group must not stop the others
+                self.failures.append(error)
+                self.broke_off = True
+                left += len(group)
+        return left
 
-    def _claim_together(self, currency: str, entries: Sequence[Entry]) -> None:
+    def _claim_together(self, currency: str, entries: Sequence[Entry]) -> int:
         """One transaction for all of `entries` that nobody else claims meanwhile.
 
-        Writes nothing, and notes it, if the batch takes no more lines.
+        How many are left: all of them, if the batch takes no more lines, or those whose line is
+        there although nobody claimed them.
         """
-        name = BatchName(self.tenant, self.acquirer, currency, self.until)
-        wanted = list(entries)
+        wanted, unfit = list(entries), 0
         while wanted and currency not in self.closed:
-            gate = self._gate(name)
+            name = BatchName(
+                self.tenant, self.acquirer, currency, self.until, self.numbers[currency]
+            )
+            gate = self._gate(name, len(wanted))
             writes = [*gate, *(write for entry in wanted for write in claiming(entry, name))]
             try:
                 self.store.write(*writes)
                 self.opened.add(currency)
-                return
+                return unfit
             except ConditionFailed as failed:
                 if failed.index == 0:
-                    known = self.closed if currency in self.opened else self.opened
-                    known.add(currency)
-                elif failed.condition == ENTRY_UNCLAIMED.name:
-                    del wanted[(failed.index - len(gate)) // 2]
-                else:
+                    self._turned_away(currency, failed.item)
+                elif failed.index < len(gate):
                     raise
+                else:
+                    del wanted[(failed.index - len(gate)) // 2]
+                    if failed.condition != ENTRY_UNCLAIMED.name:
+                        self.failures.append(failed)
+                        unfit += 1
+        return len(wanted) + unfit
 
-    def _gate(self, name: BatchName) -> list[Write]:
-        """What makes the batch take lines: its opening, or the proof that it is still open."""
+    def _gate(self, name: BatchName, line_count: int) -> list[Write]:
+        """What makes the batch take lines: its opening, or the proof that it takes them still."""
         if name.currency in self.opened:
-            return [Check(name.key, STILL_OPEN)]
+            return [Update(name.key, TAKES_LINES, add={"line_count": line_count})]
         return [
-            Put(name.key, name.opened(to_text(self.clock.now())), NOT_CREATED),
+            Put(name.key, name.opened(to_text(self.clock.now()), line_count), NOT_CREATED),
             Put(name.marker_key, name.marker(), NOT_CREATED),
         ]
+
+    def _turned_away(self, currency: str, batch: Item | None) -> None:
+        """What the gate's answer means: it is there already, it is full, or it is closed."""
+        if currency not in self.opened:
+            self.opened.add(currency)
+        elif batch is not None and is_full(batch):
+            self.numbers[currency] += 1
+            self.opened.discard(currency)
+        else:
+            self.closed.add(currency)
 
     def _progress(self) -> date | None:
         item = self.store.get(progress_key(self.tenant, self.acquirer))

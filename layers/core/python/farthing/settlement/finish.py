@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
+from enum import StrEnum
 
-from farthing.clock import Clock, to_text
+from farthing.clock import Clock, from_text, to_text
 from farthing.settlement.batch import (
     NEXT,
     STILL,
     STILL_CLOSING,
+    TABLE,
     Batch,
     Reason,
     Status,
@@ -38,10 +40,34 @@ from farthing.store.write import Delete, Update, Write
 
 STEPS_MAX = 10
 """Three steps lead to the end; the others are races lost."""
+REPORT_LATE_AFTER = timedelta(hours=20)
+"""Less than a day, so that the next day's run finds the report late."""
 
 
 class NotReportedYet(Exception):
     """The acquirer has the batch and no report of it: a later run reads it."""
+
+
+class Wait(StrEnum):
+    """Why a batch did not come to its end."""
+
+    OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
+    NOT_REPORTED = "NOT_REPORTED"
+    RACES_LOST = "RACES_LOST"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a batch came, and what it waits for if that is not its end."""
+
+    batch: Batch
+    wait: Wait | None = None
+
+    def must_be_told(self, now: datetime) -> bool:
+        """Whether somebody has to hear that it waits. An acquirer takes hours for a report."""
+        if self.wait is Wait.NOT_REPORTED and self.batch.submitted_at is not None:
+            return now - from_text(self.batch.submitted_at) >= REPORT_LATE_AFTER
+        return self.wait is not None
 
 
 @dataclass(frozen=True)
@@ -54,25 +80,21 @@ class Finisher:
     store: Store
     clock: Clock
 
-    def run(self, until: date) -> Iterator[Batch]:
-        """Every unfinished batch of a day up to `until`, as far as it came."""
-        for settlement_id in self._unfinished(until):
-            yield self.finish(settlement_id)
-
-    def finish(self, settlement_id: str) -> Batch:
+    def finish(self, settlement_id: str) -> Progress:
         """One batch, as far as it comes now: SETTLED, EXCEPTION, or waiting for the acquirer."""
-        batch = self._read(settlement_id)
         for _ in range(STEPS_MAX):
+            batch = self._read(settlement_id)
             if not NEXT[batch.status]:
-                break
+                return Progress(batch)
             try:
                 self._step(batch)
             except ConditionFailed:
                 pass  # another run took this step
-            except (OutcomeUnknown, NotReportedYet):
-                break
-            batch = self._read(settlement_id)
-        return batch
+            except OutcomeUnknown:
+                return Progress(batch, Wait.OUTCOME_UNKNOWN)
+            except NotReportedYet:
+                return Progress(batch, Wait.NOT_REPORTED)
+        return Progress(batch, Wait.RACES_LOST)
 
     def _step(self, batch: Batch) -> None:
         if batch.status is Status.OPEN:
@@ -143,7 +165,7 @@ class Finisher:
         return Batch.of(self.tenant, item)
 
     def _lines(self, batch: Batch) -> Iterator[Line]:
-        """The stored lines in the order of their entry ids: the same for every reader."""
+        """The stored lines in the order of their keys: the same for every reader."""
         start: Item | None = None
         while True:
             page = self.store.query(
@@ -154,16 +176,17 @@ class Finisher:
             if start is None:
                 return
 
-    def _unfinished(self, until: date) -> list[str]:
+    def unfinished(self, before: date) -> list[str]:
+        """The ids of the unfinished batches of the days before `before`."""
         pk = unfinished_pk(self.tenant, self.acquirer_name)
         found: list[str] = []
         start: Item | None = None
         while True:
-            page = self.store.query("settlement", pk, start=start)
+            page = self.store.query(TABLE, pk, start=start)
             found += [
                 item["settlement_id"]
                 for item in page.items
-                if item["business_day"] <= until.isoformat()
+                if item["business_day"] < before.isoformat()
             ]
             start = page.next_start
             if start is None:

@@ -42,8 +42,11 @@ class Line:
 
 
 def line_sk(entry_id: str) -> str:
-    """The sort key of an entry's line: at most one in a batch."""
-    return f"{SK_PREFIX}{entry_id}"
+    """The sort key of an entry's line: at most one in a batch, in the order of their operations.
+
+    An id sorts by time only after its prefix, and a refund's has another one than a capture's.
+    """
+    return f"{SK_PREFIX}{entry_id.partition('_')[2]}#{entry_id}"
 
 
 def line_item(entry: Entry, settlement_id: str) -> Item:

@@ -22,7 +22,7 @@ from farthing.store.port import Lists
 
 LIST_READS_MAX = 20
 LIST_READ_ITEMS = 250
-"""A filtered list looks at 5,000 batches for one page at most; its `has_more` says if it ended."""
+"""A filtered list looks at 5,000 batches for one page at most."""
 
 ENTRY_ID = r"[A-Za-z0-9_-]{1,100}"
 
@@ -48,12 +48,14 @@ class Settlements:
         return Batch.of(self.principal.tenant, item)
 
     def newest(self, query: Mapping[str, str]) -> tuple[list[Batch], bool]:
-        """Newest business day first, and whether there are more."""
+        """Newest business day first, and whether there are more.
+
+        A filtered page may be short and still not be the last; it is never empty then, because
+        there would be no id to ask for the next one. Raises FarthingError instead.
+        """
         page = page_request(query, PREFIX, "status", "currency")
         status = choice_filter(query, "status", list(Status))
-        currency = query.get("currency")
-        if currency is not None and currency not in EXPONENTS:
-            raise invalid("currency", "is an ISO 4217 code in lower case, such as eur")
+        currency = currency_filter(query)
         before = page.starting_after
         if before is not None:
             self._must_exist(before)
@@ -75,6 +77,9 @@ class Settlements:
             start = answer.next_start
             if start is None or len(found) > page.limit:
                 break
+        if start is not None and not found:
+            named = "status" if status is not None else "currency"
+            raise invalid(named, "matches none of the newest settlements: ask without this filter")
         batches = [Batch.of(self.principal.tenant, item) for item in found[: page.limit]]
         return batches, start is not None or len(found) > page.limit
 
@@ -104,6 +109,17 @@ class Settlements:
     def _must_exist(self, cursor: str) -> None:
         if self.store.get(batch_key(self.principal.tenant, cursor)) is None:
             raise unknown_cursor(cursor)
+
+
+def currency_filter(query: Mapping[str, str]) -> str | None:
+    """The currency in the query, in lower case. Raises FarthingError if there is no such one."""
+    text = query.get("currency")
+    if text is None:
+        return None
+    currency = text.lower()
+    if currency not in EXPONENTS:
+        raise invalid("currency", "is an ISO 4217 code, such as eur")
+    return currency
 
 
 def filtered(status: str | None, currency: str | None) -> Condition | None:

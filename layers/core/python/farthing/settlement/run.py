@@ -1,8 +1,9 @@
 """One firing of the daily schedule: every merchant, every acquirer, every day that is over.
 
 A second firing, beside the first or after it, changes nothing that is done and continues what was
-left. One merchant's failure does not keep the money of the others: it is logged, the rest goes on,
-and at the end the firing fails, so that it is tried again and somebody hears of it.
+left. A merchant, a batch or an entry that fails does not keep the money of the others: it is
+logged, the rest goes on, and at the end the firing fails, so that it is tried again and somebody
+hears of it. It fails, too, if a batch waits for an answer, or too long for its report.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ from itertools import takewhile
 from typing import Any
 
 from farthing.clock import Clock, business_day, from_text
-from farthing.settlement.batch import Batch, Status
+from farthing.settlement.batch import Status
 from farthing.settlement.claim import Claims
-from farthing.settlement.finish import Finisher
+from farthing.settlement.finish import Finisher, Progress
 from farthing.settlement.ports import SettlementAcquirer, Store
 from farthing.store.item import Item
 from farthing.store.scope import TenantScope
@@ -69,12 +70,12 @@ class Services:
     clock: Clock
     seconds_left: Callable[[], float]
     log_failure: Callable[[Exception], None]
-    log_batch: Callable[[Batch], None]
+    log_batch: Callable[[Progress], None]
     take_turn: Callable[[str], None] = lambda _: None
 
 
 class RunIncomplete(Exception):
-    """Some merchants failed or were not reached; the next firing continues."""
+    """Something failed, waits too long or was not reached; the next firing continues."""
 
 
 def day_asked(event: Mapping[str, Any], clock: Clock, *, has_test_clock: bool) -> date:
@@ -105,7 +106,7 @@ def settle(until: date, services: Services) -> dict[str, Any]:
     """Claim, close, submit and settle all that is due up to the day `until`.
 
     Returns how many unfinished batches were found and where they came to. Raises RunIncomplete
-    after all other merchants were served, if one of them failed or the time was up.
+    after all merchants were served, if something failed or waits too long, or when time is up.
     """
     counts: Counter[str] = Counter()
     for merchant in services.merchants:
@@ -113,28 +114,68 @@ def settle(until: date, services: Services) -> dict[str, Any]:
             raise RunIncomplete(f"out of time after {counts['merchants']} merchants")
         counts["merchants"] += 1
         services.take_turn(merchant.merchant_id)
-        try:
-            for batch in settle_merchant(merchant, until, services):
-                counts[_where(batch)] += 1
-                services.log_batch(batch)
-        except Exception as error:  # noqa: BLE001 - one merchant must not stop the others
-            services.log_failure(error)
-            counts["failed"] += 1
-    if counts["failed"]:
-        raise RunIncomplete(f"{counts['failed']} of {counts['merchants']} merchants failed")
+        incomplete = False
+        for came in settle_merchant(merchant, until, services):
+            if isinstance(came, Exception):
+                services.log_failure(came)
+                incomplete = True
+            else:
+                services.log_batch(came)
+                counts[_where(came)] += 1
+                incomplete |= came.must_be_told(services.clock.now())
+        counts["incomplete"] += incomplete
+    if counts["incomplete"]:
+        raise RunIncomplete(f"{counts['incomplete']} of {counts['merchants']} merchants")
     names = ("merchants", "settled", "exceptions", "waiting")
     return {"until_day": until.isoformat(), **{name: counts[name] for name in names}}
 
 
-def settle_merchant(merchant: Merchant, until: date, services: Services) -> Iterable[Batch]:
-    """One merchant's batches at every acquirer of both modes, as far as they come now."""
+def settle_merchant(
+    merchant: Merchant, until: date, services: Services
+) -> Iterator[Progress | Exception]:
+    """One merchant's batches at every acquirer of both modes, as far as they come now.
+
+    A failure is given like a batch, and keeps nothing but itself.
+    """
     for mode, acquirers in services.acquirers.items():
         tenant = TenantScope(merchant.merchant_id, mode)
         store = services.store_of(tenant)
         for name, acquirer in acquirers.items():
-            Claims(tenant, name, until, store, services.clock).run(merchant.first_day)
-            yield from Finisher(tenant, name, acquirer, store, services.clock).run(until)
+            claims = Claims(tenant, name, until, store, services.clock)
+            yield from _claim(claims, merchant.first_day)
+            yield from _finish(
+                Finisher(tenant, name, acquirer, store, services.clock),
+                until + timedelta(days=0 if claims.broke_off else 1),
+            )
 
 
-def _where(batch: Batch) -> str:
-    return {Status.SETTLED: "settled", Status.EXCEPTION: "exceptions"}.get(batch.status, "waiting")
+def _claim(claims: Claims, first_day: date) -> Iterator[Exception]:
+    """Claim what is due; what went wrong."""
+    try:
+        claims.run(first_day)
+    except Exception as error:  # noqa: BLE001 - older batches can be finished all the same
+        claims.broke_off = True
+        yield error
+    yield from claims.failures
+
+
+def _finish(finisher: Finisher, before: date) -> Iterator[Progress | Exception]:
+    """Finish the batches of the days before `before`.
+
+    A day whose claims broke off is not among them: the next firing goes on filling its batches.
+    """
+    try:
+        unfinished = finisher.unfinished(before)
+    except Exception as error:  # noqa: BLE001 - one merchant must not stop the others
+        yield error
+        return
+    for settlement_id in unfinished:
+        try:
+            yield finisher.finish(settlement_id)
+        except Exception as error:  # noqa: BLE001 - one batch must not stop the others
+            yield error
+
+
+def _where(progress: Progress) -> str:
+    ends = {Status.SETTLED: "settled", Status.EXCEPTION: "exceptions"}
+    return ends.get(progress.batch.status, "waiting")

@@ -15,18 +15,18 @@ from functools import cache
 from typing import Any
 
 from farthing import runtime
+from farthing.acquiring.http import Exchange
+from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
 from farthing.settlement.batch import BatchName, Paid
 from farthing.settlement.entry import Operation
 from farthing.settlement.line import Line
 from farthing.settlement.ports import OutcomeUnknown, Refused, Submission
 from farthing.settlement.report import Report, ReportLine
 
-CONNECT_TIMEOUT_SECONDS = 2
 ANSWER_TIMEOUT_SECONDS = 15
-ANSWER_BYTES_MAX = 8 * 1024 * 1024
-"""Room for a report of the 10,000 lines that the sandbox takes in one batch."""
+ANSWER_BYTES_MAX = 2 * 1024 * 1024
+"""Room for a report of all the lines that a batch takes, 800 bytes each."""
 
-SIGNATURE_HEADER = "Sandbox-Signature"
 DEFINITE_REFUSALS = frozenset({400, 409, 413, 422})
 """Our request is wrong and stays wrong. A 401 is our setup, 429 and 5xx pass: they are unknown."""
 
@@ -62,12 +62,12 @@ class SandboxSettlement:
         self, method: str, path: str, body: Mapping[str, Any] | None
     ) -> tuple[int, Mapping[str, Any]]:
         secret = self.secret()
-        status, raw, signature = _request(
-            method,
-            self.url.rstrip("/") + path,
-            None if body is None else json.dumps(body).encode(),
-            {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"},
-        )
+        exchange = Exchange(self.url, secret, answer_bytes_max=ANSWER_BYTES_MAX)
+        sent = None if body is None else json.dumps(body).encode()
+        try:
+            status, raw, signature = exchange(method, path, sent, ANSWER_TIMEOUT_SECONDS)
+        except (NoByteSent, NoUsableAnswer) as error:
+            raise OutcomeUnknown(f"{type(error).__name__}: {error}") from error
         expected = hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
         if not hmac.compare_digest(expected.encode(), signature.encode()):
             raise OutcomeUnknown(f"the answer {status} is not signed by the acquirer")
@@ -143,40 +143,3 @@ def _error_code(document: Mapping[str, Any]) -> str:
     error = document.get("error")
     code = error.get("code") if isinstance(error, dict) else None
     return code if isinstance(code, str) else ""
-
-
-@cache
-def _pool() -> Any:
-    import urllib3
-
-    return urllib3.PoolManager(num_pools=1, maxsize=1)
-
-
-def _request(
-    method: str, url: str, body: bytes | None, headers: Mapping[str, str]
-) -> tuple[int, bytes, str]:
-    """One exchange, no retry, no redirect: status, raw body, signature. Raises OutcomeUnknown."""
-    import urllib3
-
-    timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_SECONDS, read=ANSWER_TIMEOUT_SECONDS)
-    try:
-        answer = _pool().request(
-            method,
-            url,
-            body=body,
-            headers=dict(headers),
-            timeout=timeout,
-            retries=False,
-            redirect=False,
-            preload_content=False,
-        )
-        try:
-            raw = answer.read(ANSWER_BYTES_MAX + 1)
-            if len(raw) > ANSWER_BYTES_MAX:
-                answer.close()
-                raise OutcomeUnknown("the answer is too long")
-        finally:
-            answer.release_conn()
-    except (urllib3.exceptions.HTTPError, OSError) as error:
-        raise OutcomeUnknown(type(error).__name__) from error
-    return answer.status, raw, answer.headers.get(SIGNATURE_HEADER, "")

@@ -6,6 +6,7 @@ from typing import Any
 
 from farthing.access.principal import Mode
 from farthing.settlement.batch import Batch
+from farthing.settlement.finish import Progress
 from farthing.settlement.line import Line
 
 
@@ -50,13 +51,15 @@ def line_object(line: Line) -> dict[str, Any]:
     }
 
 
-def log_fields(batch: Batch) -> dict[str, str]:
-    """What a log line may hold of a batch."""
+def log_fields(progress: Progress) -> dict[str, str]:
+    """What a log line may hold of a batch; `reason_code` says why it is no settled one."""
+    batch = progress.batch
+    reason = batch.trouble.reason if batch.trouble else progress.wait
     return {
         "merchant_id": batch.name.tenant.merchant_id,
         "settlement_id": batch.name.settlement_id,
         "currency": batch.name.currency,
         "day": batch.name.business_day.isoformat(),
         "status": batch.status.value,
-        "reason_code": batch.trouble.reason.value if batch.trouble else "",
+        "reason_code": reason.value if reason else "",
     }
