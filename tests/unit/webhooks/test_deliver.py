@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -12,12 +13,19 @@ import pytest
 import standardwebhooks
 
 from farthing import runtime
+from farthing.clock import from_text, to_text
 from farthing.store import ConditionFailed
-from farthing.webhooks import deliver, endpoints
+from farthing.webhooks import deliver, endpoints, wiring
 from farthing.webhooks.delivery import EndReason, Status
 from farthing.webhooks.delivery_row import delivery_of, delivery_update, nobody_else_claimed
 from farthing.webhooks.ports import Answer, DeliveryMessage, SendError
-from farthing.webhooks.redeliver import Services, redeliver_due
+from farthing.webhooks.redeliver import (
+    TAKES_MAX,
+    GivenUp,
+    RedeliveryIncomplete,
+    Services,
+    redeliver_due,
+)
 from farthing.webhooks.signature import SignatureRefused, verify
 from tests.support.lambdas import Context, load
 from tests.unit.webhooks.world import (
@@ -27,13 +35,16 @@ from tests.unit.webhooks.world import (
     LockedClient,
     World,
     event_row,
+    raise_it,
     rows_of,
 )
 
 
 def tick(world: World) -> int:
     """The minute's run of redeliver_due."""
-    services = Services(runtime.system_store(), world.queue, world.clock.now(), lambda: 50)
+    services = Services(
+        runtime.system_store(), world.queue, world.clock.now(), lambda: 50, raise_it
+    )
     return redeliver_due(services)
 
 
@@ -362,21 +373,101 @@ def test_two_ticks_at_once_queue_once(world: World) -> None:
     stale = only_delivery()
     assert tick(world) == 1
     from farthing.store import Update
+    from farthing.webhooks.due import still_due
     from farthing.webhooks.keys import delivery_key
-    from farthing.webhooks.redeliver import still_due
 
     key = delivery_key(TENANT, stale.delivery_id)
     with pytest.raises(ConditionFailed, match="STILL_DUE"):
-        world.store.write(Update(key, still_due(stale), set={"due_at": "x"}))
+        world.store.write(Update(key, still_due(stale.due_at), set={"due_at": "x"}))
     assert tick(world) == 0
     world.clock.move(minutes=6)
     assert tick(world) == 1
 
 
+def test_a_row_that_nobody_can_read_stops_no_other(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given more unreadable rows than a page holds, all due first; then the others are queued."""
+    monkeypatch.setattr("farthing.webhooks.redeliver.SHARD_PAGE_ITEMS", 1)
+    monkeypatch.setattr("farthing.webhooks.keys.DUE_SHARDS", 1)
+    monkeypatch.setattr("farthing.webhooks.delivery_row.DUE_SHARDS", 1)
+    world.endpoint()
+    messages = world.publish(*[event_row(n, 1) for n in range(4)])
+    for message in messages[:2]:
+        boto3.client("dynamodb").update_item(
+            TableName="WebhooksTable",
+            Key={"pk": {"S": TENANT.pk("DLV", message.delivery_id)}, "sk": {"S": "DELIVERY"}},
+            UpdateExpression="REMOVE attempts SET due_at = :early",
+            ExpressionAttributeValues={":early": {"S": "2026-11-22T08:00:00.000Z"}},
+        )
+    world.clock.move(minutes=2)
+    failures: list[Exception] = []
+    store, now = runtime.system_store(), world.clock.now()
+    with pytest.raises(RedeliveryIncomplete):
+        redeliver_due(Services(store, world.queue, now, lambda: 50, failures.append))
+    assert {message.delivery_id for message in world.queue.take()} == {
+        message.delivery_id for message in messages[2:]
+    }
+    assert [type(failure) for failure in failures] == [KeyError, KeyError]
+
+
+def test_a_delivery_that_is_never_claimed_ends_after_a_day(world: World) -> None:
+    """Whatever kills its workers before the claim: the merchant sees an end, and we an alarm."""
+    one(world)
+    taken_at, failures = [], []
+    for _ in range(26 * 60):
+        world.clock.move(minutes=1)
+        now = world.clock.now()
+        services = Services(runtime.system_store(), world.queue, now, lambda: 50, failures.append)
+        if now < from_text(only_delivery().due_at or to_text(now)):
+            continue
+        try:
+            taken_at += [now] * redeliver_due(services)
+        except RedeliveryIncomplete:
+            break
+    delivery = only_delivery()
+    assert (delivery.status, delivery.end_reason) == (Status.EXHAUSTED, EndReason.NEVER_STARTED)
+    assert (len(taken_at), [type(one) for one in failures]) == (TAKES_MAX, [GivenUp])
+    assert (world.clock.now() - START).total_seconds() > 24 * 3600
+    assert tick(world) == 0
+
+
+def test_an_attempt_makes_earlier_takes_count_no_more(world: World) -> None:
+    world.sender.script = [500]
+    message = one(world)
+    world.clock.move(minutes=2)
+    assert tick(world) == 1
+    assert rows_of("delivery")[0]["takes"] == 1
+    world.deliver(message)
+    assert rows_of("delivery")[0]["takes"] == 0
+
+
+def test_an_endpoint_that_is_off_for_a_while_loses_nothing(world: World) -> None:
+    """Given a failed first attempt; when the retry comes while the endpoint is off; then it
+    waits, uses up no attempt, and arrives when the endpoint is on again."""
+    world.sender.script = [500]
+    message = one(world)
+    (endpoint,) = endpoints.every(world.endpoint_services())
+    world.deliver(message)
+    endpoints.update(world.endpoint_services(), endpoint.endpoint_id, {"enabled": False})
+    for minutes in (1, 2, 120, 120):
+        world.clock.move(minutes=minutes)
+        delivery = world.deliver(message)
+        assert (delivery.status, len(delivery.attempts)) == (Status.FAILED, 1)
+        assert delivery.due_at == delivery.next_attempt_at > to_text(world.clock.now())
+        assert from_text(delivery.due_at) - world.clock.now() <= timedelta(hours=1)
+    endpoints.update(world.endpoint_services(), endpoint.endpoint_id, {"enabled": True})
+    world.queue.take()
+    world.clock.move(hours=1, seconds=1)
+    assert tick(world) == 1
+    assert world.deliver(*world.queue.take()).status is Status.SUCCEEDED
+    assert len(world.sender.posts) == 2
+
+
 def test_a_tick_is_bounded_by_time(world: World) -> None:
     one(world)
     world.clock.move(minutes=2)
-    services = Services(runtime.system_store(), world.queue, world.clock.now(), lambda: 9)
+    services = Services(runtime.system_store(), world.queue, world.clock.now(), lambda: 9, raise_it)
     assert redeliver_due(services) == 0
 
 
@@ -400,7 +491,7 @@ def test_the_handler_sends_and_fails_only_for_us(
 ) -> None:
     """A merchant's 500 is done; a message that we cannot read goes back, and to the DLQ."""
     app = load("deliver_webhooks")
-    monkeypatch.setattr(app, "sender", lambda: world.sender)
+    monkeypatch.setattr(wiring, "sender", lambda: world.sender)
     world.sender.script = [500]
     message = one(world)
     gone = DeliveryMessage(TENANT.merchant_id, "test", "dlv_" + "0" * 26)
@@ -414,7 +505,7 @@ def test_the_clock_of_the_stack_brings_a_failed_delivery_back(
     world: World, queue_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = load("deliver_webhooks")
-    monkeypatch.setattr(app, "sender", lambda: world.sender)
+    monkeypatch.setattr(wiring, "sender", lambda: world.sender)
     world.sender.script = [500, 500, 200]
     message = one(world)
     for minutes in (0, 1, 20):

@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
+from farthing.webhooks import wiring
 from tests.support.lambdas import Context, event_of, load
 from tests.unit.webhooks.world import World, rows_of
 
@@ -40,7 +41,7 @@ def test_deliver_webhooks_batch(
     world: World, queue_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message is the one that outbox.event.json leads to for the first endpoint."""
-    monkeypatch.setattr(load("deliver_webhooks"), "sender", lambda: world.sender)
+    monkeypatch.setattr(wiring, "sender", lambda: world.sender)
     world.endpoint()
     invoke("outbox", "event")
     (queued,) = messages(queue_url)
@@ -49,6 +50,10 @@ def test_deliver_webhooks_batch(
     assert invoke("deliver_webhooks", "batch") == {"batchItemFailures": []}
     assert [row["status"] for row in rows_of("delivery")] == ["SUCCEEDED"]
     assert len(world.sender.posts) == 1
+
+
+def test_outbox_sweep() -> None:
+    assert invoke("outbox", "sweep") == {"published": 0}
 
 
 def test_redeliver_due_schedule() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import boto3
 
 from farthing import runtime
-from farthing.clock import to_text
-from farthing.ids import make_id
+from farthing.clock import later, to_text
+from farthing.ids import make_id, shard_of
+from farthing.payments.event import DUE_SHARDS, STREAM_SECONDS, due_pk
 from farthing.store import NOT_CREATED, Item, Key, Put, TenantScope
 from farthing.store.item import item_from_wire, item_to_wire
 from farthing.store.table import DynamoStore
@@ -39,6 +40,7 @@ def event_row(
     """An event as the payments table holds it."""
     intent_id = an_id("pi", intent)
     number = intent * 100 + sequence
+    created = START + timedelta(seconds=number)
     return {
         "pk": tenant.pk("PI", intent_id),
         "sk": f"EVT#{sequence:08d}",
@@ -49,7 +51,9 @@ def event_row(
         "intent_id": intent_id,
         "sequence": sequence,
         "version": sequence,
-        "created_at": to_text(START + timedelta(seconds=number)),
+        "created_at": to_text(created),
+        "due_pk": due_pk(shard_of(an_id("evt", number), DUE_SHARDS)),
+        "due_at": later(created, seconds=STREAM_SECONDS),
         "merchant_id": tenant.merchant_id,
         "mode": tenant.mode,
         "object": {"intent_id": intent_id, "amount_cents": 100 * sequence, "nested": {"a": None}},
@@ -201,6 +205,18 @@ def rows_of(entity: str) -> list[Item]:
     answer = boto3.client("dynamodb").scan(TableName="WebhooksTable")
     items = [item_from_wire(wire) for wire in answer["Items"]]
     return [item for item in items if item["entity"] == entity]
+
+
+def raise_it(error: Exception) -> None:
+    """For `log_failure`: a test wants to see it."""
+    raise error
+
+
+def waiting_events() -> list[str]:
+    """The events that are still in the due index of the payments table."""
+    answer = boto3.client("dynamodb").scan(TableName="PaymentsTable")
+    items = [item_from_wire(wire) for wire in answer["Items"]]
+    return [item["event_id"] for item in items if item["entity"] == "event" and "due_pk" in item]
 
 
 class LockedClient:

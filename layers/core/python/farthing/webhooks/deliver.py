@@ -61,7 +61,8 @@ class Services:
 def deliver(services: Services, message: DeliveryMessage) -> Delivery | None:
     """Make the delivery's next attempt, if it is due and nobody else makes it.
 
-    Returns the delivery after the attempt, or None if there was none to make.
+    Returns the delivery after the attempt, or None if there was none to make. To an endpoint that
+    the merchant has turned off nothing is sent, and no attempt is used up.
     """
     item = services.store.get(delivery_key(message.tenant, message.delivery_id))
     if item is None:
@@ -70,8 +71,10 @@ def deliver(services: Services, message: DeliveryMessage) -> Delivery | None:
     if not _may_send(services, delivery, delivery.turn(now)):
         return None
     facts = _facts(services.store, delivery)
+    if facts is None:
+        return _stepped(services, delivery, delivery.paused(now))
     if isinstance(facts, EndReason):
-        return _end(services, delivery, facts)
+        return _stepped(services, delivery, delivery.ended(facts))
     claimed = delivery.claimed(now)
     if not _write_step(services.store, delivery, claimed):
         return None
@@ -86,8 +89,11 @@ def body_of(event: Event) -> bytes:
     return json.dumps(event.payload(), separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def _facts(store: Store, delivery: Delivery) -> tuple[Endpoint, Event] | EndReason:
-    """The endpoint as it is now and the event; or why there is nothing to send any more."""
+def _facts(store: Store, delivery: Delivery) -> tuple[Endpoint, Event] | EndReason | None:
+    """The endpoint as it is now and the event; or why there is nothing to send any more.
+
+    None while the merchant has the endpoint turned off.
+    """
     endpoint_at = endpoint_key(delivery.tenant, delivery.endpoint_id)
     event_at = feed_key(delivery.tenant, delivery.feed_shard, delivery.position)
     found = store.batch_get([endpoint_at, event_at])
@@ -97,7 +103,8 @@ def _facts(store: Store, delivery: Delivery) -> tuple[Endpoint, Event] | EndReas
         return EndReason.ATTEMPTS_USED_UP
     endpoint = Endpoint.of(found[endpoint_at])
     if not endpoint.enabled:
-        return EndReason.ENDPOINT_DISABLED
+        by_merchant = endpoint.disabled_reason is DisabledReason.MERCHANT
+        return None if by_merchant else EndReason.ENDPOINT_DISABLED
     return endpoint, Event.of(found[event_at])
 
 
@@ -124,9 +131,8 @@ def _record(services: Services, claimed: Delivery, answer: Answer) -> Delivery |
     return after
 
 
-def _end(services: Services, delivery: Delivery, reason: EndReason) -> Delivery | None:
-    after = delivery.ended(reason)
-    return after if _write_step(services.store, delivery, after) else None
+def _stepped(services: Services, before: Delivery, after: Delivery) -> Delivery | None:
+    return after if _write_step(services.store, before, after) else None
 
 
 def _write_step(store: Store, before: Delivery, after: Delivery) -> bool:

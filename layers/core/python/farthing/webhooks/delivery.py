@@ -5,6 +5,8 @@
                    ▼  │ when its time has come
                  FAILED ──► EXHAUSTED    after the last attempt, or without an endpoint
 
+While its endpoint is off, a delivery stays as it is and is looked at again later.
+
 An attempt is claimed before it is sent: the claim opens the attempt and leases the delivery, so
 that of several workers one sends. `next_attempt_at` says from when on it may be tried; `due_at`,
 in the due index, when to look whether that happened.
@@ -31,6 +33,10 @@ LEASE_SECONDS = 60
 QUEUED_SECONDS = 60
 """How long the queue has for the first attempt before the due index is asked."""
 
+PAUSE_SECONDS_MIN = 60
+PAUSE_SECONDS_MAX = 3600
+"""How long a delivery to an endpoint that is off waits: as long as it is old, between these."""
+
 _TIME_LENGTH = 10
 """The characters of an id that are its milliseconds."""
 
@@ -45,12 +51,13 @@ class Status(StrEnum):
 
 
 class EndReason(StrEnum):
-    """Why no other attempt is made."""
+    """Why no other attempt is made. NEVER_STARTED is a fault of ours."""
 
     ATTEMPTS_USED_UP = "ATTEMPTS_USED_UP"
     ENDPOINT_GONE = "ENDPOINT_GONE"
     ENDPOINT_DISABLED = "ENDPOINT_DISABLED"
     ENDPOINT_DELETED = "ENDPOINT_DELETED"
+    NEVER_STARTED = "NEVER_STARTED"
 
 
 class Turn(StrEnum):
@@ -168,6 +175,19 @@ class Delivery:
             end_reason=reason,
             next_attempt_at=None,
             due_at=None,
+            lease_until=None,
+        )
+
+    def paused(self, now: datetime) -> Delivery:
+        """As it was, to be looked at again: its endpoint is off, and may be turned on again."""
+        age_seconds = int((now - from_text(self.created_at)).total_seconds())
+        wait_seconds = min(max(age_seconds, PAUSE_SECONDS_MIN), PAUSE_SECONDS_MAX)
+        due = later(now, seconds=wait_seconds)
+        return replace(
+            self,
+            attempts=self._closed_attempts(),
+            next_attempt_at=due,
+            due_at=due,
             lease_until=None,
         )
 

@@ -80,6 +80,7 @@ def _changing(delivery: Delivery) -> Item:
     return {
         "status": delivery.status.value,
         "claims": len(delivery.attempts),
+        "takes": 0,
         "attempts": [attempt.view() for attempt in delivery.attempts],
         "next_attempt_at": delivery.next_attempt_at,
         "lease_until": delivery.lease_until,

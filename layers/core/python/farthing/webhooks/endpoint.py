@@ -82,6 +82,10 @@ class Endpoint:
             "livemode": self.livemode,
         }
 
+    def view_once(self) -> dict[str, Any]:
+        """With its secret: the answer to the request that made the secret, and to no other."""
+        return {**self.view(), "secret": self.secret}
+
     def item(self) -> Item:
         """The row."""
         return {

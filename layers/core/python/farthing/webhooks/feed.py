@@ -1,11 +1,13 @@
-"""The feed: every event of a merchant in an order that never changes, without gaps.
+"""The feed: every event of a merchant, without gaps, each payment's in an order that never changes.
 
 The feed has a few shards, and all events of a payment are in one of them, in the order of their
 sequence. A shard gives out positions 1, 2, 3, … in the transaction that writes the event at that
 position, so a position that can be read has all its predecessors. A cursor is one position for
 each shard. No row is written by every event of a merchant.
 
-`stamp` is when an event was placed, and never falls within a shard; pages mix the shards by it.
+`stamp` is when an event was placed, and never falls within a shard; pages mix the shards by it. How
+the events of different payments are mixed is no promise: who reads while they are being placed may
+see them in another order than who reads later. See docs/decisions/0010-order-of-the-feed.md.
 """
 
 from __future__ import annotations

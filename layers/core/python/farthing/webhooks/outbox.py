@@ -3,7 +3,9 @@
 The stream may show an event twice, late, or after a later event of the same payment; and this
 code may die between any two lines. Every step can be done again: the place is given once, in the
 order of the payment's sequence; a delivery has an id that its event and endpoint give it; a
-message that is queued twice meets one claim.
+message that is queued twice meets one claim. An event leaves the due index of the payments table
+when its fan-out is done and not before: who finds it there, the next record of its payment or the
+sweep, does it again.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from farthing.clock import to_text
-from farthing.store import ConditionFailed, Item, TenantScope
+from farthing.payments import event as payments
+from farthing.store import Condition, ConditionFailed, Item, TenantScope, Update
 from farthing.store.port import Store
 from farthing.webhooks.delivery import Delivery, Status, new_delivery
 from farthing.webhooks.delivery_row import delivery_of, delivery_put
@@ -46,7 +49,7 @@ class FeedContended(Exception):
 
 @dataclass
 class Outbox:
-    """One batch of the stream. Endpoints are read once: no event in it is older than the batch."""
+    """One batch. The endpoints are read once for each merchant, when its first event is sent on."""
 
     store: Store
     queue: Queue
@@ -58,8 +61,12 @@ class Outbox:
         tenant, event = tenant_of(row), Event.of(row)
         placed = place_event(self.store, tenant, event, self.now)
         if event.event_id not in {one.event.event_id for one in placed}:
-            placed = [*placed, _placed_before(self.store, tenant, event)]
-        return sum(self._fan_out(tenant, one) for one in placed)
+            placed = _left_behind(self.store, tenant, event)
+        queued = 0
+        for one in placed:
+            queued += self._fan_out(tenant, one)
+            self._fanned_out(tenant, one.event)
+        return queued
 
     def _fan_out(self, tenant: TenantScope, placed: PlacedEvent) -> int:
         if tenant not in self._endpoints:
@@ -74,6 +81,14 @@ class Outbox:
             self.queue.send(messages)
         return len(messages)
 
+    def _fanned_out(self, tenant: TenantScope, event: Event) -> None:
+        """Take the event out of the due index: nobody needs to look for it any more."""
+        key = payments.event_key(tenant, event.intent_id, event.sequence)
+        try:
+            self.store.write(Update(key, STILL_WAITS, remove=("due_pk", "due_at")))
+        except ConditionFailed:
+            return  # somebody else was at it too
+
     def _deliver_once(self, tenant: TenantScope, placed: PlacedEvent, endpoint_id: str) -> Delivery:
         delivery = new_delivery(tenant, placed, endpoint_id, self.now)
         try:
@@ -83,6 +98,10 @@ class Outbox:
                 raise
             return delivery_of(error.item)
         return delivery
+
+
+STILL_WAITS = Condition("STILL_WAITS", "attribute_exists(#due_pk)")
+"""The event is in the due index: its fan-out is not known to be done."""
 
 
 def receivers(endpoints: Sequence[Endpoint], event: Event) -> list[str]:
@@ -127,17 +146,36 @@ def _missing(store: Store, tenant: TenantScope, event: Event, after: int) -> lis
     page = store.query(
         "payments",
         tenant.pk("PI", event.intent_id),
-        sk_after=f"EVT#{after:08d}",
-        sk_before=f"EVT#{event.sequence:08d}",
+        sk_after=payments.event_key(tenant, event.intent_id, after).sk,
+        sk_before=payments.event_key(tenant, event.intent_id, event.sequence).sk,
         limit=PLACED_AT_ONCE_MAX,
     )
     earlier = [Event.of(item) for item in page.items]
     return [*earlier, event] if len(earlier) < PLACED_AT_ONCE_MAX else earlier
 
 
-def _placed_before(store: Store, tenant: TenantScope, event: Event) -> PlacedEvent:
-    row = store.get(event_key(tenant, event.event_id))
-    item = store.get(feed_key(tenant, row["feed_shard"], row["position"])) if row else None
-    if item is None:
-        raise ValueError("another event of this payment has the same sequence")
-    return PlacedEvent.of(item)
+def _left_behind(store: Store, tenant: TenantScope, event: Event) -> list[PlacedEvent]:
+    """The payment's placed events up to `event` that wait for their fan-out, the first one first.
+
+    They were placed by a worker that died before it was done with them. If there are more than
+    PLACED_AT_ONCE_MAX, the sweep finds the others.
+    """
+    page = store.query(
+        "payments",
+        tenant.pk("PI", event.intent_id),
+        sk_after=payments.event_key(tenant, event.intent_id, 0).sk,
+        sk_before=payments.event_key(tenant, event.intent_id, event.sequence + 1).sk,
+        newest_first=True,
+        limit=PLACED_AT_ONCE_MAX,
+    )
+    waiting = [row["event_id"] for row in reversed(page.items) if "due_pk" in row]
+    if not waiting:
+        return []
+    places = store.batch_get([event_key(tenant, event_id) for event_id in waiting])
+    keys = [
+        feed_key(tenant, place["feed_shard"], place["position"])
+        for event_id in waiting
+        if (place := places.get(event_key(tenant, event_id)))
+    ]
+    found = store.batch_get(keys)
+    return [PlacedEvent.of(found[key]) for key in keys]

@@ -1,7 +1,9 @@
 """Batches from a stream or a queue: each record by itself, and which of them are to come again.
 
-An error in one record is logged by its type and fails that record alone. The rest of the batch is
-done, so a record that can never succeed holds up nobody's events.
+An error in one record is logged by its type. A message of a queue fails alone. A stream goes on
+from its first failed record, so a failed record comes again with all that follows it and holds up
+its shard, until it succeeds or the stream gives it up. That is right for trouble that passes. A
+record that can never succeed is logged and acknowledged: the sweep finds its event.
 """
 
 from __future__ import annotations
@@ -16,13 +18,16 @@ Record = Mapping[str, Any]
 BatchAnswer = dict[str, list[dict[str, str]]]
 
 AT_ONCE_MAX = 10
+NO_RETRY_HEALS = (KeyError, TypeError, ValueError)
+"""The record itself is wrong, or our code is."""
 
 
 def one_by_one(
     records: Sequence[Record], name: Callable[[Record], str], work: Callable[[Record], object]
 ) -> BatchAnswer:
-    """In their order, as a stream wants it."""
-    return _failures(records, name, [_done(work, record) for record in records])
+    """In their order, as a stream wants it. What no retry heals is done with."""
+    done = [_done(work, record, given_up=NO_RETRY_HEALS) for record in records]
+    return _failures(records, name, done)
 
 
 def all_at_once(
@@ -44,12 +49,16 @@ def message_id(record: Record) -> str:
     return str(record["messageId"])
 
 
-def _done(work: Callable[[Record], object], record: Record) -> bool:
+def _done(
+    work: Callable[[Record], object],
+    record: Record,
+    given_up: tuple[type[Exception], ...] = (),
+) -> bool:
     try:
         work(record)
     except Exception as error:  # noqa: BLE001 - the entry of each record
         log_unhandled(error)
-        return False
+        return isinstance(error, given_up)
     return True
 
 

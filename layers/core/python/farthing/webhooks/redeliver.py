@@ -1,8 +1,8 @@
 """Deliveries whose time has come, from the due index back into the queue.
 
-The index is read eventually consistent and decides nothing: a row is taken by a condition on the
-row itself, so two runs at once queue it once. Being taken moves it on by some minutes; should its
-message be lost, it comes up again then.
+Being taken moves a delivery on by some minutes; should its message be lost, it comes up again
+then. One that is taken again and again, and never claimed, kills whoever looks at it: it waits
+longer each time, and after a day it ends where the merchant sees it.
 """
 
 from __future__ import annotations
@@ -11,16 +11,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from farthing.clock import later, to_text
-from farthing.store import Condition, ConditionFailed, Item, Update
-from farthing.store.page import DUE
+from farthing.store import Item
 from farthing.store.port import Store
-from farthing.webhooks.delivery import Delivery
-from farthing.webhooks.delivery_row import delivery_of
-from farthing.webhooks.keys import DUE_SHARDS, TABLE, delivery_key, due_pk
+from farthing.webhooks.delivery import EndReason
+from farthing.webhooks.delivery_row import delivery_of, delivery_update
+from farthing.webhooks.due import due, rounds, still_due, take
+from farthing.webhooks.keys import DUE_SHARDS, TABLE, due_pk
 from farthing.webhooks.ports import DeliveryMessage, Queue
 
 AGAIN_SECONDS = 5 * 60
+TAKES_MAX = 24
+"""With waits of 5, 10, 15, … minutes that is 25 hours: longer than a backlog of ours may be."""
+
 SHARD_PAGE_ITEMS = 50
 QUEUED_MAX = 2000
 STOP_SECONDS = 10
@@ -35,42 +37,61 @@ class Services:
     queue: Queue
     now: datetime
     seconds_left: Callable[[], float]
+    log_failure: Callable[[Exception], None]
+
+
+class RedeliveryIncomplete(Exception):
+    """Some deliveries could not be queued, or were given up by a fault of ours."""
+
+
+class GivenUp(Exception):
+    """A delivery was taken up TAKES_MAX times and never claimed."""
 
 
 def redeliver_due(services: Services) -> int:
-    """Queue what is due, round by round over the shards. Returns how many were queued."""
-    queued = 0
-    while True:
-        before = queued
-        for shard in range(DUE_SHARDS):
-            if queued >= QUEUED_MAX or services.seconds_left() < STOP_SECONDS:
-                return queued
-            taken = _take(services, shard)
-            if taken:
-                services.queue.send(taken)
-            queued += len(taken)
-        if queued == before:
-            return queued
+    """Queue what is due, round by round over the shards. Returns how many were queued.
 
+    Raises RedeliveryIncomplete, after all others, if some could not be.
+    """
+    queued = failed = 0
 
-def _take(services: Services, shard: int) -> list[DeliveryMessage]:
-    page = services.store.query_index(
-        TABLE, DUE, due_pk(shard), sk_before=to_text(services.now), limit=SHARD_PAGE_ITEMS
+    def queue(pk: str) -> int:
+        nonlocal queued, failed
+        messages, taken = [], 0
+        for row in due(services.store, TABLE, pk, services.now, SHARD_PAGE_ITEMS):
+            try:
+                if _taken(services, row):
+                    taken += 1
+                    messages.append(_message(row))
+            except Exception as error:  # noqa: BLE001 - one row must not stop the others
+                services.log_failure(error)
+                failed += 1
+        if messages:
+            services.queue.send(messages)
+        queued += len(messages)
+        return taken
+
+    rounds(
+        map(due_pk, range(DUE_SHARDS)),
+        queue,
+        lambda _: queued >= QUEUED_MAX or services.seconds_left() < STOP_SECONDS,
     )
-    deliveries = [delivery_of(item) for item in page.items]
-    return [one.message for one in deliveries if _taken(services, one)]
+    if failed:
+        raise RedeliveryIncomplete(f"{failed} beside {queued}")
+    return queued
 
 
-def _taken(services: Services, delivery: Delivery) -> bool:
-    again: Item = {"due_at": later(services.now, seconds=AGAIN_SECONDS)}
-    key = delivery_key(delivery.tenant, delivery.delivery_id)
-    try:
-        services.store.write(Update(key, still_due(delivery), set=again))
-    except ConditionFailed:
-        return False
-    return True
+def _taken(services: Services, row: Item) -> bool:
+    """Take the row. Raises GivenUp when it was taken too often before."""
+    takes = row.get("takes", 0)
+    if takes < TAKES_MAX:
+        again_seconds = AGAIN_SECONDS * (takes + 1)
+        return take(services.store, TABLE, row, services.now, again_seconds, takes=takes + 1)
+    ended = delivery_of(row).ended(EndReason.NEVER_STARTED)
+    services.store.write(delivery_update(ended, still_due(row["due_at"])))
+    raise GivenUp(row["sk"])
 
 
-def still_due(delivery: Delivery) -> Condition:
-    """Nobody has taken, tried or ended it since the index showed it."""
-    return Condition("STILL_DUE", "#due_at = :due_seen", {"due_seen": delivery.due_at})
+def _message(row: Item) -> DeliveryMessage:
+    """Raises KeyError or ValueError for a row that no worker could read either."""
+    return delivery_of(row).message

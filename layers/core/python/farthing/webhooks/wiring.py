@@ -1,0 +1,77 @@
+"""The webhooks' ports, filled with AWS."""
+
+from __future__ import annotations
+
+import os
+import random
+from functools import cache
+
+from farthing import runtime
+from farthing.access.principal import Principal
+from farthing.observe import log_unhandled
+from farthing.store import TenantScope
+from farthing.webhooks import deliver, endpoints, redeliver, sweep
+from farthing.webhooks.http import HttpSender
+from farthing.webhooks.outbox import Outbox
+from farthing.webhooks.ports import Queue, Sender
+from farthing.webhooks.sqs import SqsQueue
+
+
+def endpoint_services(principal: Principal) -> endpoints.Services:
+    """One merchant's view of the world, for one request."""
+    return endpoints.Services(
+        tenant=principal.tenant,
+        store=runtime.tenant_store(principal),
+        now=runtime.clock().now(),
+        new_id=runtime.new_id,
+        entropy=os.urandom,
+        allow_loopback=loopback_allowed(),
+    )
+
+
+def outbox() -> Outbox:
+    """For one batch of the stream."""
+    return Outbox(runtime.system_store(), queue(), runtime.clock().now())
+
+
+def sweep_services() -> sweep.Services:
+    """Every merchant's events, for one run."""
+    return sweep.Services(
+        runtime.system_store(), queue(), runtime.clock().now(), runtime.seconds_left, log_unhandled
+    )
+
+
+def redeliver_services() -> redeliver.Services:
+    """Every merchant's deliveries, for one run."""
+    return redeliver.Services(
+        runtime.system_store(), queue(), runtime.clock().now(), runtime.seconds_left, log_unhandled
+    )
+
+
+def deliver_services(tenant: TenantScope) -> deliver.Services:
+    """The world as the merchant of one message sees it."""
+    return deliver.Services(
+        store=runtime.store(tenant),
+        queue=queue(),
+        sender=sender(),
+        clock=runtime.clock(),
+        wall=runtime.ShiftedClock(),
+        chance=random.random,
+        seconds_left=runtime.seconds_left,
+    )
+
+
+def queue() -> Queue:
+    """The deliveries queue."""
+    return SqsQueue(runtime.client("sqs"), runtime.setting("DELIVERIES_QUEUE_URL"))
+
+
+@cache
+def sender() -> Sender:
+    """What sends, with its TLS settings read once."""
+    return HttpSender(loopback_allowed())
+
+
+def loopback_allowed() -> bool:
+    """Whether endpoints may be on this machine: on the local stack alone."""
+    return runtime.setting("WEBHOOKS_ALLOW_LOOPBACK", "false") == "true"
