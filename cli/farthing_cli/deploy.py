@@ -55,14 +55,14 @@ def deploy(account: Account, zips: Mapping[str, bytes], acquirer_url: str) -> St
     pointed = template.pointed_at(source, lambda logical_id: f"s3://{BUCKET}/{logical_id}.zip")
     body = json.dumps(quirks.with_batches(pointed)).encode()
     s3.put_object(Bucket=BUCKET, Key="template.json", Body=body)
-    _create(account, parameters(acquirer_url))
+    _create(account, parameters(acquirer_url, account.endpoint_url))
     stack = Stack(STACK_NAME, _outputs(account))
     for output in ("ApiId", "TokensApiId", "AcquirerApiId"):
         quirks.put_gateway_responses(account, stack.outputs[output], ENVIRONMENT, source)
     return stack
 
 
-def parameters(acquirer_url: str) -> dict[str, str]:
+def parameters(acquirer_url: str, endpoint_url: str) -> dict[str, str]:
     """What the local stack sets differently from the template's defaults."""
     return {
         "Environment": ENVIRONMENT,
@@ -70,6 +70,7 @@ def parameters(acquirer_url: str) -> dict[str, str]:
         "AcquirerUrl": acquirer_url,
         "SandboxFaults": "front",
         "WebhooksAllowLoopback": "true",
+        "AwsEndpointUrl": endpoint_url,
     }
 
 

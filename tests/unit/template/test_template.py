@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from farthing.errors import REGISTRY
+from farthing.observe import METRICS_NAMESPACE
+from farthing.settlement.wiring import EXCEPTIONS_METRIC
 from tests.support.lambdas import load
 from tests.support.template import resources, template
 
@@ -66,16 +68,76 @@ def test_a_table_is_kept_encrypted_and_recoverable(name: str) -> None:
     }
 
 
+LAST_QUEUES = [name for name, queue in QUEUES.items() if "RedrivePolicy" not in queue["Properties"]]
+"""Nothing takes a message out of these but a person."""
+
+
 @pytest.mark.parametrize("name", QUEUES)
-def test_a_queue_has_dead_letters_or_an_alarm(name: str) -> None:
-    properties = QUEUES[name]["Properties"]
-    assert properties["SqsManagedSseEnabled"] is True
-    watched = {
-        dimension["Value"]["Fn::GetAtt"][0]
-        for alarm in ALARMS.values()
-        for dimension in alarm["Properties"]["Dimensions"]
-    }
-    assert "RedrivePolicy" in properties or name in watched
+def test_a_queue_is_encrypted(name: str) -> None:
+    assert QUEUES[name]["Properties"]["SqsManagedSseEnabled"] is True
+
+
+def watching(namespace: str, metric: str, **dimensions: Any) -> list[tuple[Any, ...]]:
+    """(statistic, threshold, seconds) of each alarm that goes off above it."""
+    wanted = [{"Name": name, "Value": value} for name, value in dimensions.items()]
+    found = [alarm["Properties"] for alarm in ALARMS.values()]
+    return [
+        (alarm["Statistic"], alarm["Threshold"], alarm["Period"] * alarm["EvaluationPeriods"])
+        for alarm in found
+        if (alarm["Namespace"], alarm["MetricName"]) == (namespace, metric)
+        and alarm["Dimensions"] == wanted
+        and alarm["ComparisonOperator"] == "GreaterThanThreshold"
+    ]
+
+
+@pytest.mark.parametrize("name", LAST_QUEUES)
+def test_a_message_in_a_last_queue_sets_off_an_alarm_within_a_minute(name: str) -> None:
+    queue = {"Fn::GetAtt": [name, "QueueName"]}
+    metric = "ApproximateNumberOfMessagesVisible"
+    assert watching("AWS/SQS", metric, QueueName=queue) == [("Maximum", 0, 60)]
+
+
+def test_a_delivery_that_waits_sets_off_an_alarm_when_it_should_be_a_dead_letter() -> None:
+    queue = {"Fn::GetAtt": ["DeliveriesQueue", "QueueName"]}
+    [(statistic, seconds, _)] = watching(
+        "AWS/SQS", "ApproximateAgeOfOldestMessage", QueueName=queue
+    )
+    properties = QUEUES["DeliveriesQueue"]["Properties"]
+    receives = properties["RedrivePolicy"]["maxReceiveCount"]
+    assert statistic == "Maximum"
+    assert receives * properties["VisibilityTimeout"] < seconds <= 3600
+
+
+def test_an_event_that_waits_in_the_stream_sets_off_an_alarm_long_before_it_is_lost() -> None:
+    function = {"Ref": "OutboxFunction"}
+    [(statistic, milliseconds, seconds)] = watching(
+        "AWS/Lambda", "IteratorAge", FunctionName=function
+    )
+    assert statistic == "Maximum"
+    assert milliseconds / 1000 + seconds <= 3600
+
+
+def test_a_batch_that_only_a_person_can_end_sets_off_an_alarm() -> None:
+    dimensions = {"function_name": {"Ref": "SettleFunction"}, "service": "settle"}
+    assert watching(METRICS_NAMESPACE, EXCEPTIONS_METRIC, **dimensions) == [("Sum", 0, 60)]
+    settle = FUNCTIONS["SettleFunction"]["Properties"]
+    assert settle["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == "settle"
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_an_alarm_is_sent_and_silence_is_none(name: str) -> None:
+    alarm = ALARMS[name]["Properties"]
+    topic = [{"Ref": "AlarmTopicArn"}]
+    assert alarm["AlarmActions"] == {"Fn::If": ["HasAlarmTopic", topic, {"Ref": "AWS::NoValue"}]}
+    assert alarm["TreatMissingData"] == "notBreaching"
+
+
+def test_a_firing_that_does_not_arrive_is_kept() -> None:
+    schedules = [event["Properties"] for event in events() if event["Type"] == "ScheduleV2"]
+    assert len(schedules) >= 2
+    for schedule in schedules:
+        queue = schedule["DeadLetterConfig"]["Arn"]
+        assert queue == {"Fn::GetAtt": ["ScheduleFailures", "Arn"]}
 
 
 def test_a_message_stays_hidden_six_times_as_long_as_its_function_may_run() -> None:
