@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -10,7 +11,9 @@ import pytest
 
 from farthing import runtime
 from farthing.access.issue import open_account
-from farthing.settlement import read, run
+from farthing.settlement import batch as batch_module
+from farthing.settlement import claim, read, run
+from farthing.settlement.batch import TAKES_LINES
 from farthing.settlement.entry import Operation, settlement_entry
 from farthing.settlement.run import RunIncomplete
 from farthing.settlement.wiring import EXCEPTIONS_METRIC
@@ -212,6 +215,28 @@ def test_more_entries_than_one_transaction_holds(stack: SandboxAcquirer) -> None
             break
         query["starting_after"] = seen[-1]
     assert seen == [f"op_{number:026d}-capture" for number in range(59, 0, -1)]
+
+
+def test_more_entries_than_one_batch_takes(
+    stack: SandboxAcquirer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Through DynamoDB's own conditions: full from three lines on, in claims of two."""
+    monkeypatch.setattr(claim, "LINES_PER_CLAIM_MAX", 2)
+    monkeypatch.setattr(batch_module, "FULL_FROM", 3)
+    takes = replace(TAKES_LINES, values={**TAKES_LINES.values, "full_from": 3})
+    monkeypatch.setattr(claim, "TAKES_LINES", takes)
+    for number in range(1, 20):
+        charge(stack, number, 1000 + number)
+
+    settled = settle()["settled"]
+
+    batches = listed(limit="100")
+    assert settled == len(batches) > 4
+    assert {batch["status"] for batch in batches} == {"SETTLED"}
+    assert {batch["business_day"] for batch in batches} == {YESTERDAY.date().isoformat()}
+    assert max(batch["entry_count"] for batch in batches) <= 4
+    assert sum(batch["entry_count"] for batch in batches) == 19
+    assert settle()["settled"] == 0
 
 
 def test_lists_are_paged_newest_first_and_filtered(stack: SandboxAcquirer) -> None:
