@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from farthing import runtime
 from farthing.access.principal import Principal
 from farthing.acquiring.invoke import INVOKE_TIMEOUT_SECONDS, ChargeFunction
 from farthing.fraud.score import allow_everything
 from farthing.payments.services import Services
+from farthing.store import TenantScope
+from farthing.store.table import DynamoStore
 
 
 def services(principal: Principal) -> Services:
@@ -22,3 +26,18 @@ def services(principal: Principal) -> Services:
         seconds_left=runtime.seconds_left,
         pause=runtime.pause,
     )
+
+
+def rows(principal: Principal) -> tuple[DynamoStore, TenantScope]:
+    """One merchant's rows, for use cases that ask nobody else: customers and payment methods."""
+    return runtime.tenant_store(principal), principal.tenant
+
+
+def now() -> datetime:
+    """The present instant of this invocation."""
+    return runtime.clock().now()
+
+
+def stamp(prefix: str) -> tuple[str, datetime]:
+    """The id of something new, and when it begins."""
+    return runtime.new_id(prefix), now()
