@@ -76,10 +76,17 @@ def test_a_handler_makes_no_aws_call(path: Path) -> None:
     assert not tops & {"boto3", "botocore", "urllib3"}
 
 
+@pytest.mark.parametrize("path", sorted(FUNCTIONS.glob("*/app.py")), ids=lambda p: p.parent.name)
+def test_a_handler_leaves_its_ports_to_a_wiring_module(path: Path) -> None:
+    adapter = re.compile(r"farthing\.(store\.table|webhooks\.(http|sqs))")
+    found = {name for name in imports(path) if adapter.fullmatch(name)}
+    assert not found | (imports(path) & IMPURE)
+
+
 def test_only_charge_opens_cards() -> None:
     opening = "farthing.vault.open"
     users = {name for name, path in modules().items() if opening in imports(path)}
-    assert users == {"acquiring.charge", "acquiring.wiring"}
+    assert users == {"acquiring.wiring"}
     for path in FUNCTIONS.glob("*/app.py"):
         if "farthing.acquiring.wiring" in imports(path):
             assert path.parent.name == "charge"
