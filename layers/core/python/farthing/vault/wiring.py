@@ -1,0 +1,22 @@
+"""What `tokens` needs, filled with AWS: it may encrypt and fingerprint, and cannot decrypt."""
+
+from __future__ import annotations
+
+import os
+
+from farthing import runtime
+from farthing.access.principal import Principal
+from farthing.vault import kms
+from farthing.vault.tokenise import TOKENS_PER_MINUTE_DEFAULT, TokenPorts
+
+
+def token_ports(principal: Principal) -> TokenPorts:
+    """One merchant's view of the world, for one card."""
+    return TokenPorts(
+        store=runtime.tenant_store(principal),
+        data_keys=kms.data_keys(),
+        fingerprints=kms.fingerprints(),
+        entropy=os.urandom,
+        new_id=runtime.new_id,
+        tokens_per_minute=int(runtime.setting("TOKENS_PER_MINUTE", str(TOKENS_PER_MINUTE_DEFAULT))),
+    )
