@@ -88,7 +88,6 @@ def test_a_token_pays_once_whatever_the_keys(stack: Stack) -> None:
     assert stack.pay(token=token).status == 201
     again = stack.pay(token=token)
     assert (again.status, again.body["code"]) == (400, "token_not_usable")
-    assert len(stack.books(order_id=again.body.get("intent_id", "none"))) == 0
     assert sum(row["operation"] == "CAPTURE" for row in all_rows(stack)) == 1
 
 

@@ -90,6 +90,8 @@ def test_what_the_acquirer_does_not_have_stays_unknown(stack: Stack) -> None:
         lambda d: d | {"reference": "OTHER"},
         lambda d: d | {"order_id": "pi_other"},
         lambda d: d | {"status": "MAYBE"},
+        lambda d: d | {"captured_cents": 0},
+        lambda d: {k: v for k, v in d.items() if k != "captured_cents"},
     ],
 )
 def test_an_answer_to_another_question_is_unknown(stack: Stack, spoil: object) -> None:

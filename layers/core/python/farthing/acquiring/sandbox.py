@@ -161,6 +161,8 @@ def read_answer(document: Mapping[str, Any], instruction: Instruction) -> Answer
     if any(document.get(name) != value for name, value in asked.items()):
         return UNKNOWN
     if document.get("status") == "APPROVED":
+        if instruction.kind is Kind.AUTHORIZE and not _captured_as_asked(document, instruction):
+            return UNKNOWN
         return Answer(
             Outcome.APPROVED,
             authorization_code=document.get("authorization_code"),
@@ -172,3 +174,9 @@ def read_answer(document: Mapping[str, Any], instruction: Instruction) -> Answer
         reason = REASON_OF_CODE.get(code, "OTHER")
         return Answer(Outcome.DECLINED, decline=decline(reason, code))
     return UNKNOWN
+
+
+def _captured_as_asked(document: Mapping[str, Any], instruction: Instruction) -> bool:
+    """Whether a combined charge took the money, and a mere authorization did not."""
+    wanted = instruction.amount_cents if instruction.capture else 0
+    return bool(document.get("captured_cents") == wanted)

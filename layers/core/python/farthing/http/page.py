@@ -52,7 +52,7 @@ def time_filter(query: Mapping[str, str], name: str) -> datetime | None:
         return None
     try:
         return from_text(text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         raise invalid(name, "is an RFC 3339 time, such as 2026-11-22T09:00:00Z") from error
 
 
