@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-from farthing.acquiring import http
 from farthing.settlement import sandbox
 from farthing.settlement.batch import BatchName
 from farthing.settlement.entry import Operation
@@ -180,7 +179,6 @@ def dripping(head: bytes, drop: bytes) -> Iterator[str]:
         thread.start()
         yield f"http://127.0.0.1:{listening.getsockname()[1]}"
         thread.join()
-    http._pool().clear()
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
-from farthing.acquiring import http as acquiring_http
-
 SECRET = "reporting-secret-of-the-test"
 
 
@@ -92,7 +90,6 @@ def serving(respond: Callable[[Asked], Reply | None] = lambda _: None) -> Iterat
         http.shutdown()
         thread.join()
         http.server_close()
-        acquiring_http._pool().clear()
 
 
 def through_the_sandbox(asked: Asked) -> Reply:

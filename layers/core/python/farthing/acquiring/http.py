@@ -11,7 +11,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 from farthing.acquiring.sandbox import (
@@ -25,11 +24,12 @@ SIGNATURE_HEADER = "Sandbox-Signature"
 _CHUNK_BYTES = 8 * 1024
 
 
-@cache
-def _pool() -> Any:
+def _connections() -> Any:
+    """Fresh ones: a connection that was kept over a pause may have died, and then nobody can say
+    whether the request went through."""
     import urllib3
 
-    return urllib3.PoolManager(num_pools=4, maxsize=4)
+    return urllib3.PoolManager()
 
 
 Exchanged = tuple[int, bytes, str]
@@ -92,7 +92,7 @@ class Exchange:
         if body is not None:
             headers["Content-Length"] = str(len(body))
         try:
-            answer = _pool().request(
+            answer = _connections().request(
                 method,
                 self._base_url + path,
                 body=None if body is None else patience.while_it_lasts(body),
@@ -107,7 +107,7 @@ class Exchange:
             try:
                 raw = _read(answer, patience, self._answer_bytes_max)
             finally:
-                answer.release_conn()
+                answer.close()
         except (NewConnectionError, ConnectTimeoutError, NameResolutionError) as error:
             raise NoByteSent from error
         except (HTTPError, OSError) as error:

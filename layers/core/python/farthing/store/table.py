@@ -196,7 +196,7 @@ class DynamoStore:
                 ClientRequestToken=token,
                 TransactItems=[
                     {_ACTION[type(w)]: a} for w, a in zip(writes, arguments, strict=True)
-                ]
+                ],
             )
         elif isinstance(writes[0], Put):
             self.client.put_item(**arguments[0])
