@@ -13,7 +13,7 @@ from farthing.access.principal import KeyKind, Mode, Principal
 from farthing.access.rate_limit import count_call, network_of
 from farthing.clock import from_text
 from farthing.errors import FarthingError
-from tests.support.atomic import make_calls_atomic
+from tests.support.threads import one_call_at_a_time
 
 NOW = from_text("2026-11-22T09:00:20Z")
 
@@ -64,7 +64,7 @@ def test_the_bucket_is_swept_up(aws: None) -> None:
 
 
 def test_calls_at_once_are_all_counted(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_calls_atomic(monkeypatch)
+    one_call_at_a_time(monkeypatch)
     with ThreadPoolExecutor(8) as pool:
         assert sum(pool.map(lambda _: passes(limit=5), range(16))) == 5
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from farthing.payments import payment_methods
 from farthing.payments.payment_methods import CHANGE_ATTEMPTS_MAX
 from tests.support import lambdas
-from tests.support.atomic import make_calls_atomic
+from tests.support.threads import one_call_at_a_time
 from tests.unit.customers.conftest import Shop
 
 WORKERS = 6
@@ -23,7 +23,7 @@ WORKERS = 6
 @pytest.fixture
 def racing(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Shop:
     """A shop whose requests interleave between their calls to the database."""
-    make_calls_atomic(monkeypatch)
+    one_call_at_a_time(monkeypatch)
     for name in ("customers", "payment_methods"):
         lambdas.load(name)
     return shop

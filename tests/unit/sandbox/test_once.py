@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from botocore.client import BaseClient
+
+from tests.support.threads import one_call_at_a_time
 
 if TYPE_CHECKING:
     from tests.unit.sandbox.conftest import Client
@@ -16,18 +16,9 @@ AT_ONCE = 8
 
 
 @pytest.fixture
-def one_call_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each DynamoDB call is atomic, as it is in AWS: moto's transactions are not among threads.
-
-    What happens between two calls of one request is still anybody's guess.
-    """
-    lock, call = threading.Lock(), BaseClient._make_api_call
-
-    def atomic(self: Any, operation: str, parameters: Any) -> Any:
-        with lock:
-            return call(self, operation, parameters)
-
-    monkeypatch.setattr(BaseClient, "_make_api_call", atomic)
+def honest_races(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each AWS call is atomic, as it is in AWS."""
+    one_call_at_a_time(monkeypatch)
 
 
 def post(client: Client, path: str, body: dict[str, Any]) -> tuple[int, str]:
@@ -35,7 +26,7 @@ def post(client: Client, path: str, body: dict[str, Any]) -> tuple[int, str]:
     return answer["statusCode"], answer["body"]
 
 
-@pytest.mark.usefixtures("one_call_at_a_time")
+@pytest.mark.usefixtures("honest_races")
 def test_equal_requests_at_once_have_one_effect_and_one_answer(client: Client) -> None:
     body = client.authorization(capture=True)
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -44,7 +35,7 @@ def test_equal_requests_at_once_have_one_effect_and_one_answer(client: Client) -
     assert len(client.books(order_id=body["order_id"])) == 2
 
 
-@pytest.mark.usefixtures("one_call_at_a_time")
+@pytest.mark.usefixtures("honest_races")
 def test_refunds_at_once_never_exceed_the_capture(client: Client) -> None:
     charge = client.authorize(capture=True)
     refunds = [client.following("refund", charge, amount_cents=300) for _ in range(AT_ONCE)]

@@ -18,7 +18,7 @@ from farthing.vault.envelope import TokenRef
 from farthing.vault.open import CardUnreadable, forget_cvc, open_card
 from farthing.vault.rows import audit_key, card_key, cvc_key
 from tests.support import lambdas
-from tests.support.atomic import make_calls_atomic
+from tests.support.threads import one_call_at_a_time
 from tests.support.vault import NUMBER, card
 
 TENANT = lambdas.principal().tenant
@@ -156,7 +156,7 @@ def test_a_higher_fence_and_another_merchant_claim_for_themselves(vault: None) -
 
 
 def test_of_many_claims_at_once_one_wins(vault: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_calls_atomic(monkeypatch)
+    one_call_at_a_time(monkeypatch)
 
     def attempt(number: int) -> bool:
         try:
