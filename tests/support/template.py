@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import yaml
+from farthing_cli.project import ROOT, TEMPLATE
+from farthing_cli.template import load
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML with CloudFormation's short intrinsic functions, kept as `{"Fn::…": …}`."""
-
-
-def _intrinsic(loader: yaml.Loader, suffix: str, node: yaml.Node) -> dict[str, Any]:
-    name = suffix if suffix in {"Ref", "Condition"} else f"Fn::{suffix}"
-    if isinstance(node, yaml.ScalarNode):
-        value: Any = loader.construct_scalar(node)
-        if name == "Fn::GetAtt":
-            value = value.split(".", 1)
-    elif isinstance(node, yaml.SequenceNode):
-        value = loader.construct_sequence(node, deep=True)
-    else:
-        assert isinstance(node, yaml.MappingNode)
-        value = loader.construct_mapping(node, deep=True)
-    return {name: value}
-
-
-_Loader.add_multi_constructor("!", _intrinsic)
+__all__ = ["ROOT", "resources", "template"]
 
 
 @cache
 def template() -> dict[str, Any]:
-    """template.yaml, parsed."""
-    return yaml.load((ROOT / "template.yaml").read_text(), Loader=_Loader)
+    """template.yaml, its short forms written out."""
+    return load(TEMPLATE)
 
 
 def resources(kind: str) -> dict[str, dict[str, Any]]:
