@@ -153,20 +153,6 @@ class DynamoStore:
             )
         )
 
-    def scan(self, table: str, *, only: Condition, start: Item | None = None) -> Page:
-        """One page of a whole table, consistently: small tables and system functions alone."""
-        self.scope.check("")
-        return page_of(
-            self.client.scan(
-                TableName=self.table_names[table],
-                FilterExpression=only.expression,
-                ExpressionAttributeNames=only.names(),
-                ExpressionAttributeValues=placeholders(only.values),
-                ConsistentRead=True,
-                **exclusive_start(start),
-            )
-        )
-
     def write(self, *writes: Write) -> None:
         """All of the writes or none of them.
 

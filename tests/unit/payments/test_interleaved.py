@@ -1,0 +1,140 @@
+"""Two requests, the second in the worst moment of the first: between its read and its Tx-1."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from farthing.fraud.score import Action, Decision
+from farthing.payments import followups, refunds
+from tests.support.lambdas import Answer
+from tests.support.stack import Stack
+
+
+@pytest.fixture
+def between(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], list[Any]]:
+    """Runs something once, when the next request has read and has not written yet."""
+
+    def arrange(second: Callable[[], Any]) -> list[Any]:
+        results: list[Any] = []
+
+        def once() -> None:
+            if not results:
+                results.append(None)
+                results[0] = second()
+
+        def score(facts: Any) -> Decision:
+            once()
+            return Decision(Action.ALLOW)
+
+        monkeypatch.setattr("farthing.payments.wiring.allow_everything", score)
+        for module in (followups, refunds):
+            real = module.settle_open_operation
+
+            def settle(intent: Any, services: Any, real: Any = real) -> Any:
+                found = real(intent, services)
+                once()
+                return found
+
+            monkeypatch.setattr(module, "settle_open_operation", settle)
+        return results
+
+    return arrange
+
+
+Between = Callable[[Callable[[], Any]], list[Any]]
+
+
+def posts(stack: Stack, path: str) -> int:
+    return sum(asked == path for _, asked in stack.acquirer.requests)
+
+
+def test_one_key_creates_once(stack: Stack, between: Between) -> None:
+    body = {"amount_cents": 100, "currency": "eur", "confirm": True, "token": stack.token()}
+    second = between(lambda: stack.post("payment_intents", body, key="k"))
+    first = stack.post("payment_intents", body, key="k")
+    assert (first.status, second[0].status) == (201, 201)
+    assert first.text == second[0].text and first.headers["Idempotent-Replayed"] == "true"
+    assert posts(stack, "/v1/authorizations") == 1
+
+
+def test_one_key_creates_once_without_confirming(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from farthing.payments import create
+
+    body, real, seen = {"amount_cents": 100, "currency": "eur"}, create.show_intent, []
+
+    def show(intent: Any) -> Any:
+        if not seen:
+            seen.append(None)
+            seen[0] = stack.post("payment_intents", body, key="k")
+        return real(intent)
+
+    monkeypatch.setattr(create, "show_intent", show)
+    first = stack.post("payment_intents", body, key="k")
+    assert first.text == seen[0].text
+    assert len(stack.items("intent")) == 1
+
+
+def test_one_key_with_two_bodies_does_the_first(stack: Stack, between: Between) -> None:
+    body = {"amount_cents": 100, "currency": "eur", "confirm": True, "token": stack.token()}
+    other = body | {"amount_cents": 200}
+    between(lambda: stack.post("payment_intents", body, key="k"))
+    assert stack.post("payment_intents", other, key="k").status == 422
+    assert posts(stack, "/v1/authorizations") == 1
+
+
+def test_one_token_pays_once(stack: Stack, between: Between) -> None:
+    token = stack.token()
+    second = between(lambda: stack.pay(token=token))
+    first = stack.pay(token=token)
+    assert (first.body["code"], second[0].status) == ("token_not_usable", 201)
+    assert posts(stack, "/v1/authorizations") == 1
+
+
+@pytest.mark.parametrize("verb", ["confirm", "cancel"])
+def test_an_intent_is_confirmed_once_or_cancelled(
+    stack: Stack, between: Between, verb: str
+) -> None:
+    new = {"amount_cents": 100, "currency": "eur", "token": stack.token()}
+    intent_id = stack.post("payment_intents", new).body["intent_id"]
+    second = between(lambda: stack.post(f"payment_intents/{intent_id}/{verb}", {}))
+    first = stack.post(f"payment_intents/{intent_id}/confirm", {})
+    assert (first.status, second[0].status) == (409, 200)
+    assert posts(stack, "/v1/authorizations") == (1 if verb == "confirm" else 0)
+
+
+@pytest.mark.parametrize("first_verb", ["capture", "cancel"])
+@pytest.mark.parametrize("second_verb", ["capture", "cancel"])
+def test_held_money_is_taken_once_or_given_back(
+    stack: Stack, between: Between, first_verb: str, second_verb: str
+) -> None:
+    intent_id = stack.pay(100, capture_method="MANUAL").body["intent_id"]
+    path = f"payment_intents/{intent_id}"
+    second = between(lambda: stack.post(f"{path}/{second_verb}", {}))
+    first: Answer = stack.post(f"{path}/{first_verb}", {})
+    assert (first.status, second[0].status) == (409, 200)
+    assert stack.moved(intent_id, "CAPTURE") + stack.moved(intent_id, "VOID") == 100
+
+
+def test_no_more_is_refunded_than_is_left(stack: Stack, between: Between) -> None:
+    intent_id = stack.pay(100).body["intent_id"]
+    second = between(lambda: stack.refund(intent_id, 60))
+    first = stack.refund(intent_id, 60)
+    assert (first.body["code"], second[0].status) == ("amount_too_large", 201)
+    assert posts(stack, "/v1/refunds") == 1
+    assert stack.refund(intent_id, 40).status == 201
+
+
+def test_a_method_that_is_deleted_meanwhile_does_not_pay(stack: Stack, between: Between) -> None:
+    from tests.support.lambdas import call
+
+    customer = stack.post("customers", {}).body["customer_id"]
+    method = {"customer_id": customer, "type": "CARD", "token": stack.token()}
+    method_id = stack.post("payment_methods", method).body["method_id"]
+    between(lambda: call("payment_methods", "DELETE", f"/v1/payment_methods/{method_id}"))
+    assert stack.pay(payment_method_id=method_id).status == 404
+    assert stack.acquirer.requests == []
