@@ -107,6 +107,15 @@ def test_an_intent_is_confirmed_once_or_cancelled(
     assert posts(stack, "/v1/authorizations") == (1 if verb == "confirm" else 0)
 
 
+def test_a_cancel_does_not_undo_a_confirm(stack: Stack, between: Between) -> None:
+    new = {"amount_cents": 100, "currency": "eur", "token": stack.token()}
+    intent_id = stack.post("payment_intents", new).body["intent_id"]
+    second = between(lambda: stack.post(f"payment_intents/{intent_id}/confirm", {}))
+    first = stack.post(f"payment_intents/{intent_id}/cancel", {})
+    assert (first.status, second[0].status) == (409, 200)
+    assert stack.get(f"payment_intents/{intent_id}").body["status"] == "SUCCEEDED"
+
+
 @pytest.mark.parametrize("first_verb", ["capture", "cancel"])
 @pytest.mark.parametrize("second_verb", ["capture", "cancel"])
 def test_held_money_is_taken_once_or_given_back(
