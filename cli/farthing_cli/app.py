@@ -9,6 +9,7 @@ import time
 from typing import Annotated
 
 import typer
+from botocore.exceptions import ReadTimeoutError
 from rich.console import Console
 
 from farthing_cli import clock, duration, logs, state
@@ -165,7 +166,10 @@ def _run_now(function: str) -> None:
     """Call a scheduled function without waiting for its schedule, and show what it says."""
     running = state.running()
     client = Account.of(running).client("lambda")
-    answer = client.invoke(FunctionName=f"{running.stack_name}-{function}", Payload=b"{}")
+    try:
+        answer = client.invoke(FunctionName=f"{running.stack_name}-{function}", Payload=b"{}")
+    except ReadTimeoutError:
+        raise Failure(f"{function} is still at work after a minute; see `farthing logs`.") from None
     result = json.load(answer["Payload"])
     if "FunctionError" in answer:
         raise Failure(f"{function} failed: {result.get('errorMessage', result)}")

@@ -7,6 +7,7 @@ from typing import Any
 from farthing_cli.aws import Account
 from farthing_cli.failure import Failure
 
+AHEAD_SECONDS_MAX = 10 * 365 * 86_400
 KEY = {"pk": {"S": "CLOCK"}, "sk": {"S": "CLOCK"}}
 
 
@@ -20,7 +21,12 @@ class TestClock:
         self._table = _table(account, stack_name)
 
     def advance(self, seconds: int) -> int:
-        """Move the clock on. Gives how many seconds it is ahead now."""
+        """Move the clock on. Gives how many seconds it is ahead now.
+
+        Raises Failure if that were more than ten years: no schedule has to catch up with more.
+        """
+        if self.offset_seconds() + seconds > AHEAD_SECONDS_MAX:
+            raise Failure("The clock can be ten years ahead at most.")
         answer = self._dynamodb.update_item(
             TableName=self._table,
             Key=KEY,

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from farthing_cli import build, core_link, template
 from farthing_cli.aws import Account
-from farthing_cli.project import TEMPLATE
+from farthing_cli.failure import Failure
+from farthing_cli.project import CORE_LAYER, ROOT, TEMPLATE
 
 UPDATES_AT_ONCE = 4
 
@@ -27,7 +28,8 @@ class Redeployed:
 
 
 def redeploy(account: Account, stack_name: str, run_folder: Path) -> Redeployed:
-    """Update what differs from the running stack."""
+    """Update what differs from the running stack. Raises Failure for code that does not compile."""
+    check_syntax(ROOT / "functions", CORE_LAYER)
     source = template.load(TEMPLATE)
     client = account.client("lambda")
     live = {
@@ -54,6 +56,16 @@ def redeploy(account: Account, stack_name: str, run_folder: Path) -> Redeployed:
         is_other = list(pool.map(update, names))
     changed = [name for name, other in zip(names, is_other, strict=True) if other]
     return Redeployed(changed, core_changed)
+
+
+def check_syntax(*folders: Path) -> None:
+    """Raises Failure, naming the place, for a file that Python cannot read."""
+    for path in (path for folder in folders for path in sorted(folder.rglob("*.py"))):
+        try:
+            compile(path.read_bytes(), str(path), "exec")
+        except SyntaxError as error:
+            where = f"{path.relative_to(ROOT)}:{error.lineno}"
+            raise Failure(f"Nothing was changed: {where}: {error.msg}") from None
 
 
 def _sha256(content: bytes) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from farthing import runtime
 from farthing.acquiring import charge
 from farthing.acquiring.invoke import Task, look_up_to_item
-from farthing.acquiring.wiring import services
+from farthing.acquiring.wiring import log_outcome, services
 from farthing.payments.operation import Address
 
 
@@ -18,5 +18,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     runtime.begin(context)
     address = Address.parse(event["operation"])
     if Task(event["task"]) is Task.LOOK_UP:
-        return look_up_to_item(lambda: charge.look_up(address, services(address)))
-    return charge.send(address, services(address)).to_item()
+        found = look_up_to_item(lambda: charge.look_up(address, services(address)))
+        log_outcome("looked up", address, found["found"])
+        return found
+    answer = charge.send(address, services(address))
+    log_outcome("asked the acquirer", address, answer.outcome.value)
+    return answer.to_item()

@@ -91,7 +91,19 @@ def test_a_wrong_field_is_named_and_nothing_is_written(
 
 @pytest.mark.parametrize(
     "raw",
-    ["", "{", "[]", "1", "null", '"x"', "NaN", '{"amount_cents": NaN}', "\x00", "[" * 20_000],
+    [
+        '{"amount_cents": 1, "amount_cents": 2, "currency": "eur"}',
+        "",
+        "{",
+        "[]",
+        "1",
+        "null",
+        '"x"',
+        "NaN",
+        '{"amount_cents": NaN}',
+        "\x00",
+        "[" * 20_000,
+    ],
 )
 def test_what_is_no_json_object_is_refused(stack: Stack, raw: str) -> None:
     for resource in ("payment_intents", "refunds"):

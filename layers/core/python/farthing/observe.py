@@ -45,6 +45,8 @@ ALLOWED_FIELDS = frozenset(
         "fence",
         "key_id",
         "where",
+        "method",
+        "route",
     }
 )
 

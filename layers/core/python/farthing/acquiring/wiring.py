@@ -15,7 +15,7 @@ from farthing.acquiring.charge import CannotSend, ChargeServices
 from farthing.acquiring.http import Exchange
 from farthing.acquiring.port import Acquirer, Use
 from farthing.acquiring.sandbox import SandboxAcquirer
-from farthing.observe import log_unhandled
+from farthing.observe import log_unhandled, logger
 from farthing.payments.operation import Address, Operation
 from farthing.store import StoreBusy
 from farthing.vault.card import Card
@@ -116,3 +116,16 @@ def acquirer() -> SandboxAcquirer:
     text: str = secret["SecretString"]
     exchange = Exchange(runtime.setting("ACQUIRER_URL"), text)
     return SandboxAcquirer(exchange, text.encode())
+
+
+def log_outcome(what: str, address: Address, outcome: str) -> None:
+    """One line for each operation that was sent or looked up: by it a payment can be followed."""
+    logger().info(
+        what,
+        extra={
+            "merchant_id": address.tenant.merchant_id,
+            "intent_id": address.intent_id,
+            "operation_id": address.operation_id,
+            "outcome": outcome,
+        },
+    )

@@ -33,7 +33,7 @@ from farthing.errors import (
 from farthing.http.problem import problem
 from farthing.http.request import Body, Call, NoBody, Request, parse
 from farthing.http.response import Response
-from farthing.observe import log_unhandled
+from farthing.observe import log_unhandled, logger
 from farthing.store.errors import StoreBusy
 
 Handler = Callable[..., Response]
@@ -92,17 +92,19 @@ class Api:
         key_required: bool,
         publishable: bool = False,
     ) -> Callable[[Handler], Handler]:
-        self.routes.append(Route(method, path))
+        route = Route(method, path)
+        self.routes.append(route)
 
         def register(handler: Handler) -> Handler:
             def respond(**ids: str) -> GatewayResponse[str]:
                 event = self._resolver.current_event.raw_event
                 return render(
-                    answer(
+                    answer_and_log(
                         event,
                         handler,
                         body,
                         ids,
+                        route,
                         key_required=key_required,
                         publishable=publishable,
                     )
@@ -120,6 +122,27 @@ class Api:
         code = METHOD_NOT_ALLOWED if known else NOT_FOUND
         error = FarthingError(code, f"{event['httpMethod']} {path[:256]}")
         return render(problem(error, event.get("requestContext", {}).get("requestId", "")))
+
+
+def answer_and_log(
+    event: Mapping[str, Any],
+    handler: Handler,
+    model: type[Body],
+    ids: Mapping[str, str],
+    route: Route,
+    *,
+    key_required: bool,
+    publishable: bool = False,
+) -> Response:
+    """The answer, and a line that says by ids what was asked and how it ended."""
+    response = answer(
+        event, handler, model, ids, key_required=key_required, publishable=publishable
+    )
+    authorizer = (event.get("requestContext") or {}).get("authorizer") or {}
+    known = {"merchant_id": authorizer.get("merchant_id"), "key_id": authorizer.get("key_id")}
+    asked = {"method": route.method, "route": route.path, "status": response.status}
+    logger().info("answered", extra={**known, **asked, **ids})
+    return response
 
 
 def answer(

@@ -127,7 +127,9 @@ def _body_of(text: str, model: type[Body]) -> Body:
     if not text.strip() and not any(f.is_required() for f in model.model_fields.values()):
         return model()
     try:
-        document = json.loads(text, parse_constant=_refuse_constant)
+        document = json.loads(
+            text, parse_constant=_refuse_constant, object_pairs_hook=_refuse_twice
+        )
         json.dumps(document, ensure_ascii=False).encode()  # refuses half of a surrogate pair
     except (ValueError, RecursionError) as error:
         raise FarthingError(INVALID_JSON, "the body is not a JSON document") from error
@@ -137,6 +139,14 @@ def _body_of(text: str, model: type[Body]) -> Body:
         return model.model_validate(document)
     except ValidationError as error:
         raise _field_error(error) from error
+
+
+def _refuse_twice(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An amount that is given twice is none."""
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        raise ValueError("a field is given twice")
+    return document
 
 
 def _refuse_constant(name: str) -> None:
