@@ -179,6 +179,8 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
         "ACQUIRER_SECRET_ID": "acquirer",
         "ACQUIRER_REPORTING_SECRET_ID": "reporting",
         "SANDBOX_FAULTS": "front",
+        "DELIVERIES_QUEUE_URL": "https://sqs.invalid/deliveries",
+        "WEBHOOKS_ALLOW_LOOPBACK": "true",
         "TOKENS_PER_MINUTE": "1000000",
     }
     for name, value in environment.items():
