@@ -9,6 +9,8 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
+from farthing.store import ConditionFailed, StoreBusy
+from farthing.store.table import DynamoStore
 from tests.support.lambdas import Context, load
 from tests.support.stack import FIRST_IS_LOST, Stack
 
@@ -180,3 +182,43 @@ def test_live_mode_reaches_no_acquirer(stack: Stack) -> None:
     event = event | {"operation": event["operation"].replace("/test/", "/live/")}
     assert load("charge").handler(event, Context())["outcome"] == "NOT_SENT"
     assert len(stack.acquirer.requests) == sent
+
+
+def test_a_refund_that_cannot_be_read_after_the_send_is_pending(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intent_id, real = stack.pay(100).body["intent_id"], DynamoStore.batch_get
+
+    def busy_after_the_send(store: DynamoStore, keys: Any) -> Any:
+        if any(path == "/v1/refunds" for _, path in stack.acquirer.requests):
+            raise StoreBusy("read")
+        return real(store, keys)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DynamoStore, "batch_get", busy_after_the_send)
+        refund = stack.refund(intent_id, 60)
+    assert (refund.status, refund.body["status"]) == (202, "PENDING")
+    assert stack.moved(intent_id, "REFUND") == 60
+
+
+def test_a_sender_that_was_overtaken_and_finds_a_busy_table_says_unknown(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from farthing.payments import perform
+
+    def busy(earlier: Any, services: Any) -> Any:
+        raise StoreBusy("resolve")
+
+    real, calls = DynamoStore.write, []
+
+    def overtaken(store: DynamoStore, *writes: Any) -> None:
+        calls.append(len(writes))
+        if stack.acquirer.requests:
+            raise ConditionFailed(0, "HELD_UNDER_FENCE", writes[0].key, None)
+        real(store, *writes)
+
+    token = stack.token()
+    monkeypatch.setattr(DynamoStore, "write", overtaken)
+    monkeypatch.setattr(perform, "replay", busy)
+    answer = stack.pay(token=token)
+    assert (answer.status, answer.body["status_detail"]) == (202, "OUTCOME_UNKNOWN")

@@ -112,13 +112,12 @@ def finish(intent: Intent, operation: Operation, answer: Answer, services: Servi
     """
     concluded = conclude(intent, operation, answer)
     _, writes, response = intent_writes(concluded, services.new_id, services.now())
+    theirs = idempotency.Earlier(intent_id=intent.intent_id, operation_id=operation.operation_id)
     try:
-        services.store.write(*writes)
-    except ConditionFailed:
-        return replay(
-            idempotency.Earlier(intent_id=intent.intent_id, operation_id=operation.operation_id),
-            services,
-        )
+        try:
+            services.store.write(*writes)
+        except ConditionFailed:
+            return replay(theirs, services)
     except StoreBusy:
         return accepted(show_intent(conclude(intent, operation, UNKNOWN).intent))
     return response

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from farthing.acquiring.port import Answer, Outcome
-from farthing.http.response import Response, accepted
+from farthing.http.response import Response
 from farthing.ids import IdSource
 from farthing.payments.answers import answer_of
 from farthing.payments.conclusion import (
@@ -62,8 +62,8 @@ def decide(intent: Intent, refund: Refund, operation: Operation, answer: Answer)
 def conclude_refund(operation: Operation, answer: Answer, services: Services) -> Response | None:
     """Tx-2 of a refund. The answer to its request, or None if somebody else concluded it.
 
-    If it cannot be written now, the refund stays PENDING and its operation is found by its lease:
-    nobody may say that nothing happened.
+    Raises StoreBusy if it cannot be read or written now: the refund stays PENDING, and its
+    operation is found by its lease.
     """
     for attempt in range(TRIES_MAX):
         intent, refund = _read(operation, services)
@@ -75,11 +75,9 @@ def conclude_refund(operation: Operation, answer: Answer, services: Services) ->
             if failed.key != intent.key:
                 return None
             services.pause(attempt)
-        except StoreBusy:
-            break
         else:
             return response
-    return accepted(show_refund(refund))
+    raise StoreBusy(f"{TRIES_MAX} other refunds of this payment ended first")
 
 
 def refund_writes(

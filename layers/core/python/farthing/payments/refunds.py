@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from farthing.errors import not_found
 from farthing.http.idempotency_key import IdempotentRequest
-from farthing.http.response import Response
+from farthing.http.response import Response, accepted
 from farthing.ids import is_id
 from farthing.payments import idempotency
 from farthing.payments.begin import Asking
@@ -25,12 +25,13 @@ from farthing.payments.refund import (
     refund_key,
     refund_list_partition,
     reserve,
+    show_refund,
 )
 from farthing.payments.refund_outcome import conclude_refund
 from farthing.payments.replay import replay
 from farthing.payments.resolve import read_operation, resolve
 from farthing.payments.services import Services
-from farthing.store import NOT_CREATED, Item, Put, Update
+from farthing.store import NOT_CREATED, Item, Put, StoreBusy, Update
 
 
 def create(
@@ -101,13 +102,14 @@ def _of_intent(intent_id: str, listing: Listing, services: Services) -> Iterator
 
 
 def _send(reservation: Reservation, services: Services) -> Response:
+    """Send it and write what became of it. From here on nobody may say that nothing happened."""
     operation = reservation.operation
     answer = send(operation, services)
-    response = conclude_refund(operation, answer, services)
-    return response or replay(
-        idempotency.Earlier(intent_id=operation.intent_id, operation_id=operation.operation_id),
-        services,
-    )
+    theirs = idempotency.Earlier(intent_id=operation.intent_id, operation_id=operation.operation_id)
+    try:
+        return conclude_refund(operation, answer, services) or replay(theirs, services)
+    except StoreBusy:
+        return accepted(show_refund(reservation.refund))
 
 
 def _reservation(

@@ -39,7 +39,7 @@ def resolve(operation: Operation, services: Services) -> Operation:
                 set={"fence": ours.fence, "lease_until": ours.lease_until},
             )
         )
-    except ConditionFailed:
+    except (ConditionFailed, StoreBusy):
         return read_operation(operation.address, services)
     adopt(ours, _look_up(ours, services), services)
     return read_operation(operation.address, services)
@@ -48,7 +48,8 @@ def resolve(operation: Operation, services: Services) -> Operation:
 def adopt(operation: Operation, answer: Answer, services: Services) -> None:
     """Write what was found, unless somebody was faster: then theirs stands."""
     if operation.kind is Kind.REFUND:
-        refund_outcome.conclude_refund(operation, answer, services)
+        with suppress(StoreBusy):
+            refund_outcome.conclude_refund(operation, answer, services)
         return
     intent = read_intent(operation, services)
     if intent.open_operation != operation.operation_id:
