@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from farthing.acquiring import wiring
 from tests.support.aws import fake_aws
 from tests.support.stack import Stack, start
 
@@ -22,4 +21,3 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def stack(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stack]:
     """The whole charge path in this process."""
     yield start(monkeypatch)
-    wiring.acquirer.cache_clear()

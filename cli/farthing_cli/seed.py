@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import random
+import time
+import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -30,7 +33,14 @@ def merchant(account: Account, access_table: str, name: str) -> Merchant:
     now = datetime.now(UTC)
     merchant_id = make_id("mer", now, os.urandom(ENTROPY_BYTES))
     secret, publishable = (_key(merchant_id, kind, now) for kind in KeyKind)
-    store = DynamoStore(account.client("dynamodb"), {"access": access_table}, SystemScope())
+    store = DynamoStore(
+        account.client("dynamodb"),
+        {"access": access_table},
+        SystemScope(),
+        sleep=time.sleep,
+        chance=random.random,
+        new_token=lambda: uuid.uuid4().hex,
+    )
     open_account(store, merchant_id, name, [secret, publishable], now)
     return Merchant(merchant_id, secret.text, publishable.text)
 

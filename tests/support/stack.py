@@ -9,6 +9,7 @@ import io
 import itertools
 import json
 from collections.abc import Callable
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,6 @@ import pytest
 
 from farthing import runtime
 from farthing.access.principal import KeyKind
-from farthing.acquiring import wiring
 from farthing.acquiring.sandbox import NoUsableAnswer
 from farthing_sandbox import runtime as sandbox_runtime
 from tests.support.lambdas import MERCHANT, Answer, Context, call, load
@@ -82,12 +82,8 @@ class InProcessLambda:
         assert InvocationType == "RequestResponse"
         payload = json.loads(Payload)
         self.invocations.append(payload)
-        kept = list(runtime._invocation)
         self.fail("before")
-        try:
-            answer = load(FunctionName).handler(payload, Context())
-        finally:
-            runtime._invocation[:] = kept
+        answer = copy_context().run(load(FunctionName).handler, payload, Context())
         self.fail("after")
         return {"Payload": io.BytesIO(json.dumps(answer).encode())}
 
@@ -192,9 +188,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
     def client(service: str, *settings: Any, **more: Any) -> Any:
         return charge if service == "lambda" else real_client(service, *settings, **more)
 
-    client.cache_clear = real_client.cache_clear  # type: ignore[attr-defined]
     monkeypatch.setattr(runtime, "client", client)
-    monkeypatch.setattr(wiring, "Exchange", lambda base_url, secret: line)
-    wiring.acquirer.cache_clear()
+    monkeypatch.setattr(runtime.platform(), "exchange", lambda *_: line)
     sandbox_runtime.forget()
     return Stack(line, charge)

@@ -10,7 +10,6 @@ from typing import Any
 import boto3
 import pytest
 
-from farthing.settlement import sandbox
 from farthing_sandbox import runtime as sandbox_runtime
 from tests.unit.settlement.wire import SECRET, Asked, Server, serving, through_the_sandbox
 
@@ -67,9 +66,7 @@ def real_sandbox(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox
     secrets.create_secret(Name="AcquirerSecret", SecretString=PAYMENTS_SECRET)
     secrets.create_secret(Name="AcquirerReportingSecret", SecretString=SECRET)
     sandbox_runtime.forget()
-    sandbox._secret.cache_clear()
     with serving(through_the_sandbox) as server:
         monkeypatch.setenv("ACQUIRER_URL", server.url)
         yield SandboxAcquirer(server)
     sandbox_runtime.forget()
-    sandbox._secret.cache_clear()

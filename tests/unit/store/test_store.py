@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -38,8 +39,7 @@ THEIRS = Key("payments", OTHER.pk("X"), "A")
 
 @pytest.fixture
 def store(aws: None) -> DynamoStore:
-    made = runtime.store(TENANT)
-    return DynamoStore(made.client, made.table_names, TENANT, sleep=lambda seconds: None)
+    return replace(runtime.store(TENANT), sleep=lambda seconds: None)
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: dict[str, Any], times: int) -> list[str]:

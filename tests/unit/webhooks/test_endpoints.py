@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +13,6 @@ import pytest
 from farthing import runtime
 from farthing.errors import FarthingError
 from farthing.store import ConditionFailed
-from farthing.store.table import DynamoStore
 from farthing.webhooks import endpoints
 from farthing.webhooks.endpoint import ENDPOINTS_MAX, Endpoint
 from farthing.webhooks.event_types import EVENT_TYPES, covers
@@ -235,7 +235,7 @@ def test_sixteen_at_most_also_at_once() -> None:
         world.endpoint()
     base = runtime.store(world.tenant)
     locked = LockedClient(base.client, threading.Lock())
-    store = DynamoStore(locked, base.table_names, base.scope, sleep=lambda _: None)
+    store = replace(base, client=locked, sleep=lambda _: None)
     services = endpoints.Services(**{**vars(world.endpoint_services()), "store": store})
 
     def attempt(_: int) -> bool:

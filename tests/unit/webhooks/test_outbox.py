@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from typing import Any
 
 import boto3
@@ -15,7 +16,6 @@ from hypothesis import strategies as st
 from farthing import runtime
 from farthing.store import ConditionFailed, Delete, Item, TenantScope
 from farthing.store.condition import EXISTS
-from farthing.store.table import DynamoStore
 from farthing.webhooks import events
 from farthing.webhooks.event import Event
 from farthing.webhooks.feed import FeedState, place, placement_writes
@@ -192,7 +192,7 @@ def test_duplicates_reorderings_and_crashes_end_in_each_once(
     pending = [*order, *(order[index] for index in again)]
     while pending:
         outbox = Outbox(
-            DynamoStore(client, base.table_names, base.scope, sleep=lambda _: None),
+            replace(base, client=client, sleep=lambda _: None),
             DoomedQueue(mine.queue, doom),
             START,
         )
@@ -221,7 +221,7 @@ def test_concurrent_workers_leave_no_gap_and_a_reader_misses_nothing(world: Worl
     write_events(rows)
     base, lock = runtime.system_store(), threading.Lock()
     client = LockedClient(base.client, lock)
-    store = DynamoStore(client, base.table_names, base.scope, sleep=lambda _: None)
+    store = replace(base, client=client, sleep=lambda _: None)
     done, seen = threading.Event(), []
 
     def read() -> None:

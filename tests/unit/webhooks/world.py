@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -171,7 +171,7 @@ class World:
         """The outbox of a new batch."""
         store = runtime.system_store()
         if client is not None:
-            store = DynamoStore(client, store.table_names, store.scope, sleep=lambda _: None)
+            store = replace(store, client=client, sleep=lambda _: None)
         return Outbox(store, self.queue, self.clock.now())
 
     def deliver(self, message: DeliveryMessage) -> Any:
@@ -180,7 +180,7 @@ class World:
     def deliver_services(self, client: Any = None, seconds_left: float = 30) -> attempts.Services:
         store = self.store
         if client is not None:
-            store = DynamoStore(client, store.table_names, store.scope, sleep=lambda _: None)
+            store = replace(store, client=client, sleep=lambda _: None)
         return attempts.Services(
             store=store,
             queue=self.queue,

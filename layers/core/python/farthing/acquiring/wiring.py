@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -12,9 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from farthing import runtime
 from farthing.access.principal import Mode
 from farthing.acquiring.charge import CannotSend, ChargeServices
-from farthing.acquiring.http import Exchange
 from farthing.acquiring.port import Acquirer, Use
-from farthing.acquiring.sandbox import SandboxAcquirer
+from farthing.acquiring.sandbox import ANSWER_BYTES_MAX, SandboxAcquirer
 from farthing.observe import log_unhandled, logger
 from farthing.payments.operation import Address, Operation
 from farthing.store import StoreBusy
@@ -56,7 +54,7 @@ def services(address: Address) -> ChargeServices:
             operation.tenant,
             reference=operation.reference,
             fence=operation.fence,
-            claim_id=os.urandom(CLAIM_ID_BYTES).hex(),
+            claim_id=runtime.entropy(CLAIM_ID_BYTES).hex(),
             who=runtime.setting("AWS_LAMBDA_FUNCTION_NAME", "charge"),
             purpose=operation.kind.value,
             now=runtime.clock().now(),
@@ -108,14 +106,11 @@ def connector(mode: str) -> Acquirer:
     return acquirer()
 
 
-@cache
 def acquirer() -> SandboxAcquirer:
     """The connector, with the credentials that no other function holds."""
-    secrets = runtime.client("secretsmanager")
-    secret = secrets.get_secret_value(SecretId=runtime.setting("ACQUIRER_SECRET_ID"))
-    text: str = secret["SecretString"]
-    exchange = Exchange(runtime.setting("ACQUIRER_URL"), text)
-    return SandboxAcquirer(exchange, text.encode())
+    secret, url = runtime.secret("ACQUIRER_SECRET_ID"), runtime.setting("ACQUIRER_URL")
+    exchange = runtime.platform().exchange(url, secret, ANSWER_BYTES_MAX)
+    return SandboxAcquirer(exchange, secret.encode())
 
 
 def log_outcome(what: str, address: Address, outcome: str) -> None:

@@ -11,11 +11,9 @@ import hmac
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 from farthing import runtime
-from farthing.acquiring.http import Exchange
 from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
 from farthing.settlement.batch import BatchName, Paid
 from farthing.settlement.entry import Operation
@@ -62,7 +60,7 @@ class SandboxSettlement:
         self, method: str, path: str, body: Mapping[str, Any] | None
     ) -> tuple[int, Mapping[str, Any]]:
         secret = self.secret()
-        exchange = Exchange(self.url, secret, answer_bytes_max=ANSWER_BYTES_MAX)
+        exchange = runtime.platform().exchange(self.url, secret, ANSWER_BYTES_MAX)
         sent = None if body is None else json.dumps(body).encode()
         try:
             status, raw, signature = exchange(method, path, sent, ANSWER_TIMEOUT_SECONDS)
@@ -82,17 +80,8 @@ class SandboxSettlement:
 
 def from_environment() -> SandboxSettlement:
     """The sandbox that this function's environment names."""
-    return SandboxSettlement(runtime.setting("ACQUIRER_URL"), _reporting_secret)
-
-
-def _reporting_secret() -> str:
-    return _secret(runtime.setting("ACQUIRER_REPORTING_SECRET_ID"))
-
-
-@cache
-def _secret(secret_id: str) -> str:
-    answer = runtime.client("secretsmanager").get_secret_value(SecretId=secret_id)
-    return str(answer["SecretString"])
+    url = runtime.setting("ACQUIRER_URL")
+    return SandboxSettlement(url, lambda: runtime.secret("ACQUIRER_REPORTING_SECRET_ID"))
 
 
 def submission(name: BatchName, lines: Sequence[Line]) -> dict[str, Any]:

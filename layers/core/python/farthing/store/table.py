@@ -7,11 +7,8 @@ answer. Reads that decide anything are consistent; only lists may use an index.
 
 from __future__ import annotations
 
-import random
-import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -47,12 +44,17 @@ _BUSY_REASONS = frozenset(
 
 @dataclass(frozen=True)
 class DynamoStore:
-    """Tables by logical name, seen through one scope."""
+    """Tables by logical name, seen through one scope.
+
+    `chance` gives a number from 0 up to 1, `new_token` a text that was never given before.
+    """
 
     client: Any
     table_names: Mapping[str, str]
     scope: Scope
-    sleep: Callable[[float], None] = field(default=time.sleep)
+    sleep: Callable[[float], None]
+    chance: Callable[[], float]
+    new_token: Callable[[], str]
 
     def get(self, key: Key) -> Item | None:
         """One item by a consistent read, or None."""
@@ -162,7 +164,7 @@ class DynamoStore:
             raise ValueError(f"a transaction has 1 to {TRANSACTION_WRITES_MAX} writes")
         for write in writes:
             self.scope.check(write.key.pk)
-        token = str(uuid.uuid4())
+        token = self.new_token()
         for attempt in range(ATTEMPTS_MAX):
             try:
                 self._write_once(writes, token)
@@ -192,7 +194,7 @@ class DynamoStore:
             self.client.delete_item(**arguments[0])
 
     def _back_off(self, attempt: int) -> None:
-        self.sleep(random.uniform(0, BACKOFF_BASE_SECONDS * 2**attempt))
+        self.sleep(self.chance() * BACKOFF_BASE_SECONDS * 2**attempt)
 
 
 _ACTION = {Put: "Put", Update: "Update", Delete: "Delete", Check: "ConditionCheck"}

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-
 from farthing import runtime
 from farthing.access.principal import Principal
 from farthing.vault import kms
@@ -16,7 +14,7 @@ def token_ports(principal: Principal) -> TokenPorts:
         store=runtime.tenant_store(principal),
         data_keys=kms.data_keys(),
         fingerprints=kms.fingerprints(),
-        entropy=os.urandom,
+        entropy=runtime.entropy,
         new_id=runtime.new_id,
         tokens_per_minute=int(runtime.setting("TOKENS_PER_MINUTE", str(TOKENS_PER_MINUTE_DEFAULT))),
     )

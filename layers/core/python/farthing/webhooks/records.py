@@ -9,10 +9,10 @@ record that can never succeed is logged and acknowledged: the sweep finds its ev
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from farthing.observe import log_unhandled
+from farthing.runtime import platform
 
 Record = Mapping[str, Any]
 BatchAnswer = dict[str, list[dict[str, str]]]
@@ -34,8 +34,7 @@ def all_at_once(
     records: Sequence[Record], name: Callable[[Record], str], work: Callable[[Record], object]
 ) -> BatchAnswer:
     """In threads, so that a slow receiver does not delay the others of its batch."""
-    with ThreadPoolExecutor(AT_ONCE_MAX) as pool:
-        done = list(pool.map(lambda record: _done(work, record), records))
+    done = platform().at_once(lambda record: _done(work, record), records, AT_ONCE_MAX)
     return _failures(records, name, done)
 
 

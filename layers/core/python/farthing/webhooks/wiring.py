@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import random
-from functools import cache
-
 from farthing import runtime
 from farthing.access.principal import Principal
 from farthing.observe import log_unhandled
 from farthing.store import TenantScope
 from farthing.webhooks import deliver, endpoints, redeliver, sweep
-from farthing.webhooks.http import HttpSender
 from farthing.webhooks.outbox import Outbox
 from farthing.webhooks.ports import Queue, Sender
 from farthing.webhooks.sqs import SqsQueue
@@ -24,7 +19,7 @@ def endpoint_services(principal: Principal) -> endpoints.Services:
         store=runtime.tenant_store(principal),
         now=runtime.clock().now(),
         new_id=runtime.new_id,
-        entropy=os.urandom,
+        entropy=runtime.entropy,
         allow_loopback=loopback_allowed(),
     )
 
@@ -56,7 +51,7 @@ def deliver_services(tenant: TenantScope) -> deliver.Services:
         sender=sender(),
         clock=runtime.clock(),
         wall=runtime.ShiftedClock(),
-        chance=random.random,
+        chance=runtime.chance,
         seconds_left=runtime.seconds_left,
     )
 
@@ -66,10 +61,10 @@ def queue() -> Queue:
     return SqsQueue(runtime.client("sqs"), runtime.setting("DELIVERIES_QUEUE_URL"))
 
 
-@cache
 def sender() -> Sender:
     """What sends, with its TLS settings read once."""
-    return HttpSender(loopback_allowed())
+    make = runtime.platform().webhook_sender
+    return runtime.once("webhook_sender", lambda: make(allow_loopback=loopback_allowed()))
 
 
 def loopback_allowed() -> bool:
