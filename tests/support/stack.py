@@ -27,6 +27,8 @@ DECLINED = "4000000000000002"
 ANSWER_NEVER_COMES = "4000009900000012"
 FIRST_IS_LOST = "4000009900000038"
 
+QUEUES = ("resolve", "acquirer-events", "sandbox")
+
 Exchanged = tuple[int, bytes, str]
 
 
@@ -165,8 +167,10 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
     vault_key = kms.create_key()["KeyMetadata"]["KeyId"]
     fingerprint_key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
     secrets = boto3.client("secretsmanager")
-    for name in ("acquirer", "reporting"):
+    for name in ("acquirer", "reporting", "webhook"):
         secrets.create_secret(Name=name, SecretString=f"{name}-secret")
+    sqs = boto3.client("sqs")
+    queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in QUEUES}
     environment = {
         "VAULT_KEY_ID": vault_key,
         "FINGERPRINT_KEY_ID": fingerprint_key["KeyMetadata"]["KeyId"],
@@ -174,6 +178,10 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
         "ACQUIRER_URL": "http://acquirer.invalid",
         "ACQUIRER_SECRET_ID": "acquirer",
         "ACQUIRER_REPORTING_SECRET_ID": "reporting",
+        "ACQUIRER_WEBHOOK_SECRET_ID": "webhook",
+        "RESOLVE_QUEUE_URL": queues["resolve"],
+        "ACQUIRER_EVENTS_QUEUE_URL": queues["acquirer-events"],
+        "SANDBOX_QUEUE_URL": queues["sandbox"],
         "SANDBOX_FAULTS": "front",
         "DELIVERIES_QUEUE_URL": "https://sqs.invalid/deliveries",
         "WEBHOOKS_ALLOW_LOOPBACK": "true",

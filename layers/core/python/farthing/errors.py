@@ -94,6 +94,9 @@ IDEMPOTENCY_KEY_INVALID = _register(
 TOKEN_NOT_USABLE = _register("token_not_usable", 400, "The token cannot pay", Retry.NEW_KEY)
 UNKNOWN_CURSOR = _register("unknown_cursor", 400, "The cursor names nothing here", Retry.NEW_KEY)
 UNAUTHENTICATED = _register("unauthenticated", 401, "No valid API key", Retry.NEVER)
+SIGNATURE_REFUSED = _register(
+    "signature_refused", 401, "The message is not from whom it says", Retry.NEVER
+)
 CARD_DECLINED = _register("card_declined", 402, "The issuer declined the payment", Retry.NEW_KEY)
 BLOCKED_BY_FRAUD = _register("blocked_by_fraud", 402, "The payment was blocked", Retry.NEVER)
 FORBIDDEN = _register("forbidden", 403, "This key may not do that", Retry.NEVER)

@@ -5,7 +5,8 @@
     @app.post("/v1/refunds", body=CreateRefund, moves_money=True)
     def create(request: Request[CreateRefund]) -> Response: ...
 
-A handler gets a checked request and returns an answer or raises a FarthingError. This is the one
+A handler gets a checked request and returns an answer or raises a FarthingError. What another
+system posts is a `hook`: there its handler gets the bytes and proves who sent them. This is the one
 place that catches everything else: such an error is ours, is logged by its type, and is answered
 as a 500 whose outcome is unknown.
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from aws_lambda_powertools.event_handler import APIGatewayRestResolver
@@ -31,12 +33,14 @@ from farthing.errors import (
     FarthingError,
 )
 from farthing.http.problem import problem
-from farthing.http.request import Body, Call, NoBody, Request, parse
+from farthing.http.request import Call, NoBody, Posted, parse
 from farthing.http.response import Response
 from farthing.observe import log_unhandled, logger
 from farthing.store.errors import StoreBusy
 
 Handler = Callable[..., Response]
+Read = Callable[[Mapping[str, Any]], Any]
+"""What a handler gets of an event. Raises FarthingError if it may not have it."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +82,10 @@ class Api:
         """
         return self._route("POST", path, body, key_required=moves_money, publishable=publishable)
 
+    def hook(self, path: str) -> Callable[[Handler], Handler]:
+        """Register what another system posts. It has no key: the handler checks its signature."""
+        return self._add(Route("POST", path), Posted.of)
+
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """The answer to one API Gateway event, in the form that the gateway wants."""
         runtime.begin(context, (event.get("requestContext") or {}).get("requestId"))
@@ -92,25 +100,20 @@ class Api:
         key_required: bool,
         publishable: bool = False,
     ) -> Callable[[Handler], Handler]:
-        route = Route(method, path)
+        def read(event: Mapping[str, Any]) -> Any:
+            return parse(Call.of(event), body, key_required=key_required, publishable=publishable)
+
+        return self._add(Route(method, path), read)
+
+    def _add(self, route: Route, read: Read) -> Callable[[Handler], Handler]:
         self.routes.append(route)
 
         def register(handler: Handler) -> Handler:
             def respond(**ids: str) -> GatewayResponse[str]:
                 event = self._resolver.current_event.raw_event
-                return render(
-                    answer_and_log(
-                        event,
-                        handler,
-                        body,
-                        ids,
-                        route,
-                        key_required=key_required,
-                        publishable=publishable,
-                    )
-                )
+                return render(answer_and_log(event, read, partial(handler, **ids), ids, route))
 
-            self._resolver.route(path, method=method)(respond)
+            self._resolver.route(route.path, method=route.method)(respond)
             return handler
 
         return register
@@ -125,19 +128,10 @@ class Api:
 
 
 def answer_and_log(
-    event: Mapping[str, Any],
-    handler: Handler,
-    model: type[Body],
-    ids: Mapping[str, str],
-    route: Route,
-    *,
-    key_required: bool,
-    publishable: bool = False,
+    event: Mapping[str, Any], read: Read, handler: Handler, ids: Mapping[str, str], route: Route
 ) -> Response:
     """The answer, and a line that says by ids what was asked and how it ended."""
-    response = answer(
-        event, handler, model, ids, key_required=key_required, publishable=publishable
-    )
+    response = answer(event, read, handler)
     authorizer = (event.get("requestContext") or {}).get("authorizer") or {}
     known = {"merchant_id": authorizer.get("merchant_id"), "key_id": authorizer.get("key_id")}
     asked = {"method": route.method, "route": route.path, "status": response.status}
@@ -145,22 +139,11 @@ def answer_and_log(
     return response
 
 
-def answer(
-    event: Mapping[str, Any],
-    handler: Handler,
-    model: type[Body],
-    ids: Mapping[str, str],
-    *,
-    key_required: bool,
-    publishable: bool = False,
-) -> Response:
+def answer(event: Mapping[str, Any], read: Read, handler: Handler) -> Response:
     """Call one handler. Every error becomes a problem document."""
     request_id = (event.get("requestContext") or {}).get("requestId", "")
     try:
-        request: Request[Body] = parse(
-            Call.of(event), model, key_required=key_required, publishable=publishable
-        )
-        return handler(request, **ids)
+        return handler(read(event))
     except FarthingError as error:
         return problem(error, request_id)
     except StoreBusy:

@@ -79,6 +79,25 @@ class Request(Generic[Body]):
         return self.idempotency
 
 
+@dataclass(frozen=True)
+class Posted:
+    """What another system posted, to the byte: a signature is over bytes. Header names are lower.
+
+    Nothing of it is to be believed before its signature is checked.
+    """
+
+    headers: Mapping[str, str]
+    body: bytes
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> Posted:
+        """The message of a REST API proxy event. Raises FarthingError if it is too large."""
+        body = _bytes_of(event)
+        if len(body) > BODY_BYTES_MAX:
+            raise FarthingError(BODY_TOO_LARGE, f"a body has at most {BODY_BYTES_MAX} bytes")
+        return cls({k.lower(): v for k, v in (event.get("headers") or {}).items()}, body)
+
+
 class NoBody(BaseModel):
     """For routes that take none."""
 
@@ -183,13 +202,22 @@ def refuse_pan(text: str) -> str:
 
 
 def _text_of(event: Mapping[str, Any]) -> str:
+    if not event.get("isBase64Encoded"):
+        return str(event.get("body") or "")
+    try:
+        return _bytes_of(event).decode()
+    except UnicodeDecodeError as error:
+        raise FarthingError(INVALID_JSON, "the body is not UTF-8 text") from error
+
+
+def _bytes_of(event: Mapping[str, Any]) -> bytes:
     body = event.get("body") or ""
     if not event.get("isBase64Encoded"):
-        return str(body)
+        return str(body).encode(errors="replace")
     try:
-        return base64.b64decode(body).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise FarthingError(INVALID_JSON, "the body is not UTF-8 text") from error
+        return base64.b64decode(body)
+    except (binascii.Error, ValueError) as error:
+        raise FarthingError(INVALID_JSON, "the body is not base64") from error
 
 
 def _principal_of(authorizer: Mapping[str, Any]) -> Principal | None:

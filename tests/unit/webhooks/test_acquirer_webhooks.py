@@ -1,0 +1,219 @@
+"""What acquirers post: verified or refused, queued before it is acknowledged, only ever a hint."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from typing import Any
+
+import boto3
+import pytest
+from botocore.exceptions import EndpointConnectionError
+from hypothesis import given
+from hypothesis import strategies as st
+
+from farthing import runtime
+from farthing.acquiring.webhooks import Message, NotAHint, operation_named
+from farthing.http.request import BODY_BYTES_MAX
+from tests.support.lambdas import MERCHANT, Context, load
+from tests.support.stack import APPROVED, Stack
+
+ID = "msg_01m817tr88cas1byw96gkvdt72"
+SECRET = b"webhook-secret"
+PAYMENT = "0" * 26
+
+
+def hint(**data: Any) -> dict[str, Any]:
+    """A message as the sandbox sends it."""
+    named = {
+        "reference": PAYMENT,
+        "order_id": f"pi_{PAYMENT}",
+        "merchant_reference": f"{MERCHANT}:test",
+        "operation": "AUTHORIZE",
+        "status": "APPROVED",
+    }
+    return {"id": ID, "type": "refund.updated", "created_at": "…", "data": named | data}
+
+
+def signed(body: bytes, *, at: int | None = None, secret: bytes = SECRET) -> dict[str, str]:
+    """The three headers, made by hand: the other side is another's code."""
+    at = int(time.time()) if at is None else at
+    digest = hmac.new(secret, f"{ID}.{at}.".encode() + body, hashlib.sha256).digest()
+    signature = "v1," + base64.b64encode(digest).decode()
+    return {"Webhook-Id": ID, "Webhook-Timestamp": str(at), "Webhook-Signature": signature}
+
+
+def post(
+    body: bytes, headers: dict[str, str], acquirer: str = "sandbox", *, encoded: bool = False
+) -> tuple[int, dict[str, Any]]:
+    path = f"/v1/acquirer_webhooks/{acquirer}"
+    event = {
+        "resource": "/v1/acquirer_webhooks/{acquirer}",
+        "path": path,
+        "httpMethod": "POST",
+        "headers": headers,
+        "multiValueHeaders": {name: [value] for name, value in headers.items()},
+        "queryStringParameters": None,
+        "requestContext": {"requestId": "req-1", "path": path, "httpMethod": "POST"},
+        "body": base64.b64encode(body).decode() if encoded else body.decode(),
+        "isBase64Encoded": encoded,
+    }
+    answer = load("acquirer_webhooks").handler(event, Context())
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+def queued() -> list[str]:
+    url = runtime.setting("ACQUIRER_EVENTS_QUEUE_URL")
+    found = boto3.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+    return [message["Body"] for message in found.get("Messages", [])]
+
+
+def test_a_signed_message_is_queued_and_then_acknowledged(stack: Stack) -> None:
+    # Given: bytes that no JSON library would write alike
+    body = b'{ "data" : {"a":1} }'
+    # When
+    status, answer = post(body, signed(body))
+    # Then
+    assert (status, answer) == (200, {"received": True})
+    (text,) = queued()
+    message = Message.of(text)
+    assert (message.acquirer, message.webhook_id, message.body) == ("sandbox", ID, body.decode())
+
+
+def test_a_body_in_base64_is_verified_over_its_bytes(stack: Stack) -> None:
+    body = json.dumps(hint()).encode()
+    assert post(body, signed(body), encoded=True)[0] == 200
+    assert len(queued()) == 1
+
+
+BODY = json.dumps(hint()).encode()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        signed(BODY, secret=b"another"),
+        signed(BODY + b" "),
+        signed(BODY, at=int(time.time()) - 400),
+        signed(BODY, at=int(time.time()) + 400),
+        signed(BODY) | {"Webhook-Id": "msg_other"},
+        signed(BODY) | {"Webhook-Id": "é\ud800"},
+        signed(BODY) | {"Webhook-Timestamp": "now"},
+        signed(BODY) | {"Webhook-Signature": "v1,"},
+        signed(BODY) | {"Webhook-Signature": "é"},
+    ],
+    ids=["none", "another key", "another body", "old", "early", "id", "odd", "time", "empty", "é"],
+)
+def test_what_is_not_verified_is_refused_and_leaves_nothing(
+    stack: Stack, headers: dict[str, str]
+) -> None:
+    status, problem = post(BODY, headers)
+    assert (status, problem["code"], problem["retry"]) == (401, "signature_refused", "NEVER")
+    assert queued() == []
+
+
+def test_an_acquirer_that_we_do_not_know_is_nobody(stack: Stack) -> None:
+    status, problem = post(BODY, signed(BODY), "someone")
+    assert (status, problem["code"]) == (404, "not_found")
+    assert queued() == []
+
+
+def test_a_body_is_bounded(stack: Stack) -> None:
+    largest = b"x" * BODY_BYTES_MAX
+    assert post(largest, signed(largest))[0] == 200
+    assert len(queued()) == 1
+    larger = largest + b"x"
+    status, problem = post(larger, signed(larger))
+    assert (status, problem["code"]) == (400, "body_too_large")
+    assert queued() == []
+
+
+def test_a_message_that_the_queue_did_not_take_is_not_acknowledged(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**_: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://sqs.invalid")
+
+    monkeypatch.setattr(runtime.client("sqs"), "send_message", refuse)
+    assert post(BODY, signed(BODY))[0] == 500
+
+
+def test_a_card_number_does_not_get_into_the_queue(stack: Stack) -> None:
+    body = json.dumps(hint(note=APPROVED)).encode()
+    assert post(body, signed(body))[0] == 200
+    (text,) = queued()
+    assert APPROVED not in text
+    assert operation_named(Message.of(text)).intent_id == f"pi_{PAYMENT}"
+
+
+def message(body: Any, acquirer: str = "sandbox") -> Message:
+    return Message(acquirer, ID, "…", body if isinstance(body, str) else json.dumps(body))
+
+
+@pytest.mark.parametrize(
+    ("operation", "named"),
+    [("AUTHORIZE", "op"), ("CAPTURE", "op"), ("VOID", "op"), ("REFUND", "re")],
+)
+def test_a_hint_names_an_operation(operation: str, named: str) -> None:
+    random_part = "01m817tr88cas1byw96gkvdt72"
+    data = {"operation": operation, "reference": random_part.upper()}
+    address = operation_named(message(hint(**data)))
+    assert str(address) == f"{MERCHANT}/test/pi_{PAYMENT}/{named}_{random_part}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"data": null}',
+        hint(reference=None),
+        hint(reference="../" * 9),
+        hint(order_id="op_" + PAYMENT),
+        hint(merchant_reference=MERCHANT),
+        hint(merchant_reference=f"{MERCHANT}:live"),
+        hint(merchant_reference="pi_x:test"),
+        hint(operation=None, reference="x"),
+    ],
+)
+def test_what_names_no_operation_of_that_acquirer_is_no_hint(body: Any) -> None:
+    with pytest.raises(NotAHint):
+        operation_named(message(body))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+
+
+@given(data=JSON, field=st.sampled_from(sorted(hint()["data"])), value=JSON)
+def test_no_content_breaks_the_reading(data: Any, field: str, value: Any) -> None:
+    for body in ({"data": data}, hint(**{field: value})):
+        try:
+            address = operation_named(message(body))
+        except NotAHint:
+            continue
+        assert address.tenant.mode == "test"
+
+
+def follow(*messages: Message) -> list[str]:
+    """The messages through acquirer_events; which of them come again."""
+    records = [{"messageId": str(n), "body": one.to_text()} for n, one in enumerate(messages)]
+    answer = load("acquirer_events").handler({"Records": records}, Context())
+    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
+
+def test_what_we_do_not_know_comes_again_and_ends_as_a_dead_letter(stack: Stack) -> None:
+    unknown, malformed = message(hint()), message("no json")
+    assert follow(unknown) == ["0"]
+    assert follow(malformed) == ["0"]
+    records = [{"messageId": "m", "body": "no message of ours"}]
+    answer = load("acquirer_events").handler({"Records": records}, Context())
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
