@@ -1,0 +1,1 @@
+"""The whole system in one thread, under one seeded scheduler, against AWS in memory."""
