@@ -35,8 +35,8 @@ validate: .venv-sam/.done ## SAM's own lint of the template
 build: .venv-sam/.done ## what `sam deploy` uploads, in .aws-sam
 	.venv-sam/bin/sam build
 
-deploy: build ## to AWS, as samconfig.toml says (CONFIG=staging, CONFIG=prod)
-	.venv-sam/bin/sam deploy --config-env $(or $(CONFIG),default)
+deploy: build .venv/.dev ## to AWS, as samconfig.toml says (CONFIG=staging, CONFIG=prod)
+	.venv/bin/farthing connectors --config $(or $(CONFIG),default) && .venv-sam/bin/sam deploy --config-env $(or $(CONFIG),default)
 
 clean: ## remove everything that these targets made
 	rm -rf .venv .venv-sam .aws-sam .farthing .pytest_cache .mypy_cache .ruff_cache .coverage

@@ -12,7 +12,7 @@ import typer
 from botocore.exceptions import ReadTimeoutError
 from rich.console import Console
 
-from farthing_cli import clock, duration, logs, state
+from farthing_cli import clock, duration, logs, recovery, state
 from farthing_cli.aws import Account
 from farthing_cli.failure import Failure
 from farthing_cli.project import run_folder
@@ -102,6 +102,23 @@ def settle() -> None:
 def redeliver() -> None:
     """Do now what the schedule does every minute: send the deliveries that are due."""
     _run_now("redeliver_due")
+
+
+app.command()(recovery.resolve)
+app.command()(recovery.unknown)
+app.command()(recovery.decide)
+
+
+@app.command()
+def connectors(
+    config: Annotated[str, typer.Option(help="the part of samconfig.toml to deploy")] = "default",
+) -> None:
+    """Show what each acquirer guarantees; fail if that is not enough to recover with."""
+    from farthing_cli import connectors as guarantees
+
+    chosen = guarantees.configured(config)
+    console.print(guarantees.table(guarantees.declared(guarantees.settings(chosen))))
+    guarantees.require_all_safe(chosen)
 
 
 @app.command()

@@ -1,4 +1,8 @@
-"""boto3 clients of the local stack. They take nothing from the user's own AWS configuration."""
+"""boto3 clients: of the local stack, or of AWS.
+
+Those of the local stack take nothing from the user's own AWS configuration, and those of AWS
+nothing from the local stack's.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from farthing_cli.failure import Failure
 from farthing_cli.state import Dev
+
+CONNECT_TIMEOUT_SECONDS = 2
+READ_TIMEOUT_SECONDS = 60
 
 
 @dataclass(frozen=True)
@@ -28,13 +36,30 @@ class Account:
             dev.aws_secret_access_key,
         )
 
-    def client(self, service: str) -> Any:
+    def client(self, service: str, read_timeout_seconds: int = READ_TIMEOUT_SECONDS) -> Any:
         """A client of one service, made once."""
-        return _client(self, service)
+        return _client(self, service, read_timeout_seconds)
+
+
+def own_client(service: str, read_timeout_seconds: int = READ_TIMEOUT_SECONDS) -> Any:
+    """A client in AWS, as the user's own configuration says. Raises Failure if it says nothing."""
+    import boto3
+    from botocore.config import Config
+    from botocore.exceptions import BotoCoreError
+
+    config = Config(
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=read_timeout_seconds,
+        retries={"total_max_attempts": 1},
+    )
+    try:
+        return boto3.client(service, config=config)
+    except (BotoCoreError, ValueError) as error:
+        raise Failure(str(error)) from None
 
 
 @cache
-def _client(account: Account, service: str) -> Any:
+def _client(account: Account, service: str, read_timeout_seconds: int) -> Any:
     import boto3
     from botocore.config import Config
 
@@ -44,8 +69,8 @@ def _client(account: Account, service: str) -> Any:
         region_name=account.region,
     )
     config = Config(
-        connect_timeout=2,
-        read_timeout=60,
+        connect_timeout=CONNECT_TIMEOUT_SECONDS,
+        read_timeout=read_timeout_seconds,
         retries={"total_max_attempts": 1},
         max_pool_connections=16,
         ignore_configured_endpoint_urls=True,

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -69,9 +70,21 @@ def parameters(acquirer_url: str, endpoint_url: str) -> dict[str, str]:
         "PythonRuntime": PYTHON,
         "AcquirerUrl": acquirer_url,
         "SandboxFaults": "front",
+        "SandboxIdempotent": sandbox_idempotent(),
         "WebhooksAllowLoopback": "true",
         "AwsEndpointUrl": endpoint_url,
     }
+
+
+def sandbox_idempotent() -> str:
+    """Whether the sandbox does a reference once. Raises Failure if the setting is something else.
+
+    FARTHING_SANDBOX_IDEMPOTENT=false makes it an acquirer at which nothing may be sent twice.
+    """
+    text = os.environ.get("FARTHING_SANDBOX_IDEMPOTENT", "true")
+    if text not in ("true", "false"):
+        raise Failure(f"FARTHING_SANDBOX_IDEMPOTENT is true or false, not {text!r}.")
+    return text
 
 
 def _create(account: Account, values: Mapping[str, str]) -> None:

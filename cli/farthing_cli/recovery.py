@@ -1,0 +1,216 @@
+"""`farthing resolve`, `unknown` and `decide`: what happened to money of which nobody knows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from farthing.cards import holds_pan
+from farthing.clock import from_text, to_text
+from farthing.ids import is_id
+from farthing.money import Money
+from farthing.payments.operation import Address
+from farthing_cli import duration
+from farthing_cli.failure import Failure
+from farthing_cli.resolver import Resolver, Row
+
+AS_IT_SHOULD_BE = "MATCHED"
+FOR_A_PERSON = frozenset({"REPORTED", "WOULD_REPORT"})
+STYLES = {"ADOPTED": "green", "VOIDED": "yellow", "REPORTED": "bold red"}
+TEXT_LENGTH_MAX = 500
+
+Stack = Annotated[
+    str | None,
+    typer.Option("--stack", help="a stack in AWS, by your own credentials; else the local one"),
+]
+console = Console()
+
+
+class Decided(StrEnum):
+    """What a person found out at the acquirer."""
+
+    APPROVED = "approved"
+    ABSENT = "absent"
+
+
+def resolve(
+    operation: Annotated[
+        str | None, typer.Option(help="look into this one now: mer_…/test/pi_…/op_…")
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option(help="after a restore: compare the acquirer's books since 2026-11-22T09:00Z"),
+    ] = None,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="with --since: adopt and void, not only say so")
+    ] = False,
+    stack: Stack = None,
+) -> None:
+    """Find out what became of operations of unknown outcome.
+
+    Without options: do now what the schedule does every minute.
+    """
+    if operation and since:
+        raise Failure("Give --operation or --since, not both.")
+    if apply and not since:
+        raise Failure("--apply belongs to --since.")
+    if since:
+        began_at = _time(since)
+        _restore(Resolver.of(stack), began_at, apply=apply)
+    elif operation:
+        address = _address(operation)
+        found = Resolver.of(stack).resolve(address)
+        due = f", looked into again at {found['due_at']}" if found.get("due_at") else ""
+        console.print(f"{found['operation_id']} is {found['state']}{due}", highlight=False)
+    else:
+        console.print_json(data=Resolver.of(stack).tick())
+
+
+def unknown(stack: Stack = None) -> None:
+    """List the operations of which nobody knows what the acquirer did."""
+    resolver = Resolver.of(stack)
+    rows = resolver.unresolved()
+    if not rows:
+        console.print("Every outcome is known.")
+        return
+    table = Table("age", "kind", "amount", "state", "next look", "operation")
+    for row in sorted(rows, key=lambda row: str(row["created_at"])):
+        asked = row["requires_decision"]
+        table.add_row(
+            _age(row, resolver.now()),
+            row["kind"],
+            _amount(row),
+            row["state"],
+            "[bold red]a person decides[/]" if asked else str(row["due_at"] or ""),
+            row["operation"],
+        )
+    _show(table)
+    if any(row["requires_decision"] for row in rows):
+        console.print("Ask the acquirer, then: farthing decide OPERATION --outcome …")
+
+
+def decide(
+    operation: Annotated[str, typer.Argument(help="its address, as `farthing unknown` shows it")],
+    outcome: Annotated[
+        Decided, typer.Option(help="what the acquirer has: it approved it, or it has nothing of it")
+    ],
+    by: Annotated[str, typer.Option(help="who decides: a person's name, kept for the audit")],
+    reason: Annotated[str, typer.Option(help="how you know, kept for the audit")],
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    stack: Stack = None,
+) -> None:
+    """Write down what happened to money, where nobody but a person can tell."""
+    address = _address(operation)
+    for name, text in (("--by", by), ("--reason", reason)):
+        _check_text(name, text)
+    resolver = Resolver.of(stack)
+    row = next((row for row in resolver.unresolved() if row["operation"] == address), None)
+    if row is None:
+        raise Failure(f"{address} is not unresolved: there is nothing to decide.")
+    console.print(
+        f"{row['kind']} of {_amount(row)}, {_age(row, resolver.now())} old, {row['state']}",
+        highlight=False,
+    )
+    if not row["requires_decision"]:
+        console.print(f"[yellow]It is still looked into[/], next at {row['due_at']}.")
+    if not yes:
+        what = "approved it" if outcome is Decided.APPROVED else "has nothing of it"
+        question = f"Write down that the acquirer {what}, as {by} says? This cannot be taken back"
+        typer.confirm(question, abort=True)
+    found = resolver.decide(address, outcome.value.upper(), by, reason)
+    console.print(f"{found['operation_id']} is {found['state']}", highlight=False)
+
+
+def _restore(resolver: Resolver, since: str, *, apply: bool) -> None:
+    """Show every page's verdicts, and at the end what a person has to look at."""
+    rows: list[Row] = []
+    bars = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    try:
+        with Progress(*bars, console=console, transient=True) as progress:
+            task = progress.add_task("the acquirer's books …", total=None)
+            for page in resolver.restore(since, apply=apply):
+                rows += page
+                progress.update(task, description=f"{len(rows)} transactions")
+    finally:  # what was done before a failure was done
+        _show_verdicts(rows)
+    if not apply:
+        console.print("Nothing was changed. With --apply it is.")
+    if any(row["verdict"] in FOR_A_PERSON for row in rows):
+        raise typer.Exit(1)
+
+
+def _show_verdicts(rows: list[Row]) -> None:
+    """A line for each transaction that is not as it should be, and how many there are of each."""
+    table = Table("verdict", "amount", "reference", "intent", "why")
+    for row in rows:
+        if row["verdict"] != AS_IT_SHOULD_BE:
+            verdict = str(row["verdict"])
+            style = STYLES.get(verdict, "")
+            table.add_row(
+                f"[{style}]{verdict}[/]" if style else verdict,
+                _amount(row),
+                row["reference"],
+                row["intent_id"] or "",
+                row["why"] or "",
+            )
+    if table.row_count:
+        _show(table)
+    counted = Counter(str(row["verdict"]) for row in rows)
+    said = " · ".join(f"{count} {verdict}" for verdict, count in sorted(counted.items()))
+    console.print(said or "The acquirer did nothing since then.", highlight=False)
+
+
+def _show(table: Table) -> None:
+    """Whole, also where the terminal is narrow: an address is there to be copied."""
+    for column in table.columns:
+        column.overflow = "fold"
+    console.print(table)
+
+
+def _amount(row: Row) -> str:
+    cents, currency = row["amount_cents"], str(row["currency"]).lower()
+    try:
+        return str(Money(cents, currency))
+    except (TypeError, ValueError):
+        return f"{cents} {currency}"
+
+
+def _age(row: Row, now: datetime) -> str:
+    seconds = (now - from_text(str(row["created_at"]))).total_seconds()
+    return duration.words(max(0, int(seconds)))
+
+
+def _address(text: str) -> str:
+    wrong = Failure(f"{text!r} is no address of an operation: mer_…/test/pi_…/op_…")
+    try:
+        address = Address.parse(text)
+    except ValueError:
+        raise wrong from None
+    named = [("mer", address.tenant.merchant_id), ("pi", address.intent_id)]
+    kind = "re" if address.operation_id.startswith("re_") else "op"
+    if not all(is_id(prefix, id_) for prefix, id_ in [*named, (kind, address.operation_id)]):
+        raise wrong
+    return str(address)
+
+
+def _time(text: str) -> str:
+    try:
+        return to_text(from_text(text))
+    except ValueError:
+        raise Failure(f"{text!r} is no time. Write it with its zone: 2026-11-22T09:00Z") from None
+
+
+def _check_text(name: str, text: str) -> None:
+    if not text.strip():
+        raise Failure(f"{name} is empty: a decision says who made it and why.")
+    if len(text) > TEXT_LENGTH_MAX:
+        raise Failure(f"{name} has at most {TEXT_LENGTH_MAX} characters.")
+    if holds_pan(text):
+        raise Failure(f"{name} holds what looks like a card number.")
