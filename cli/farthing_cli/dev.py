@@ -13,7 +13,19 @@ from typing import TypeVar
 from botocore.exceptions import BotoCoreError
 from rich.console import Console
 
-from farthing_cli import build, core_link, deploy, guide, logs, seed, state, template, warm
+from farthing_cli import (
+    acquirer_webhook,
+    build,
+    connectors,
+    core_link,
+    deploy,
+    guide,
+    logs,
+    seed,
+    state,
+    template,
+    warm,
+)
 from farthing_cli.aws import Account
 from farthing_cli.emulator import ACCESS_KEY_ID, REGION, Emulator
 from farthing_cli.failure import Failure
@@ -46,6 +58,7 @@ class LocalStack:
         lock.take()
         self._parts.callback(lock.release)
         state.withdraw()
+        connectors.require_all_safe({"SandboxIdempotent": deploy.sandbox_idempotent()})
         front = Front(setting("FARTHING_PORT", DEFAULT_PORT))
         self._parts.callback(front.close)
         folder, third_party = run_folder(os.getpid()), build.third_party_folder()
@@ -73,6 +86,8 @@ class LocalStack:
         failed = self._step("Warm functions", lambda: warm.warm(dev, account))
         if failed:
             self._console.print(f"  [yellow]did not wake: {', '.join(failed)}[/]")
+        secret_id = stack.outputs["AcquirerSecretId"]
+        self._step("Acquirer's webhook", lambda: acquirer_webhook.register(dev, account, secret_id))
         self._parts.callback(state.withdraw)
         state.publish(dev)
         self._console.print(f"[bold green]Ready[/] in {self._elapsed():.1f} s\n")

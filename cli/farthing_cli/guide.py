@@ -45,6 +45,14 @@ INTENT=$(curl -s {dev.api_url}/v1/payment_intents {key} -H "Idempotency-Key: cha
 curl -s {dev.api_url}/v1/refunds {key} -H "Idempotency-Key: refund-$INTENT" \\
   -d '{{"payment_intent_id":"'$INTENT'","amount_cents":2500}}'
 
+# this card is charged, but its answer never comes: 202, and recovery finds out in seconds
+TOKEN=$(curl -s {dev.tokens_url}/v1/tokens {publishable} \\
+  -d '{{"number":"4000009900000012","exp_month":12,"exp_year":2030,"cvc":"123"}}' \\
+  | {VALUE_OF.format(field="token")})
+curl -s {dev.api_url}/v1/payment_intents {key} -H "Idempotency-Key: charge-$TOKEN" \\
+  -d '{{"amount_cents":5000,"currency":"eur","token":"'$TOKEN'","confirm":true}}'
+.venv/bin/farthing unknown
+
 # or register an endpoint of your own
 curl -s {dev.api_url}/v1/webhook_endpoints {key} \\
   -d '{{"url":"http://127.0.0.1:9000/","event_types":["*"]}}'

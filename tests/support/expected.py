@@ -29,6 +29,11 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "sandbox_acquirer.transactions": {"statusCode": 200, "body": {"data": []}},
     "settle.schedule": {"exceptions": 0},
     "settlements.list": {"statusCode": 200},
+    "acquirer_webhooks.unsigned": {"statusCode": 401, "body": {"code": "signature_refused"}},
+    "acquirer_events.batch": {
+        "batchItemFailures": [{"itemIdentifier": "6b0d6f0e-93a7-4f0c-8d0c-0f3a6c1f2b77"}]
+    },
+    "resolve_unknown.sqs": {"batchItemFailures": []},
 }
 
 

@@ -124,12 +124,17 @@ def test_a_batch_that_only_a_person_can_end_sets_off_an_alarm() -> None:
     assert settle["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == "settle"
 
 
+SILENCE_IS_AN_ALARM = {"OldestUnknownAlarm"}
+"""What is measured every minute: if it is not, nobody looks into unknown outcomes any more."""
+
+
 @pytest.mark.parametrize("name", ALARMS)
-def test_an_alarm_is_sent_and_silence_is_none(name: str) -> None:
+def test_an_alarm_is_sent_and_silence_is_none_but_where_it_is_told_every_minute(name: str) -> None:
     alarm = ALARMS[name]["Properties"]
     topic = [{"Ref": "AlarmTopicArn"}]
     assert alarm["AlarmActions"] == {"Fn::If": ["HasAlarmTopic", topic, {"Ref": "AWS::NoValue"}]}
-    assert alarm["TreatMissingData"] == "notBreaching"
+    silence = "breaching" if name in SILENCE_IS_AN_ALARM else "notBreaching"
+    assert alarm["TreatMissingData"] == silence
 
 
 def test_a_firing_that_does_not_arrive_is_kept() -> None:
@@ -140,9 +145,34 @@ def test_a_firing_that_does_not_arrive_is_kept() -> None:
         assert queue == {"Fn::GetAtt": ["ScheduleFailures", "Arn"]}
 
 
-def test_a_message_stays_hidden_six_times_as_long_as_its_function_may_run() -> None:
-    timeout = FUNCTIONS["DeliverWebhooksFunction"]["Properties"]["Timeout"]
-    assert QUEUES["DeliveriesQueue"]["Properties"]["VisibilityTimeout"] >= 6 * timeout
+def readers() -> dict[str, dict[str, Any]]:
+    """Queue → the function that it invokes."""
+    return {
+        event["Properties"]["Queue"]["Fn::GetAtt"][0]: function
+        for function in FUNCTIONS.values()
+        for event in function["Properties"].get("Events", {}).values()
+        if event["Type"] == "SQS"
+    }
+
+
+@pytest.mark.parametrize("name", readers())
+def test_a_message_stays_hidden_six_times_as_long_as_its_function_may_run(name: str) -> None:
+    timeout = readers()[name]["Properties"]["Timeout"]
+    assert QUEUES[name]["Properties"]["VisibilityTimeout"] >= 6 * timeout
+
+
+@pytest.mark.parametrize("name", readers())
+def test_a_message_that_fails_comes_again_alone_and_ends_where_a_person_looks(name: str) -> None:
+    redrive = QUEUES[name]["Properties"]["RedrivePolicy"]
+    assert redrive["maxReceiveCount"] == 5
+    assert redrive["deadLetterTargetArn"]["Fn::GetAtt"][0] in LAST_QUEUES
+    events = readers()[name]["Properties"]["Events"].values()
+    (source,) = (event["Properties"] for event in events if event["Type"] == "SQS")
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_a_queue_is_read_by_a_function_or_by_a_person() -> None:
+    assert set(readers()) | set(LAST_QUEUES) == set(QUEUES)
 
 
 def test_only_charge_decrypts_with_the_vaults_key_and_only_tokens_encrypts() -> None:

@@ -1,0 +1,38 @@
+"""What acquirers said, from the queue: each message says where to look, and the acquirer is asked.
+
+An operation that is not there fails the message, which comes again and at last waits for a person.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from farthing import runtime
+from farthing.acquiring.webhooks import Message, operation_named
+from farthing.observe import logger
+from farthing.payments.resolve import read_operation, resolve
+from farthing.payments.wiring import services_of
+from farthing.webhooks.records import BatchAnswer, Record, all_at_once, message_id
+
+
+def handler(event: dict[str, Any], context: Any) -> BatchAnswer:
+    """A batch of messages. What fails comes again."""
+    runtime.begin(context)
+    return all_at_once(event["Records"], message_id, work)
+
+
+def work(record: Record) -> None:
+    """One message."""
+    address = operation_named(Message.of(record["body"]))
+    services = services_of(address.tenant)
+    operation = resolve(read_operation(address, services), services)
+    logger().info(
+        "acquirer event",
+        extra={
+            "merchant_id": address.tenant.merchant_id,
+            "intent_id": address.intent_id,
+            "operation_id": address.operation_id,
+            "kind": operation.kind.value,
+            "status": operation.state.value,
+        },
+    )

@@ -1,0 +1,135 @@
+"""Who looks into unknown outcomes, who may, and who is told when nobody can."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from farthing.observe import METRICS_NAMESPACE
+from tests.support.template import resources, template
+
+FUNCTIONS = resources("AWS::Serverless::Function")
+ROLES = resources("AWS::IAM::Role")
+ALARMS = resources("AWS::CloudWatch::Alarm")
+RESOLVER = FUNCTIONS["ResolveUnknownFunction"]["Properties"]
+SECOND_LOOK_SECONDS = 10 * 60
+"""What has no outcome after the looks of the first minutes is worth a person's eye."""
+
+
+def grants(role: str) -> dict[str, set[str]]:
+    """Resource → the actions on it. An index is named by its table and its own name."""
+    found: dict[str, set[str]] = {}
+    for statement in ROLES[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]:
+        resource = statement["Resource"]
+        for one in resource if isinstance(resource, list) else [resource]:
+            found.setdefault(name_of(one), set()).update(statement["Action"])
+    return found
+
+
+def name_of(resource: dict[str, Any]) -> str:
+    if "Fn::GetAtt" in resource:
+        return str(resource["Fn::GetAtt"][0])
+    return str(resource["Fn::Sub"]).replace("${", "").replace(".Arn}", "")
+
+
+def test_the_resolver_comes_every_minute_and_a_firing_that_fails_is_kept() -> None:
+    (tick,) = (e["Properties"] for e in RESOLVER["Events"].values() if e["Type"] == "ScheduleV2")
+    assert tick["ScheduleExpression"] == "rate(1 minute)"
+    assert tick["RetryPolicy"] == {"MaximumRetryAttempts": 0}
+    invoke = RESOLVER["EventInvokeConfig"]
+    assert invoke["MaximumRetryAttempts"] == 0
+    failures = invoke["DestinationConfig"]["OnFailure"]["Destination"]
+    assert failures == {"Fn::GetAtt": ["ScheduleFailures", "Arn"]}
+
+
+def test_one_look_has_the_functions_whole_time() -> None:
+    (looks,) = (e["Properties"] for e in RESOLVER["Events"].values() if e["Type"] == "SQS")
+    assert looks["BatchSize"] == 1
+    assert looks["ScalingConfig"] == {"MaximumConcurrency": 10}
+    assert RESOLVER["Timeout"] == 60
+
+
+@pytest.mark.parametrize("name", ["ResolveUnknown", "AcquirerEvents", "PaymentIntents", "Refunds"])
+def test_who_resolves_may_ask_charge_and_queue_the_next_look_and_nothing_of_the_vault(
+    name: str,
+) -> None:
+    granted = grants(f"{name}Role")
+    assert granted["ChargeFunction"] == {"lambda:InvokeFunction"}
+    assert "sqs:SendMessage" in granted["ResolveQueue"]
+    assert "VaultTable" not in granted
+    assert "AcquirerSecret" not in granted
+    assert "dynamodb:DeleteItem" not in granted["PaymentsTable"]
+    environment = FUNCTIONS[f"{name}Function"]["Properties"]["Environment"]["Variables"]
+    wanted = {"PAYMENTS_TABLE", "CHARGE_FUNCTION", "RESOLVE_QUEUE_URL", "SANDBOX_IDEMPOTENT"}
+    assert wanted <= set(environment)
+
+
+def test_only_the_resolver_reads_what_is_due() -> None:
+    readers = {role for role in ROLES if "PaymentsTable/index/due" in grants(role)}
+    assert readers == {"ResolveUnknownRole", "OutboxRole"}
+
+
+def test_the_webhook_secret_is_read_by_who_checks_it_and_by_the_sandbox() -> None:
+    readers = {role for role in ROLES if "AcquirerWebhookSecret" in grants(role)}
+    assert readers == {"AcquirerWebhooksRole", "SandboxAcquirerRole"}
+
+
+def test_what_receives_webhooks_can_put_them_into_one_queue_and_nothing_else() -> None:
+    assert grants("AcquirerWebhooksRole") == {
+        "AcquirerWebhooksLogs": {"logs:CreateLogStream", "logs:PutLogEvents"},
+        "AcquirerWebhookSecret": {"secretsmanager:GetSecretValue"},
+        "AcquirerEventsQueue": {"sqs:SendMessage"},
+    }
+
+
+def test_only_acquirers_webhooks_need_no_key() -> None:
+    events = [e for f in FUNCTIONS.values() for e in f["Properties"].get("Events", {}).values()]
+    public = {
+        event["Properties"]["Path"]
+        for event in events
+        if event["Type"] == "Api" and event["Properties"].get("Auth") == {"Authorizer": "NONE"}
+    }
+    assert public == {"/v1/acquirer_webhooks/{acquirer}"}
+
+
+def alarm(metric: str) -> dict[str, Any]:
+    """The one alarm on a metric of the resolver."""
+    (found,) = (a["Properties"] for a in ALARMS.values() if a["Properties"]["MetricName"] == metric)
+    assert found["Namespace"] == METRICS_NAMESPACE
+    assert found["Dimensions"] == [
+        {"Name": "function_name", "Value": {"Ref": "ResolveUnknownFunction"}},
+        {"Name": "service", "Value": "resolve_unknown"},
+    ]
+    assert RESOLVER["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == "resolve_unknown"
+    assert (found["Statistic"], found["Period"]) == ("Maximum", 60)
+    assert found["ComparisonOperator"] == "GreaterThanThreshold"
+    return dict(found)
+
+
+def test_an_outcome_unknown_for_a_quarter_of_an_hour_and_a_resolver_that_is_silent_are_alarms() -> (
+    None
+):
+    found = alarm("OldestUnknownSeconds")
+    assert found["Threshold"] >= SECOND_LOOK_SECONDS
+    assert found["Threshold"] == 900
+    assert (found["EvaluationPeriods"], found["DatapointsToAlarm"]) == (3, 3)
+    assert found["TreatMissingData"] == "breaching"
+
+
+def test_an_operation_that_only_a_person_can_end_is_an_alarm_within_a_minute() -> None:
+    found = alarm("OperationsRequiringDecision")
+    assert (found["Threshold"], found["EvaluationPeriods"]) == (0, 1)
+
+
+def test_everybody_is_told_alike_whether_the_sandbox_is_idempotent() -> None:
+    told = {
+        name
+        for name, function in FUNCTIONS.items()
+        if "SANDBOX_IDEMPOTENT" in function["Properties"]["Environment"]["Variables"]
+    }
+    assert told >= {"SandboxAcquirerFunction", "ChargeFunction", "ResolveUnknownFunction"}
+    for name in told:
+        variables = FUNCTIONS[name]["Properties"]["Environment"]["Variables"]
+        assert variables["SANDBOX_IDEMPOTENT"] == {"Ref": "SandboxIdempotent"}
+    assert template()["Parameters"]["SandboxIdempotent"]["Default"] == "true"
