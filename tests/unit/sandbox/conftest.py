@@ -7,6 +7,7 @@ import hmac
 import itertools
 import json
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,10 +20,16 @@ from tests.support.aws import REGION
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-SECRETS = {"acquirer": "sandbox-acquirer-secret", "reporting": "sandbox-reporting-secret"}
+SECRETS = {
+    "acquirer": "sandbox-acquirer-secret",
+    "reporting": "sandbox-reporting-secret",
+    "webhooks": "sandbox-webhooks-secret",
+}
 APPROVED = "4242424242424242"
 TABLE = "sandbox"
 CLOCK = "clock"
+QUEUE = "sandbox-later"
+QUEUE_URL = f"https://sqs.{REGION}.amazonaws.com/123456789012/{QUEUE}"
 
 
 @dataclass
@@ -88,6 +95,46 @@ class Client:
             "currency": charge["currency"],
         } | fields
 
+    def reversal(self, charge: dict[str, Any], **fields: Any) -> dict[str, Any]:
+        """The body of a reversal of `charge`."""
+        return {
+            "reference": f"reversal-{next(self.numbers)}",
+            "order_id": charge["order_id"],
+            "original_reference": charge["reference"],
+        } | fields
+
+    def reverse(self, charge: dict[str, Any], **fields: Any) -> str:
+        """What a reversal of `charge` comes to."""
+        result: str = self.ask("/v1/reversals", self.reversal(charge, **fields))["result"]
+        return result
+
+    def look_up(self, reference: str) -> dict[str, Any]:
+        """What a look-up says."""
+        answer = self.send("GET", f"/v1/operations/{reference}")
+        found: dict[str, Any] = json.loads(answer["body"])
+        return found
+
+    def list_operations(self, **query: str) -> dict[str, Any]:
+        """A page of the list, from the day before if nothing else is said."""
+        since = (datetime.now(UTC) - timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        answer = self.send("GET", "/v1/operations", query={"since": since} | query)
+        page: dict[str, Any] = json.loads(answer["body"])
+        return page
+
+    def messages(self) -> list[dict[str, Any]]:
+        """What the sandbox has sent to itself, as Lambda gets it."""
+        sqs = runtime.client("sqs")
+        found = sqs.receive_message(QueueUrl=QUEUE_URL, MaxNumberOfMessages=10)
+        return [
+            {"messageId": message["MessageId"], "body": message["Body"]}
+            for message in found.get("Messages", [])
+        ]
+
+    def wake(self, *messages: dict[str, Any]) -> list[str]:
+        """Give the function messages; those that it could not deal with."""
+        answer = app.handler({"Records": list(messages)}, None)
+        return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+
     def books(self, **query: str) -> list[tuple[str, int, str]]:
         """(operation, amount, status) of each row of the public books."""
         answer = self.send("GET", "/transactions", query=query, secret=None)
@@ -122,6 +169,8 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
         "TEST_CLOCK_TABLE": CLOCK,
         "ACQUIRER_SECRET_ID": "acquirer",
         "ACQUIRER_REPORTING_SECRET_ID": "reporting",
+        "ACQUIRER_WEBHOOK_SECRET_ID": "webhooks",
+        "SANDBOX_QUEUE_URL": QUEUE_URL,
         "SANDBOX_FAULTS": "front",
     }.items():
         monkeypatch.setenv(name, value)
@@ -144,5 +193,6 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
             )
         for name, value in SECRETS.items():
             runtime.client("secretsmanager").create_secret(Name=name, SecretString=value)
+        runtime.client("sqs").create_queue(QueueName=QUEUE)
         yield Client(dynamodb=dynamodb)
     runtime.forget()

@@ -23,7 +23,10 @@ KEYED = [
     ("POST", "/v1/captures", "acquirer"),
     ("POST", "/v1/voids", "acquirer"),
     ("POST", "/v1/refunds", "acquirer"),
+    ("POST", "/v1/reversals", "acquirer"),
+    ("GET", "/v1/operations", "acquirer"),
     ("GET", "/v1/operations/x", "acquirer"),
+    ("PUT", "/v1/webhook_endpoint", "acquirer"),
     ("POST", "/v1/settlements", "reporting"),
     ("GET", "/v1/settlements/x", "reporting"),
 ]
@@ -67,7 +70,8 @@ def test_what_is_not_there_is_said_to_be_not_there(client: Client) -> None:
     missing = client.send("GET", "/v1/operations/nobody")
     assert missing["statusCode"] == 404
     assert json.loads(missing["body"])["error"]["code"] == "NOT_FOUND"
-    assert "nobody" in missing["body"]
+    assert json.loads(missing["body"])["reference"] == "nobody"
+    assert json.loads(missing["body"])["as_of"].endswith("Z")
     assert client.send("GET", "/v1/authorizations")["statusCode"] == 404
     assert client.books(reference="nobody") == client.books(order_id="nobody") == []
 
@@ -97,6 +101,7 @@ BAD = [
     {"reference": "a" * 81},
     {"order_id": 7},
     {"surprise": 1},
+    {"merchant_reference": "a#b"},
     {"card": None},
     {"card": {"number": "4242 4242 4242 4242", "exp_month": 12, "exp_year": 2030}},
     {"card": {"number": "\u0664" * 16, "exp_month": 12, "exp_year": 2030}},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -57,7 +58,10 @@ def test_a_repeat_gets_the_first_answer_whatever_happened_since(client: Client) 
     assert post(client, "/v1/authorizations", body) == first
     without_cvc = body | {"card": {k: v for k, v in body["card"].items() if k != "cvc"}}
     assert post(client, "/v1/authorizations", without_cvc) == first
-    assert client.send("GET", f"/v1/operations/{body['reference']}")["body"] == first[1]
+    # but a look-up says how it stands
+    found = client.look_up(body["reference"])
+    assert found.pop("as_of") > found["created_at"]
+    assert found == json.loads(first[1]) | {"status": "REVERSED"}
 
 
 def test_a_reference_is_not_used_for_something_else(client: Client) -> None:

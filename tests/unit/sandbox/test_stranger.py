@@ -8,7 +8,7 @@ from pathlib import Path
 import farthing_sandbox
 
 PACKAGE = Path(farthing_sandbox.__file__).parent
-PURE = ("asks", "cards", "operations", "settlement")
+PURE = ("asks", "cards", "operations", "refusals", "reversals", "settlement")
 STANDARD = {"__future__", "collections", "dataclasses", "datetime", "enum", "typing"}
 
 

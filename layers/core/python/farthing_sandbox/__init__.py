@@ -3,6 +3,8 @@
 It keeps its own books in its own table and imports nothing of the package
 `farthing`, so that a double charge shows up here however sure Farthing is that
 it made none. Reading order: `cards` (what each test number does), `operations`
-(who gets money and who does not), `settlement` (the daily report), `books`
-(DynamoDB), `acquirer` (the use cases), `http` (the API).
+(what becomes of a request), `refusals` (why not), `reversals` (what can be undone
+by reference), `settlement` (the daily report), `books` and `journal` (DynamoDB),
+`acquirer` (the use cases), `http` (the API), `deferred` (what happens without
+being asked) and `notices` (its webhooks).
 """

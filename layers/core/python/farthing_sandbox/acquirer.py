@@ -8,24 +8,33 @@ and concurrent refunds never exceed what was captured.
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from farthing_sandbox import reports, settlement
-from farthing_sandbox.asks import Authorize, Settlement
-from farthing_sandbox.books import as_json
-from farthing_sandbox.operations import decide_authorize, decide_follow_up
+from farthing_sandbox import journal, reports, settlement
+from farthing_sandbox.asks import Authorize, Due, Operation
+from farthing_sandbox.books import recorded
+from farthing_sandbox.cards import Fault
+from farthing_sandbox.items import as_json
+from farthing_sandbox.operations import (
+    decide_authorize,
+    decide_follow_up,
+    landed,
+    rfc3339,
+)
+from farthing_sandbox.reversals import Result, decide_reversal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from farthing_sandbox.asks import Ask
-    from farthing_sandbox.books import Books
-    from farthing_sandbox.cards import Fault
-    from farthing_sandbox.operations import Entry, Numbers, Row
+    from farthing_sandbox.asks import Ask, Listing, Reversal, Settlement
+    from farthing_sandbox.books import Books, Recorded
+    from farthing_sandbox.operations import Booked, Charge, Entry, Numbers, Row
 
 ATTEMPTS_MAX: Final = 12
+REFUND_PENDING_SECONDS: Final = 10
 
 
 class ReferenceReused(Exception):
@@ -44,16 +53,22 @@ class NoAnswer(Exception):
         self.fault = fault
 
 
+class NotBooked(Exception):
+    """A refund is to end that is not in the books, or not yet."""
+
+
 @dataclass(frozen=True)
 class Acquirer:
     """The use cases over one set of books.
 
     `pause` waits a little, longer with each attempt: many may want one charge.
+    `defer(message, seconds)` has a message come back later.
     """
 
     books: Books
     idempotent: bool
     pause: Callable[[int], None]
+    defer: Callable[[str, int], None]
 
     def operate(self, ask: Ask, now: datetime, numbers: Numbers) -> str:
         """Do what is asked, once per reference. Answers JSON.
@@ -63,51 +78,114 @@ class Acquirer:
         behaviour = ask.card.behaviour if isinstance(ask, Authorize) else None
         if behaviour and behaviour.first_request_fault and self.books.lose_first(ask.reference):
             raise NoAnswer(behaviour.first_request_fault)
-        answer = self.decide_and_record(ask, now, numbers)
-        if behaviour and behaviour.answer_fault:
-            raise NoAnswer(behaviour.answer_fault)
-        return answer
+        done = self.decide_and_record(ask, now, numbers)
+        if not landed(done.visible_at, now):
+            raise NoAnswer(Fault.NO_ANSWER)
+        if done.fault is Fault.WRONG_AMOUNT:
+            return misquoted(done.answer)
+        if done.fault is not None:
+            raise NoAnswer(done.fault)
+        return done.answer
 
-    def decide_and_record(self, ask: Ask, now: datetime, numbers: Numbers) -> str:
+    def decide_and_record(self, ask: Ask, now: datetime, numbers: Numbers) -> Recorded:
         """Read, decide, write; again, if the books changed in between."""
         for attempt in range(ATTEMPTS_MAX):
-            earlier = self.books.operation(ask.reference) if self.idempotent else None
+            earlier = self.earlier(ask)
             if earlier is not None:
-                if earlier.content != as_json(ask.content()):
-                    raise ReferenceReused(ask.reference)
-                return earlier.answer
+                return earlier
             entry = self.decide(ask, now, numbers)
+            if entry.is_pending:
+                self.defer_end(entry)
             if self.books.record(entry, once=self.idempotent):
-                return as_json(entry.answer)
+                return recorded(entry)
             self.pause(attempt)
         raise Busy(ask.reference)
+
+    def earlier(self, ask: Ask | Reversal) -> Recorded | None:
+        """What an equal request has come to. Raises ReferenceReused if it was another one."""
+        earlier = self.books.operation(ask.reference) if self.idempotent else None
+        if earlier is not None and earlier.content != as_json(ask.content()):
+            raise ReferenceReused(ask.reference)
+        return earlier
 
     def decide(self, ask: Ask, now: datetime, numbers: Numbers) -> Entry:
         """Bring the facts from the books to the rules."""
         if not isinstance(ask, Authorize):
-            charge = self.books.charge(ask.original_reference)
+            charge = self.charge(ask.original_reference, now)
             return decide_follow_up(ask, charge, now, numbers)
         stored = ask.stored_credential
         named = stored.network_reference if stored else None
         known = self.books.issued_to(named) if named else None
         return decide_authorize(ask, known, now, numbers)
 
-    def find(self, reference: str) -> str | None:
-        """The answer that `reference` got, as JSON."""
-        recorded = self.books.operation(reference)
-        return None if recorded is None else recorded.answer
+    def charge(self, reference: str, now: datetime) -> Charge | None:
+        """The charge that `reference` authorized, if it can be seen by now."""
+        charge = self.books.charge(reference)
+        return charge if charge is not None and landed(charge.visible_at, now) else None
 
-    def transactions_of_order(self, order_id: str) -> list[Row]:
+    def defer_end(self, entry: Entry) -> None:
+        """Have a pending refund end later.
+
+        The message is sent before the refund is written. One that ends nothing does no harm; a
+        refund without one would stay pending for good.
+        """
+        due = Due(entry.ask.order_id, entry.entry, entry.ask.reference)
+        self.defer(as_json(vars(due)), REFUND_PENDING_SECONDS)
+
+    def end_refund(self, due: Due, now: datetime) -> Booked | None:
+        """Approve a pending refund, once. None if nothing was pending there. Raises NotBooked."""
+        self.books.end_refund(due.order_id, due.entry, rfc3339(now))
+        refund = self.books.row(due.order_id, due.entry, Operation.REFUND)
+        if refund is not None:
+            return refund if refund.ended_at else None
+        if self.books.operation(due.reference) is None:
+            raise NotBooked(due.reference)
+        return None
+
+    def reverse(self, ask: Reversal, now: datetime, numbers: Numbers) -> Result:
+        """Undo what `original_reference` did, if it did anything that can be undone.
+
+        Raises ReferenceReused, Busy.
+        """
+        for attempt in range(ATTEMPTS_MAX):
+            if self.earlier(ask) is not None:
+                return Result.REVERSED
+            original = self.books.operation(ask.original_reference)
+            if original is None or not landed(original.visible_at, now):
+                return Result.NOT_FOUND
+            charge = self.books.charge(ask.original_reference)
+            result, entry = decide_reversal(ask, charge, now, numbers)
+            if entry is None or self.books.record(entry, once=self.idempotent):
+                return result
+            self.pause(attempt)
+        raise Busy(ask.reference)
+
+    def find(self, reference: str, now: datetime) -> dict[str, Any] | None:
+        """The answer that `reference` got, with the status that it has now."""
+        found = self.books.operation(reference)
+        if found is None or not landed(found.visible_at, now):
+            return None
+        answer: dict[str, Any] = json.loads(found.answer)
+        row = self.books.row(found.order_id, found.entry, Operation(answer["operation"]))
+        return answer if row is None else answer | {"status": row.row.status.value}
+
+    def list_operations(
+        self, asked: Listing, now: datetime
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """A page of all operations, oldest first, and the cursor behind it."""
+        return journal.page(self.books, asked, now)
+
+    def transactions_of_order(self, order_id: str, now: datetime) -> list[Row]:
         """What was really done for an order."""
-        return self.books.rows_of_order(order_id)
+        return [it.row for it in self.books.rows_of_order(order_id) if it.is_public(now)]
 
-    def transactions_of_reference(self, reference: str) -> list[Row]:
+    def transactions_of_reference(self, reference: str, now: datetime) -> list[Row]:
         """What was really done under a reference: a combined charge has two rows."""
-        recorded = self.books.operation(reference)
-        rows = [] if recorded is None else self.books.rows_of_order(recorded.order_id)
+        found = self.books.operation(reference)
+        rows = [] if found is None else self.transactions_of_order(found.order_id, now)
         return [row for row in rows if row.reference == reference]
 
-    def settle(self, asked: Settlement, attempt: str) -> None:
+    def settle(self, asked: Settlement, attempt: str, now: datetime) -> None:
         """Accept a settlement, once per reference: mark what it pays, and write its report.
 
         Raises ReferenceReused, Busy. One that died half-way is gone on with when it comes again.
@@ -120,7 +198,8 @@ class Acquirer:
                     raise ReferenceReused(asked.reference)
                 return
             books = self.books.rows((e.reference, e.operation) for e in asked.entries)
-            paid = settlement.payable(asked, books)
+            public = {key: it for key, it in books.items() if it.is_public(now)}
+            paid = settlement.payable(asked, public)
             if not self.books.pay(paid, asked.reference):
                 self.pause(turn)
                 continue
@@ -133,3 +212,9 @@ class Acquirer:
         """The report of an accepted settlement."""
         head = reports.find_head(self.books, reference)
         return None if head is None else reports.read(self.books, reference, head).body()
+
+
+def misquoted(answer: str) -> str:
+    """The answer with an amount that was never asked for."""
+    told = json.loads(answer)
+    return as_json(told | {"amount_cents": told["amount_cents"] + 1})

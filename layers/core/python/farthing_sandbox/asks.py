@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 from farthing_sandbox.cards import behaviour_of, brand_of
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from farthing_sandbox.cards import Behaviour
 
 
@@ -75,11 +77,13 @@ class Authorize:
     capture: bool
     card: Card
     stored_credential: StoredCredential | None = None
+    merchant_reference: str | None = None
 
     operation = Operation.AUTHORIZE
+    original_reference = None
 
     def content(self) -> dict[str, Any]:
-        """What an equal request repeats: everything but the reference and what may not be kept."""
+        """What an equal request repeats: all but references of its own and what may not be kept."""
         stored = self.stored_credential
         return {
             "operation": self.operation.value,
@@ -102,6 +106,9 @@ class FollowUp:
     original_reference: str
     amount_cents: int
     currency: str
+    merchant_reference: str | None = None
+
+    capture = False
 
     def content(self) -> dict[str, Any]:
         """What an equal request repeats."""
@@ -114,7 +121,45 @@ class FollowUp:
         }
 
 
+@dataclass(frozen=True)
+class Reversal:
+    """Undo whatever `original_reference` did, by somebody who does not know what that was."""
+
+    reference: str
+    order_id: str
+    original_reference: str
+    merchant_reference: str | None = None
+
+    capture = False
+
+    def content(self) -> dict[str, Any]:
+        """What an equal request repeats. It is no VOID: that one says what it undoes."""
+        return {
+            "operation": "REVERSAL",
+            "order_id": self.order_id,
+            "original_reference": self.original_reference,
+        }
+
+
 Ask = Authorize | FollowUp
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Operations from `since` on, oldest first; those behind the cursor `after` if there is one."""
+
+    since: datetime
+    limit: int
+    after: str | None = None
+
+
+@dataclass(frozen=True)
+class Due:
+    """A pending refund whose time has come: where its row lies, and who asked for it."""
+
+    order_id: str
+    entry: str
+    reference: str
 
 
 @dataclass(frozen=True)

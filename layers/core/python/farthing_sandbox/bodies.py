@@ -5,19 +5,27 @@ Messages name the field and never repeat its value, which may be a card number.
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal, TypeVar
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from farthing_sandbox import asks
+from farthing_sandbox import asks, cursor
 from farthing_sandbox.asks import Operation
+from farthing_sandbox.items import as_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 AMOUNT_MAX_CENTS: Final = 99_999_999
 SETTLEMENT_ENTRIES_MAX: Final = 10_000
 FAULTS_SHOWN_MAX: Final = 5
+LISTED_DAYS_MAX: Final = 36
+"""A day more than the oldest backup of a table that can be restored."""
 
 REFERENCE: Final = r"^[A-Za-z0-9_.:~-]{1,80}$"
 """No `#`, which separates the parts of a key."""
+MOMENT: Final = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,6})?Z$"
 
 Reference = Annotated[str, Field(pattern=REFERENCE)]
 Amount = Annotated[int, Field(ge=1, le=AMOUNT_MAX_CENTS)]
@@ -63,6 +71,7 @@ class AuthorizeBody(Body):
     capture: bool
     card: CardBody
     stored_credential: StoredCredentialBody | None = None
+    merchant_reference: Reference | None = None
 
 
 class FollowUpBody(Body):
@@ -73,6 +82,38 @@ class FollowUpBody(Body):
     original_reference: Reference
     amount_cents: Amount
     currency: Currency
+    merchant_reference: Reference | None = None
+
+
+class ReversalBody(Body):
+    """POST /v1/reversals."""
+
+    reference: Reference
+    order_id: Reference
+    original_reference: Reference
+    merchant_reference: Reference | None = None
+
+
+class ListingQuery(Body):
+    """The query of GET /v1/operations."""
+
+    since: Annotated[str, Field(pattern=MOMENT)]
+    limit: Annotated[str, Field(pattern=r"^([1-9][0-9]?|100)$")] = "100"
+    after: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9_-]{1,160}$")] = None
+
+
+class WebhookEndpointBody(Body):
+    """PUT /v1/webhook_endpoint."""
+
+    url: Annotated[str, Field(pattern=r"^https?://[!-~]{1,500}$")]
+
+
+class DueBody(Body):
+    """A message that this acquirer sent to itself."""
+
+    order_id: Reference
+    entry: Annotated[str, Field(pattern=cursor.ENTRY)]
+    reference: Reference
 
 
 class EntryBody(Body):
@@ -106,12 +147,41 @@ def authorize(raw: bytes) -> asks.Authorize:
         capture=body.capture,
         card=asks.Card(**vars(body.card)),
         stored_credential=None if stored is None else asks.StoredCredential(**vars(stored)),
+        merchant_reference=body.merchant_reference,
     )
 
 
 def follow_up(operation: Operation, raw: bytes) -> asks.FollowUp:
     """A capture, void or refund. Raises Malformed."""
     return asks.FollowUp(operation=operation, **vars(read(FollowUpBody, raw)))
+
+
+def reversal(raw: bytes) -> asks.Reversal:
+    """A reversal. Raises Malformed."""
+    return asks.Reversal(**vars(read(ReversalBody, raw)))
+
+
+def listing(query: Mapping[str, str], now: datetime) -> asks.Listing:
+    """A page of the list of operations. Raises Malformed."""
+    asked = read(ListingQuery, as_json(dict(query)).encode())
+    try:
+        since = datetime.fromisoformat(asked.since)
+        after = None if asked.after is None else cursor.read(asked.after)
+    except ValueError:
+        raise Malformed("since: not a moment, or after: not a cursor") from None
+    if now - since > timedelta(days=LISTED_DAYS_MAX):
+        raise Malformed(f"since: more than {LISTED_DAYS_MAX} days ago")
+    return asks.Listing(since, int(asked.limit), after)
+
+
+def webhook_endpoint(raw: bytes) -> str:
+    """Where to post. Raises Malformed."""
+    return read(WebhookEndpointBody, raw).url
+
+
+def due(raw: str) -> asks.Due:
+    """A message that says which refund is to end. Raises Malformed."""
+    return asks.Due(**vars(read(DueBody, raw.encode())))
 
 
 def settlement(raw: bytes) -> asks.Settlement:

@@ -6,24 +6,26 @@ depends on as a condition, by name.
 
 from __future__ import annotations
 
-import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from farthing_sandbox import items
 from farthing_sandbox.asks import Operation
-from farthing_sandbox.items import Item, plain, wire
+from farthing_sandbox.cards import Fault
+from farthing_sandbox.items import Item, as_json, plain, wire
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from farthing_sandbox.operations import Booked, Change, Charge, Entry, Row
+    from farthing_sandbox.operations import Booked, Change, Charge, Entry
 
 NOT_CREATED: Final = "attribute_not_exists(pk)"
 ENOUGH_LEFT_TO_CAPTURE: Final = "left_to_capture_cents >= :amount"
 ENOUGH_LEFT_TO_REFUND: Final = "left_to_refund_cents >= :amount"
 NOTHING_CAPTURED: Final = "left_to_capture_cents = :amount"
 NOTHING_REFUNDED: Final = "left_to_refund_cents = :amount"
+STILL_PENDING: Final = "#status = :pending"
 
 CAPTURE_ONCE: Final = "SET left_to_capture_cents = :none, left_to_refund_cents = :amount"
 TAKE_REFUND: Final = "SET left_to_refund_cents = left_to_refund_cents - :amount"
@@ -31,6 +33,7 @@ REVERSE_CHARGE: Final = (
     "SET #status = :reversed, left_to_capture_cents = :none, left_to_refund_cents = :none"
 )
 REVERSE_ROW: Final = "SET #status = :reversed"
+END_REFUND: Final = "SET #status = :approved, ended_at = :now"
 PAY_ROW: Final = "SET settled_by = :settlement"
 PAID_BY_NO_OTHER: Final = (
     "#status = :approved AND (attribute_not_exists(settled_by) OR settled_by = :settlement)"
@@ -44,12 +47,29 @@ WRITES_PER_TRANSACTION_MAX: Final = 100
 
 @dataclass(frozen=True)
 class Recorded:
-    """What a reference was used for. `content` and `answer` are JSON, byte for byte."""
+    """What a reference was used for. `content` and `answer` are JSON, byte for byte.
+
+    Nobody can see it before `visible_at`, and `fault` happens to each answer that tells of it.
+    """
 
     order_id: str
     entry: str
     content: str
     answer: str
+    visible_at: str | None
+    fault: Fault | None
+
+
+def recorded(entry: Entry) -> Recorded:
+    """What an entry's reference was used for."""
+    return Recorded(
+        order_id=entry.ask.order_id,
+        entry=entry.entry,
+        content=as_json(entry.ask.content()),
+        answer=as_json(entry.answer),
+        visible_at=entry.visible_at,
+        fault=entry.fault,
+    )
 
 
 @dataclass(frozen=True)
@@ -64,7 +84,14 @@ class Books:
         item = self.get(items.operation_key(reference))
         if item is None:
             return None
-        return Recorded(item["order_id"], item["entry"], item["content"], item["answer"])
+        return Recorded(
+            order_id=item["order_id"],
+            entry=item["entry"],
+            content=item["content"],
+            answer=item["answer"],
+            visible_at=item.get("visible_at"),
+            fault=Fault(item["fault"]) if item.get("fault") else None,
+        )
 
     def charge(self, reference: str) -> Charge | None:
         """The charge that `reference` authorized, as it stands."""
@@ -80,7 +107,12 @@ class Books:
         item = self.get(items.network_reference_key(network_reference))
         return None if item is None else str(item["last_four"])
 
-    def rows_of_order(self, order_id: str) -> list[Row]:
+    def row(self, order_id: str, entry: str, operation: Operation) -> Booked | None:
+        """One line of an entry."""
+        item = self.get(items.row_key(order_id, entry, operation))
+        return None if item is None else items.booked_of(item)
+
+    def rows_of_order(self, order_id: str) -> list[Booked]:
         """All that ever happened for an order, oldest first."""
         pages = self.client.get_paginator("query").paginate(
             TableName=self.table,
@@ -88,7 +120,7 @@ class Books:
             KeyConditionExpression="pk = :pk",
             ExpressionAttributeValues=wire({":pk": f"ORDER#{order_id}"}),
         )
-        return [items.row_of(plain(item)) for page in pages for item in page["Items"]]
+        return [items.booked_of(plain(item)) for page in pages for item in page["Items"]]
 
     def rows(self, wanted: Iterable[tuple[str, Operation]]) -> dict[tuple[str, Operation], Booked]:
         """The rows of many (reference, operation) pairs; absent ones are left out."""
@@ -123,13 +155,21 @@ class Books:
         """Whether this is the first request of `reference`; it remembers having been asked."""
         return self.create({**items.lost_key(reference), "reference": reference})
 
+    def end_refund(self, order_id: str, entry: str, now: str) -> None:
+        """Approve a refund if it is still pending; else it is left as it is, or not there."""
+        key = items.row_key(order_id, entry, Operation.REFUND)
+        values = {":approved": "APPROVED", ":pending": "PENDING", ":now": now}
+        with suppress(self.client.exceptions.ConditionalCheckFailedException):
+            self.client.update_item(**self.expression(key, END_REFUND, values, when=STILL_PENDING))
+
     def record(self, entry: Entry, *, once: bool) -> bool:
         """Write a decision. False if the facts it rests on have changed: read again, decide again.
 
         With `once`, a reference is used once.
         """
         writes = [self.claim(entry, once=once)]
-        writes += [self.put(items.row_item(row, entry.entry, entry.opens)) for row in entry.rows]
+        writes += [self.put(items.row_item(row, entry)) for row in entry.rows]
+        writes.append(self.put(items.journal_item(entry)))
         if entry.change is not None:
             writes += self.apply(entry.change)
         if entry.opens is not None and entry.opens.network_reference is not None:
@@ -139,13 +179,7 @@ class Books:
 
     def claim(self, entry: Entry, *, once: bool) -> Item:
         """The write that ties a reference to its answer."""
-        operation = Recorded(
-            order_id=entry.ask.order_id,
-            entry=entry.entry,
-            content=as_json(entry.ask.content()),
-            answer=as_json(entry.answer),
-        )
-        item = {**items.operation_key(entry.ask.reference), **vars(operation)}
+        item = {**items.operation_key(entry.ask.reference), **vars(recorded(entry))}
         return self.put(item, when=NOT_CREATED if once else None)
 
     def apply(self, change: Change) -> list[Item]:
@@ -211,6 +245,10 @@ class Books:
             return False
         return True
 
+    def replace(self, item: Item) -> None:
+        """Put one item, whatever was there."""
+        self.client.put_item(**self.put(item)["Put"])
+
     def get(self, key: Item) -> Item | None:
         """One item, read consistently."""
         found = self.client.get_item(TableName=self.table, Key=wire(key), ConsistentRead=True)
@@ -232,8 +270,3 @@ class Books:
             if not asked:
                 return
         raise TimeoutError("the books did not give all the items of one batch")
-
-
-def as_json(value: Any) -> str:
-    """One way only to write a value, so that equal values are equal bytes."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"))

@@ -33,10 +33,12 @@ INCORRECT_CVC: Final = Decline("N7", "Card verification code missing or incorrec
 
 
 class Fault(StrEnum):
-    """What the network does to an authorization. The values are the front's header values."""
+    """What goes wrong with an answer. The first two values are the front's header values."""
 
     NO_ANSWER = "no-answer"
     RESET = "reset"
+    BAD_GATEWAY = "bad-gateway"
+    WRONG_AMOUNT = "wrong-amount"
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,12 @@ class Behaviour:
     """Happens after the books were written: the money moved and nobody hears of it."""
     first_request_fault: Fault | None = None
     """Happens to the first request of a reference, before anything else does."""
+    capture_fault: Fault | None = None
+    """Happens after a later capture of the charge was written."""
+    lands_after_seconds: int = 0
+    """The charge is on its way for so long. It will land, and nobody can see or stop it."""
+    refunds_pend: bool = False
+    """A refund takes its amount at once and is approved later."""
 
 
 def declined(reason: Decline) -> Behaviour:
@@ -79,7 +87,34 @@ BEHAVIOURS: Final[dict[str, Behaviour]] = {
         "the first request is lost: nothing happens, no answer comes; a later one is approved",
         first_request_fault=Fault.NO_ANSWER,
     ),
+    "4000009900000046": Behaviour(
+        "lands_late",
+        "approved after 30 s; until then nothing is answered, and look-ups say “not found”",
+        lands_after_seconds=30,
+    ),
+    "4000009900000053": Behaviour(
+        "bad_gateway",
+        "approved, but the answer is HTTP 502 with an HTML body",
+        answer_fault=Fault.BAD_GATEWAY,
+    ),
+    "4000009900000061": Behaviour(
+        "wrong_amount",
+        "approved, but the answer says another amount than was asked",
+        answer_fault=Fault.WRONG_AMOUNT,
+    ),
+    "4000009900000079": Behaviour(
+        "capture_no_answer",
+        "approved; a later capture is booked, but its answer never comes",
+        capture_fault=Fault.NO_ANSWER,
+    ),
+    "4000009900000087": Behaviour(
+        "refunds_pend",
+        "approved; a refund stays PENDING for 10 s, and its success is told by webhook",
+        refunds_pend=True,
+    ),
 }
+
+BY_TAG: Final = {behaviour.tag: behaviour for behaviour in BEHAVIOURS.values()}
 
 PREFIXES: Final = (
     ("34", "AMEX"),
@@ -98,6 +133,11 @@ def behaviour_of(number: str) -> Behaviour:
     if not passes_luhn(number):
         return declined(INVALID_CARD_NUMBER)
     return BEHAVIOURS.get(number, APPROVED)
+
+
+def behaviour_tagged(tag: str) -> Behaviour:
+    """What a charge's card does, long after its number was forgotten."""
+    return BY_TAG.get(tag, APPROVED)
 
 
 def brand_of(number: str) -> str:

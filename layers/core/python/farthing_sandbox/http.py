@@ -1,26 +1,25 @@
 """The sandbox acquirer's API: an API Gateway proxy event in, a signed answer out.
 
-A client may believe an answer only if `Sandbox-Signature` proves that it comes
-from here. An answer that the network eats is unsigned and empty, so nobody can
-take it for a decline.
+What an answer says of the present carries `as_of`, the time at which the books
+were opened for it.
 """
 
 from __future__ import annotations
 
 import base64
-import hashlib
 import hmac
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote
 
-from farthing_sandbox import bodies
+from farthing_sandbox import bodies, notices
 from farthing_sandbox.acquirer import Busy, NoAnswer, ReferenceReused
+from farthing_sandbox.answers import Answer, not_found, refusal, signed, unanswered
 from farthing_sandbox.asks import Operation
-from farthing_sandbox.books import as_json
-from farthing_sandbox.cards import Fault
+from farthing_sandbox.items import as_json
+from farthing_sandbox.operations import rfc3339
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -29,11 +28,6 @@ if TYPE_CHECKING:
     from farthing_sandbox.acquirer import Acquirer
     from farthing_sandbox.asks import Ask
     from farthing_sandbox.operations import Numbers
-
-SIGNATURE_HEADER: Final = "Sandbox-Signature"
-FAULT_HEADER: Final = "Farthing-Sandbox-Fault"
-NO_ANSWER_SECONDS: Final = 25
-"""Longer than any client waits, shorter than the function and the gateway live."""
 
 
 class Services(Protocol):
@@ -49,21 +43,6 @@ class Services(Protocol):
     def numbers(self) -> Numbers: ...
     def sleep(self, seconds: int) -> None: ...
     def log(self, **ids: str | int) -> None: ...
-
-
-@dataclass(frozen=True)
-class Answer:
-    """An HTTP answer. `reference` goes into the log, the body never does."""
-
-    status: HTTPStatus
-    body: str
-    headers: dict[str, str] = field(default_factory=dict)
-    reference: str = ""
-
-    def proxied(self) -> dict[str, Any]:
-        """As API Gateway wants it."""
-        headers = {"Content-Type": "application/json"} | self.headers
-        return {"statusCode": self.status.value, "headers": headers, "body": self.body}
 
 
 @dataclass(frozen=True)
@@ -112,7 +91,7 @@ class Route:
         try:
             return signed(guarded(self.run, call), secret)
         except NoAnswer as lost:
-            return unanswered(lost.fault, call.services)
+            return unanswered(lost.fault, call.services.faults_at_front, call.services.sleep)
 
 
 def guarded(run: Callable[[Call], Answer], call: Call) -> Answer:
@@ -145,10 +124,44 @@ def operate(call: Call, ask: Ask) -> Answer:
     return Answer(HTTPStatus.OK, body, reference=ask.reference)
 
 
+def reverse(call: Call) -> Answer:
+    """POST /v1/reversals."""
+    services, ask = call.services, bodies.reversal(call.body)
+    now = services.now()
+    result = services.acquirer.reverse(ask, now, services.numbers())
+    body = {
+        "reference": ask.reference,
+        "order_id": ask.order_id,
+        "original_reference": ask.original_reference,
+        "operation": "REVERSAL",
+        "result": result.value,
+        "as_of": rfc3339(now),
+    }
+    return Answer(HTTPStatus.OK, as_json(body), reference=ask.reference)
+
+
 def find_operation(call: Call) -> Answer:
     """GET /v1/operations/{reference}."""
-    body = call.services.acquirer.find(call.reference)
-    return not_found(call.reference) if body is None else Answer(HTTPStatus.OK, body)
+    now = call.services.now()
+    found, as_of = call.services.acquirer.find(call.reference, now), rfc3339(now)
+    if found is None:
+        return not_found(call.reference, as_of=as_of)
+    return Answer(HTTPStatus.OK, as_json(found | {"as_of": as_of}))
+
+
+def list_operations(call: Call) -> Answer:
+    """GET /v1/operations?since=…&limit=…&after=…."""
+    now = call.services.now()
+    asked = bodies.listing(call.query, now)
+    data, after = call.services.acquirer.list_operations(asked, now)
+    return Answer(HTTPStatus.OK, as_json({"data": data, "next": after, "as_of": rfc3339(now)}))
+
+
+def register_webhook_endpoint(call: Call) -> Answer:
+    """PUT /v1/webhook_endpoint."""
+    url = bodies.webhook_endpoint(call.body)
+    notices.register_endpoint(call.services.acquirer.books, url)
+    return Answer(HTTPStatus.OK, as_json({"url": url}))
 
 
 def transactions(call: Call) -> Answer:
@@ -163,13 +176,14 @@ def transactions(call: Call) -> Answer:
     [(by, value)] = call.query.items()
     if not re.fullmatch(bodies.REFERENCE, value):
         raise bodies.Malformed(f"{by}: not a reference")
-    return Answer(HTTPStatus.OK, as_json({"data": [vars(row) for row in find[by](value)]}))
+    rows = find[by](value, call.services.now())
+    return Answer(HTTPStatus.OK, as_json({"data": [vars(row) for row in rows]}))
 
 
 def settle(call: Call) -> Answer:
     """POST /v1/settlements."""
-    asked = bodies.settlement(call.body)
-    call.services.acquirer.settle(asked, call.services.numbers().entry_id)
+    services, asked = call.services, bodies.settlement(call.body)
+    services.acquirer.settle(asked, services.numbers().entry_id, services.now())
     body = as_json({"reference": asked.reference, "status": "ACCEPTED"})
     return Answer(HTTPStatus.OK, body, reference=asked.reference)
 
@@ -201,41 +215,14 @@ ROUTES: Final = (
     Route("POST", "/v1/captures", payments, follow_up(Operation.CAPTURE)),
     Route("POST", "/v1/voids", payments, follow_up(Operation.VOID)),
     Route("POST", "/v1/refunds", payments, follow_up(Operation.REFUND)),
+    Route("POST", "/v1/reversals", payments, reverse),
+    Route("GET", "/v1/operations", payments, list_operations),
     Route("GET", f"/v1/operations/{IT}", payments, find_operation),
+    Route("PUT", "/v1/webhook_endpoint", payments, register_webhook_endpoint),
     Route("POST", "/v1/settlements", reporting, settle),
     Route("GET", f"/v1/settlements/{IT}", reporting, find_settlement),
     Route("GET", "/transactions", None, transactions),
 )
-
-
-def signed(answer: Answer, secret: bytes) -> Answer:
-    """The same answer, with proof that it is ours."""
-    proof = hmac.new(secret, answer.body.encode(), hashlib.sha256).hexdigest()
-    headers = answer.headers | {SIGNATURE_HEADER: proof}
-    return Answer(answer.status, answer.body, headers, answer.reference)
-
-
-def unanswered(fault: Fault, services: Services) -> Answer:
-    """What a broken network gives: nothing that says what happened.
-
-    A reset cannot be made from behind API Gateway: there it is a bare 502 at once.
-    """
-    if services.faults_at_front:
-        return Answer(HTTPStatus.GATEWAY_TIMEOUT, "", {FAULT_HEADER: fault.value})
-    if fault is Fault.RESET:
-        return Answer(HTTPStatus.BAD_GATEWAY, "")
-    services.sleep(NO_ANSWER_SECONDS)
-    return Answer(HTTPStatus.GATEWAY_TIMEOUT, "")
-
-
-def refusal(status: HTTPStatus, code: str, message: str) -> Answer:
-    """An error in this API's one shape."""
-    return Answer(status, as_json({"error": {"code": code, "message": message}}))
-
-
-def not_found(reference: str) -> Answer:
-    """Names the reference, so that the signature is good for this look-up only."""
-    return refusal(HTTPStatus.NOT_FOUND, "NOT_FOUND", f"nothing is known of {reference}")
 
 
 def body_of(event: Mapping[str, Any]) -> bytes:

@@ -5,8 +5,10 @@
 | `REF#{reference}` | `OPERATION` | who used the reference, for what, and the answer |
 | `REF#{reference}` | `LOST` | the first request of this reference never arrived |
 | `ORDER#{order_id}` | `ROW#{time}#{random}#{rank}` | a line of the books and its counters |
+| `JOURNAL#{day}` | `{time}#{random}` | the same operation in the list of all, by time |
 | `NETWORK_REFERENCE#{it}` | `ISSUED` | to which card it was issued |
 | `SETTLEMENT#{reference}` | `REPORT`, `LINES#{attempt}#{n}` | a report and its lines |
+| `WEBHOOK_ENDPOINT` | `WEBHOOK_ENDPOINT` | where to post |
 
 An order has a partition of its own, so its books are read consistently: a
 double charge is not hidden by an index that lags.
@@ -14,6 +16,7 @@ double charge is not hidden by an index that lags.
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -26,6 +29,8 @@ from farthing_sandbox.operations import Booked, Charge, Row, Status
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from farthing_sandbox.operations import Entry
+
 SCHEMA_VERSION: Final = 1
 
 RANKS: Final = {
@@ -35,6 +40,23 @@ RANKS: Final = {
     Operation.REFUND: 4,
 }
 """A combined charge writes two rows at one moment, in this order."""
+
+WEBHOOK_ENDPOINT_KEY: Final = {"pk": "WEBHOOK_ENDPOINT", "sk": "WEBHOOK_ENDPOINT"}
+
+LISTED: Final = (
+    "reference",
+    "order_id",
+    "operation",
+    "amount_cents",
+    "captured_cents",
+    "currency",
+    "authorization_code",
+    "network_reference",
+    "expires_at",
+    "decline_code",
+    "created_at",
+)
+"""What the list of all operations shows of an answer."""
 
 Item = dict[str, Any]
 
@@ -59,6 +81,11 @@ def row_key(order_id: str, entry: str, operation: Operation) -> Item:
     return {"pk": f"ORDER#{order_id}", "sk": f"ROW#{entry}#{RANKS[operation]}"}
 
 
+def journal_partition(day: str) -> str:
+    """Where the operations of a day are listed."""
+    return f"JOURNAL#{day}"
+
+
 def report_key(reference: str) -> Item:
     """The head of a settlement report."""
     return {"pk": f"SETTLEMENT#{reference}", "sk": "REPORT"}
@@ -69,10 +96,15 @@ def lines_key(reference: str, attempt: str, part: int) -> Item:
     return {"pk": f"SETTLEMENT#{reference}", "sk": f"LINES#{attempt}#{part:04d}"}
 
 
-def row_item(row: Row, entry: str, charge: Charge | None) -> Item:
+def row_item(row: Row, entry: Entry) -> Item:
     """A line of the books, with the charge's counters if it opens one."""
-    item = {**row_key(row.order_id, entry, row.operation), **vars(row)}
+    item = {**row_key(row.order_id, entry.entry, row.operation), **vars(row)}
     item |= {"operation": row.operation.value, "status": row.status.value}
+    item |= {
+        "visible_at": entry.visible_at,
+        "merchant_reference": entry.ask.merchant_reference,
+    }
+    charge = entry.opens
     if charge is not None and row.operation is Operation.AUTHORIZE:
         item |= {
             "left_to_capture_cents": charge.left_to_capture_cents,
@@ -84,6 +116,27 @@ def row_item(row: Row, entry: str, charge: Charge | None) -> Item:
             "network_reference": charge.network_reference,
         }
     return item
+
+
+def journal_item(entry: Entry) -> Item:
+    """An entry in the list of all operations. A combined charge is one request, and is there once.
+
+    The status is not in it: it changes.
+    """
+    listed = {name: entry.answer[name] for name in LISTED} | {
+        "merchant_reference": entry.ask.merchant_reference,
+        "capture": entry.ask.capture,
+        "original_reference": entry.ask.original_reference,
+    }
+    return {
+        "pk": journal_partition(entry.entry[:10]),
+        "sk": entry.entry,
+        "entry": entry.entry,
+        "order_id": entry.ask.order_id,
+        "operation": entry.rows[0].operation.value,
+        "visible_at": entry.visible_at,
+        "listed": as_json(listed),
+    }
 
 
 def row_of(item: Mapping[str, Any]) -> Row:
@@ -100,9 +153,15 @@ def row_of(item: Mapping[str, Any]) -> Row:
 
 
 def booked_of(item: Mapping[str, Any]) -> Booked:
-    """The line of the books that `item` is, with where it lies and who paid it."""
-    key = {"pk": item["pk"], "sk": item["sk"]}
-    return Booked(row_of(item), key, item.get("settled_by"))
+    """The line of the books that `item` is, with where it lies and what the public does not see."""
+    return Booked(
+        row=row_of(item),
+        key={"pk": item["pk"], "sk": item["sk"]},
+        settled_by=item.get("settled_by"),
+        visible_at=item.get("visible_at"),
+        merchant_reference=item.get("merchant_reference"),
+        ended_at=item.get("ended_at"),
+    )
 
 
 def charge_of(item: Mapping[str, Any], entry: str) -> Charge:
@@ -121,7 +180,13 @@ def charge_of(item: Mapping[str, Any], entry: str) -> Charge:
         authorization_code=item["authorization_code"],
         network_reference=item["network_reference"],
         created_at=datetime.fromisoformat(item["created_at"]),
+        visible_at=item.get("visible_at"),
     )
+
+
+def as_json(value: Any) -> str:
+    """One way only to write a value, so that equal values are equal bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"))
 
 
 def wire(item: Mapping[str, Any]) -> Item:

@@ -10,20 +10,17 @@ what holds when two requests race.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from farthing_sandbox import cards
-from farthing_sandbox.asks import Ask, Authorize, FollowUp, Operation
+from farthing_sandbox.asks import Ask, Authorize, FollowUp, Operation, Reversal
+from farthing_sandbox.refusals import expiry, refuse_card, refuse_follow_up
 
 if TYPE_CHECKING:
-    from farthing_sandbox.cards import Decline
-
-AUTHORIZATION_LIFETIME: Final = timedelta(days=7)
-REVERSAL_WINDOW: Final = timedelta(days=1)
-"""A charge taken at once can be undone until the money is on its way."""
+    from farthing_sandbox.cards import Decline, Fault
 
 
 class Status(StrEnum):
@@ -32,6 +29,7 @@ class Status(StrEnum):
     APPROVED = "APPROVED"
     DECLINED = "DECLINED"
     REVERSED = "REVERSED"
+    PENDING = "PENDING"
 
 
 @dataclass(frozen=True)
@@ -58,16 +56,29 @@ class Row:
 
 @dataclass(frozen=True)
 class Booked:
-    """A row where the books keep it, and the settlement that paid it."""
+    """A row where the books keep it, and the settlement that paid it.
+
+    Nobody can see it before `visible_at`. A refund that was pending has `ended_at`.
+    """
 
     row: Row
     key: dict[str, Any]
     settled_by: str | None
+    visible_at: str | None
+    merchant_reference: str | None
+    ended_at: str | None
+
+    def is_public(self, now: datetime) -> bool:
+        """Whether the public books show it: by now, and if something is decided."""
+        return landed(self.visible_at, now) and self.row.status is not Status.PENDING
 
 
 @dataclass(frozen=True)
 class Charge:
-    """An authorization and what is left of it. `entry` is where the books keep it."""
+    """An authorization and what is left of it. `entry` is where the books keep it.
+
+    Nobody can see it, or do anything with it, before `visible_at`.
+    """
 
     entry: str
     order_id: str
@@ -82,6 +93,7 @@ class Charge:
     authorization_code: str | None
     network_reference: str | None
     created_at: datetime
+    visible_at: str | None
 
 
 @dataclass(frozen=True)
@@ -95,14 +107,24 @@ class Change:
 
 @dataclass(frozen=True)
 class Entry:
-    """A decision: everything that goes into the books at once, or not at all."""
+    """A decision: everything that goes into the books at once, or not at all.
+
+    `fault` happens to each answer that tells of it.
+    """
 
     entry: str
-    ask: Ask
+    ask: Ask | Reversal
     answer: dict[str, Any]
     rows: tuple[Row, ...]
     opens: Charge | None = None
     change: Change | None = None
+    fault: Fault | None = None
+    visible_at: str | None = None
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether it waits for an end."""
+        return self.rows[0].status is Status.PENDING
 
 
 def decide_authorize(
@@ -113,40 +135,39 @@ def decide_authorize(
     `known_last_four` is the card to which the network reference that the client
     names was issued, None if it was never issued.
     """
-    decline = refuse_card(ask, known_last_four)
-    entry = entry_name(now, numbers)
+    decline, behaviour = refuse_card(ask, known_last_four), ask.card.behaviour
+    late = behaviour.lands_after_seconds > 0 and decline is None
+    at = now + timedelta(seconds=behaviour.lands_after_seconds if late else 0)
+    entry, status = entry_name(at, numbers), Status.DECLINED if decline else Status.APPROVED
     taken = ask.amount_cents if ask.capture and decline is None else 0
     charge = Charge(
         entry=entry,
         order_id=ask.order_id,
         currency=ask.currency,
-        status=Status.DECLINED if decline else Status.APPROVED,
+        status=status,
         authorized_cents=ask.amount_cents,
         left_to_capture_cents=0 if decline or ask.capture else ask.amount_cents,
         left_to_refund_cents=taken,
         taken_at_once=taken > 0,
         last_four=ask.card.last_four,
-        behaviour=ask.card.behaviour.tag,
+        behaviour=behaviour.tag,
         authorization_code=None if decline else numbers.authorization_code,
         network_reference=None if decline else numbers.network_reference,
-        created_at=now,
+        created_at=at,
+        visible_at=rfc3339(at) if late else None,
     )
-    rows = [row(ask, Operation.AUTHORIZE, charge.status, now)]
+    rows = [row(ask, Operation.AUTHORIZE, status, at)]
     if taken:
-        rows.append(row(ask, Operation.CAPTURE, Status.APPROVED, now))
-    return Entry(entry, ask, answer(ask, charge, decline, now), tuple(rows), opens=charge)
-
-
-def refuse_card(ask: Authorize, known_last_four: str | None) -> Decline | None:
-    """The issuer's reason to refuse, None if there is none."""
-    stored = ask.stored_credential
-    if not cards.passes_luhn(ask.card.number):
-        return cards.INVALID_CARD_NUMBER
-    if stored and stored.use == "SUBSEQUENT" and known_last_four != ask.card.last_four:
-        return cards.SECURITY_VIOLATION
-    if stored is None and ask.card.cvc is None:
-        return cards.INCORRECT_CVC
-    return ask.card.behaviour.decline
+        rows.append(row(ask, Operation.CAPTURE, Status.APPROVED, at))
+    return Entry(
+        entry,
+        ask,
+        answer(ask, charge, status, decline, at),
+        tuple(rows),
+        opens=charge,
+        fault=behaviour.answer_fault,
+        visible_at=charge.visible_at,
+    )
 
 
 def decide_follow_up(
@@ -154,61 +175,37 @@ def decide_follow_up(
 ) -> Entry:
     """Approve or decline a capture, void or refund of `charge` (None if there is no such one)."""
     decline = refuse_follow_up(ask, charge, now)
-    status = Status.DECLINED if decline else Status.APPROVED
-    change = None if decline or charge is None else Change(ask.operation, charge, ask.amount_cents)
-    return Entry(
-        entry_name(now, numbers),
-        ask,
-        answer(ask, charge, decline, now),
-        (row(ask, ask.operation, status, now),),
-        change=change,
+    if decline is not None or charge is None:
+        return follow_up_entry(ask, charge, Status.DECLINED, decline, now, numbers)
+    behaviour = cards.behaviour_tagged(charge.behaviour)
+    pends = behaviour.refunds_pend and ask.operation is Operation.REFUND
+    status = Status.PENDING if pends else Status.APPROVED
+    return replace(
+        follow_up_entry(ask, charge, status, None, now, numbers),
+        change=Change(ask.operation, charge, ask.amount_cents),
+        fault=behaviour.capture_fault if ask.operation is Operation.CAPTURE else None,
     )
 
 
-def refuse_follow_up(ask: FollowUp, charge: Charge | None, now: datetime) -> Decline | None:
-    """The reason to refuse, None if there is none."""
-    if charge is None or charge.order_id != ask.order_id:
-        return cards.NOT_LOCATED
-    if charge.currency.upper() != ask.currency.upper():
-        return cards.INVALID_TRANSACTION
-    return REFUSALS[ask.operation](ask, charge, now)
-
-
-def refuse_capture(ask: FollowUp, charge: Charge, now: datetime) -> Decline | None:
-    """One capture, up to what was authorized, while the authorization lives."""
-    if charge.left_to_capture_cents == 0 or now >= expiry(charge.created_at):
-        return cards.INVALID_TRANSACTION
-    return cards.INVALID_AMOUNT if ask.amount_cents > charge.left_to_capture_cents else None
-
-
-def refuse_void(ask: FollowUp, charge: Charge, now: datetime) -> Decline | None:
-    """All of it or nothing: what was never captured, or was taken at once and lately."""
-    if charge.taken_at_once:
-        recent = now < charge.created_at + REVERSAL_WINDOW
-        whole = recent and charge.left_to_refund_cents == charge.authorized_cents
-    else:
-        whole = charge.left_to_capture_cents > 0
-    if not whole:
-        return cards.INVALID_TRANSACTION
-    return cards.INVALID_AMOUNT if ask.amount_cents != charge.authorized_cents else None
-
-
-def refuse_refund(ask: FollowUp, charge: Charge, now: datetime) -> Decline | None:
-    """Up to what was captured and not yet refunded, however late."""
-    if charge.left_to_refund_cents == 0:
-        return cards.INVALID_TRANSACTION
-    return cards.INVALID_AMOUNT if ask.amount_cents > charge.left_to_refund_cents else None
-
-
-REFUSALS: Final = {
-    Operation.CAPTURE: refuse_capture,
-    Operation.VOID: refuse_void,
-    Operation.REFUND: refuse_refund,
-}
+def follow_up_entry(
+    ask: FollowUp,
+    charge: Charge | None,
+    status: Status,
+    decline: Decline | None,
+    now: datetime,
+    numbers: Numbers,
+) -> Entry:
+    """The line and the answer of a follow-up that changes nothing."""
+    return Entry(
+        entry_name(now, numbers),
+        ask,
+        answer(ask, charge, status, decline, now),
+        (row(ask, ask.operation, status, now),),
+    )
 
 
 def answer(
-    ask: Ask, charge: Charge | None, decline: Decline | None, now: datetime
+    ask: Ask, charge: Charge | None, status: Status, decline: Decline | None, now: datetime
 ) -> dict[str, Any]:
     """The body of the answer. A declined one carries no code and no network reference."""
     approved = charge if decline is None else None
@@ -218,7 +215,7 @@ def answer(
         "reference": ask.reference,
         "order_id": ask.order_id,
         "operation": ask.operation.value,
-        "status": (Status.DECLINED if decline else Status.APPROVED).value,
+        "status": status.value,
         "amount_cents": ask.amount_cents,
         "captured_cents": ask.amount_cents if taken else 0,
         "currency": ask.currency,
@@ -249,9 +246,9 @@ def entry_name(now: datetime, numbers: Numbers) -> str:
     return f"{rfc3339(now)}#{numbers.entry_id}"
 
 
-def expiry(created_at: datetime) -> datetime:
-    """When the held money goes back by itself."""
-    return created_at + AUTHORIZATION_LIFETIME
+def landed(visible_at: str | None, now: datetime) -> bool:
+    """Whether what was booked can be seen by now."""
+    return visible_at is None or visible_at <= rfc3339(now)
 
 
 def rfc3339(at: datetime) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from farthing_sandbox import items
-from farthing_sandbox.books import as_json
+from farthing_sandbox.items import as_json
 from farthing_sandbox.settlement import Line, Report
 
 if TYPE_CHECKING:

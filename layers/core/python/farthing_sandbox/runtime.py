@@ -14,13 +14,17 @@ import uuid
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from farthing_sandbox.acquirer import Acquirer
 from farthing_sandbox.books import Books
+from farthing_sandbox.notices import Undelivered
 from farthing_sandbox.operations import Numbers
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from aws_lambda_powertools import Logger
 
 CLOCK_KEY: Final = {"pk": {"S": "CLOCK"}, "sk": {"S": "CLOCK"}}
@@ -28,6 +32,9 @@ LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 DIGITS_AND_LETTERS: Final = LETTERS + "23456789"
 PAUSE_FIRST_SECONDS: Final = 0.02
 PAUSE_MAX_SECONDS: Final = 0.5
+POST_CONNECT_SECONDS: Final = 2
+POST_SECONDS: Final = 15
+"""Room for a receiver that starts cold."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +52,10 @@ class Surroundings:
         """The same for the settlement routes."""
         return secret(os.environ["ACQUIRER_REPORTING_SECRET_ID"])
 
+    def webhook_secret(self) -> bytes:
+        """The key that signs what this acquirer tells by itself."""
+        return secret(os.environ["ACQUIRER_WEBHOOK_SECRET_ID"])
+
     def now(self) -> datetime:
         """UTC, moved by the test clock where there is one."""
         return datetime.now(UTC) + clock_offset()
@@ -61,6 +72,32 @@ class Surroundings:
         """One line with ids: no body, no header."""
         logger().info("answered", extra=ids)
 
+    def complain(self, what: str, **ids: str) -> None:
+        """One line that somebody should read."""
+        logger().error(what, extra=ids)
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None:
+        """Tell somebody. Raises Undelivered, unless they said that they have it."""
+        import urllib3
+
+        try:
+            with urllib3.PoolManager() as pool:
+                answer = pool.request(
+                    "POST",
+                    url,
+                    body=body,
+                    headers=dict(headers),
+                    timeout=urllib3.Timeout(connect=POST_CONNECT_SECONDS, total=POST_SECONDS),
+                    retries=False,
+                    redirect=False,
+                    preload_content=False,
+                )
+                answer.close()
+        except urllib3.exceptions.HTTPError as error:
+            raise Undelivered(type(error).__name__) from error
+        if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+            raise Undelivered(f"HTTP {answer.status}")
+
 
 def services() -> Surroundings:
     """The surroundings of one request, as the environment says."""
@@ -69,6 +106,7 @@ def services() -> Surroundings:
             books=Books(client("dynamodb"), os.environ["SANDBOX_TABLE"]),
             idempotent=os.environ.get("SANDBOX_IDEMPOTENT", "true") != "false",
             pause=pause,
+            defer=defer,
         ),
         faults_at_front=os.environ.get("SANDBOX_FAULTS", "sleep") == "front",
     )
@@ -96,6 +134,15 @@ def pause(attempt: int) -> None:
     time.sleep(random.uniform(0, longest))
 
 
+def defer(message: str, seconds: int) -> None:
+    """Have a message come back to this function."""
+    queue_url = os.environ.get("SANDBOX_QUEUE_URL")
+    if queue_url is None:
+        logger().error("there is no SANDBOX_QUEUE_URL: a refund will stay PENDING")
+        return
+    client("sqs").send_message(QueueUrl=queue_url, MessageBody=message, DelaySeconds=seconds)
+
+
 @lru_cache(maxsize=4)
 def client(service: str) -> Any:
     """A client with every bound said."""
@@ -108,7 +155,7 @@ def client(service: str) -> Any:
     return boto3.client(service, config=bounds)
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=3)
 def secret(secret_id: str) -> bytes:
     """A secret's value."""
     found = client("secretsmanager").get_secret_value(SecretId=secret_id)

@@ -1,0 +1,78 @@
+"""What this acquirer tells by itself: a webhook in the shape and with the signature of
+Standard Webhooks (https://www.standardwebhooks.com).
+
+The same fact has the same id and the same bytes however often it is sent, so a
+receiver that gets it twice can see that.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from farthing_sandbox import items
+from farthing_sandbox.items import as_json
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from farthing_sandbox.books import Books
+    from farthing_sandbox.operations import Booked
+
+
+class Undelivered(Exception):
+    """The receiver did not say that it has the notice."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One fact to be told."""
+
+    notice_id: str
+    body: str
+
+    def headers(self, secret: bytes, now: datetime) -> dict[str, str]:
+        """Who says so, and when: it is signed anew each time that it is sent."""
+        timestamp = str(int(now.timestamp()))
+        signed = f"{self.notice_id}.{timestamp}.{self.body}".encode()
+        proof = base64.b64encode(hmac.digest(secret, signed, hashlib.sha256)).decode()
+        return {
+            "Content-Type": "application/json",
+            "webhook-id": self.notice_id,
+            "webhook-timestamp": timestamp,
+            "webhook-signature": f"v1,{proof}",
+        }
+
+
+def refund_updated(refund: Booked) -> Notice:
+    """That a pending refund has ended."""
+    row, lies = refund.row, f"{refund.key['pk']} {refund.key['sk']}"
+    notice_id = f"wh_{hashlib.sha256(lies.encode()).hexdigest()[:32]}"
+    data = {
+        "reference": row.reference,
+        "order_id": row.order_id,
+        "merchant_reference": refund.merchant_reference,
+        "operation": row.operation.value,
+        "status": row.status.value,
+    }
+    fact = {
+        "id": notice_id,
+        "type": "refund.updated",
+        "created_at": refund.ended_at,
+        "data": data,
+    }
+    return Notice(notice_id, as_json(fact))
+
+
+def register_endpoint(books: Books, url: str) -> None:
+    """Post to `url` from now on. There is one endpoint, and this is it."""
+    books.replace({**items.WEBHOOK_ENDPOINT_KEY, "url": url})
+
+
+def endpoint(books: Books) -> str | None:
+    """Where to post, None if nobody has said so."""
+    item = books.get(items.WEBHOOK_ENDPOINT_KEY)
+    return None if item is None else str(item["url"])
