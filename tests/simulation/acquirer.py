@@ -1,0 +1,463 @@
+"""A hostile acquirer: the sandbox's protocol, and books of its own.
+
+    request lands ──► books ──► answer: as it should be, or silence, garbage, unsigned, mangled
+
+It is called when a request lands, and never waits: what happens on the way is the network's. Its
+clock is the world's, and all chance comes from the dice that it is given, so the real connectors
+run on it and a seed is a whole history.
+
+It checks itself that an operation's row was there before its reference came (invariant 6).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+from urllib.parse import parse_qs, unquote
+
+from tests.simulation.acquirer_books import Books, Recorded, ReferenceReused, Row, report_of
+from tests.simulation.acquirer_faults import (
+    DAY_SECONDS,
+    DECLINED,
+    IN_THE_ANSWER,
+    PENDING,
+    POSSIBLE,
+    Behaviour,
+    Fault,
+)
+from tests.simulation.clients import NoAnswer
+from tests.simulation.dice import Dice
+from tests.simulation.violation import Violation
+
+DECLINE_CODES = ("05", "51", "54", "N7")
+SOFT_DECLINE_CODE = "96"
+PENDING_SECONDS = (5.0, 30.0, 600.0, 5 * 3600.0, 40 * 3600.0)
+WEBHOOK_TRIES_MAX = 5
+
+MONEY = {
+    "/v1/authorizations": "AUTHORIZE",
+    "/v1/captures": "CAPTURE",
+    "/v1/voids": "VOID",
+    "/v1/refunds": "REFUND",
+}
+REVERSALS = "/v1/reversals"
+OPERATIONS = "/v1/operations"
+SETTLEMENTS = "/v1/settlements"
+LISTED = (
+    "reference",
+    "order_id",
+    "operation",
+    "amount_cents",
+    "captured_cents",
+    "currency",
+    "authorization_code",
+    "network_reference",
+    "expires_at",
+    "decline_code",
+    "created_at",
+)
+
+Answered = tuple[int, dict[str, Any]]
+Exchanged = tuple[int, bytes, str]
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """A message to our acquirer_webhooks function: signed when it is posted, at `at`."""
+
+    at: float
+    headers: Mapping[str, str]
+    body: bytes
+    tries: int = 1
+
+
+@dataclass
+class Settlement:
+    """An accepted batch, what was asked, and when its report can be read."""
+
+    content: dict[str, Any]
+    report: dict[str, Any]
+    report_at: float
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that has landed, and what the dice decided about it."""
+
+    method: str
+    path: str
+    document: Mapping[str, Any]
+    secret: str
+    fault: Fault | None
+    at: float
+    draw: float
+
+
+def _nothing(*_: object) -> None:
+    return None
+
+
+@dataclass
+class HostileAcquirer:
+    """The acquirer of one world.
+
+    `now` is the world's true time in seconds since 1970; `at` calls something at a time of it.
+    `operation_of` gives the operation row, in plain values, that was ever written under a
+    reference. `post_webhook` gets a webhook at the moment when it is posted.
+    """
+
+    dice: Dice
+    now: Callable[[], float]
+    at: Callable[[float, Callable[[], None]], None] = _nothing
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    payments_secret: str = "payments-secret"
+    reporting_secret: str = "reporting-secret"
+    webhook_secret: str = "webhook-secret"
+    operation_of: Callable[[str], Mapping[str, Any] | None] | None = None
+    post_webhook: Callable[[Webhook], None] = _nothing
+    on_fault: Callable[[str, Fault], None] = _nothing
+    issued: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.books = Books(
+            idempotent=self.behaviour.idempotent_by_reference,
+            key_retention_seconds=self.behaviour.key_retention_seconds,
+            issued=dict(self.issued),
+        )
+        self.settlements: dict[str, Settlement] = {}
+        self.hits: Counter[tuple[str, str]] = Counter()
+        self.sent: list[tuple[float, str, str, str]] = []
+        """When, what, which reference, which fault: all that left us, for a trace."""
+        self._numbers = count(1)
+
+    # --- one request ---------------------------------------------------------------------------
+
+    def __call__(self, method: str, path: str, body: bytes | None, secret: str) -> Exchanged:
+        """A request lands now: status, raw body, signature. Raises NoAnswer."""
+        what = kind_of(method, path)
+        document = json.loads(body) if body else {}
+        fault = self._fault(what)
+        name = fault.name if fault else ""
+        self.sent.append((self.now(), what, document.get("reference") or path, name))
+        if method == "POST":
+            self._require_written(what, document)
+        if fault is Fault.SERVER_ERROR:
+            return signed(503, error("BUSY", "nothing was done, try again"), secret)
+        asked = Asked(method, path, document, secret, fault, self.now(), self.dice.random())
+        return self._way_back(asked, *self._answer(asked))
+
+    def calm(self) -> None:
+        """It behaves from now on. What it guarantees does not change."""
+        self.behaviour = self.behaviour.calm()
+
+    def _way_back(self, asked: Asked, status: int, document: dict[str, Any]) -> Exchanged:
+        fault = asked.fault
+        if fault is Fault.SILENCE:
+            raise NoAnswer
+        if fault is Fault.LOOK_UP_FAILS:
+            return signed(500, error("INTERNAL", "look-ups fail today"), asked.secret)
+        if fault is Fault.HTML:
+            return 502, b"<html><body>Bad Gateway</body></html>", ""
+        if fault is Fault.WRONGLY_SIGNED:
+            return signed(status, document, "somebody-else")
+        if fault in IN_THE_ANSWER and status == 200:
+            document = mangled(document, fault)
+        status, raw, signature = signed(status, document, asked.secret)
+        if fault is Fault.GARBAGE:
+            return status, raw[: len(raw) // 2], signature
+        return status, raw, "" if fault is Fault.UNSIGNED else signature
+
+    # --- chance ------------------------------------------------------------------------------
+
+    def _fault(self, what: str) -> Fault | None:
+        """The fault that this exchange meets, if any."""
+        behaviour = self.behaviour
+        if not behaviour.chance or not self.dice.chance(behaviour.chance):
+            return None
+        possible = [fault for fault in POSSIBLE[what] if fault in behaviour.faults]
+        if not possible:
+            return None
+        fault = self.dice.choice(possible)
+        self._hit(what, fault)
+        return fault
+
+    def _also(self, what: str, fault: Fault) -> bool:
+        """Whether a fault strikes that is none of an exchange."""
+        behaviour = self.behaviour
+        if fault not in behaviour.faults or not self.dice.chance(behaviour.chance):
+            return False
+        self._hit(what, fault)
+        return True
+
+    def _hit(self, what: str, fault: Fault) -> None:
+        self.hits[what, fault.name] += 1
+        self.on_fault(what, fault)
+
+    # --- what must be true of whoever asks -----------------------------------------------------
+
+    def _require_written(self, what: str, document: Mapping[str, Any]) -> None:
+        """Invariant 6: the operation's row was there, with this content, before it was sent."""
+        if self.operation_of is None or what in {"SETTLE", "OTHER"}:
+            return
+        reverse = what == "REVERSE"
+        reference = str(document.get("original_reference" if reverse else "reference"))
+        order_id, row = str(document.get("order_id")), self.operation_of(reference)
+        if row is None:
+            raise Violation(6, order_id, f"{what} {reference} was sent; no row has the reference")
+        if reverse:
+            if not row.get("reversal_at"):
+                raise Violation(6, order_id, f"{reference} is reversed, and no row says so before")
+            return
+        asked = {
+            "kind": what,
+            "intent_id": order_id,
+            "amount_cents": document.get("amount_cents"),
+            "currency": document.get("currency"),
+        }
+        differing = {
+            name: {"sent": value, "row": row.get(name)}
+            for name, value in asked.items()
+            if row.get(name) != value
+        }
+        if differing:
+            raise Violation(6, order_id, f"{reference} was sent with other content: {differing}")
+
+    # --- requests ----------------------------------------------------------------------------
+
+    def _answer(self, asked: Asked) -> Answered:
+        path, _, query = asked.path.partition("?")
+        settlement = path.startswith(SETTLEMENTS)
+        if asked.secret != (self.reporting_secret if settlement else self.payments_secret):
+            return 401, error("UNAUTHORIZED", "missing or wrong secret")
+        what = kind_of(asked.method, asked.path)
+        if what in MONEY.values():
+            return self._operate(what, asked)
+        if what == "REVERSE" and self.behaviour.reversal_by_reference:
+            return self._reverse(asked)
+        if what == "SETTLE":
+            return self._settle(asked.document, asked.at)
+        if what == "LIST":
+            return self._list({name: each[0] for name, each in parse_qs(query).items()}, asked.at)
+        if what == "LOOK_UP":
+            return self._look_up(unquote(path.removeprefix(f"{OPERATIONS}/")), asked)
+        if what == "READ_REPORT":
+            return self._read_report(unquote(path.removeprefix(f"{SETTLEMENTS}/")), asked.at)
+        return 404, error("NO_SUCH_ROUTE", "there is nothing at this address")
+
+    def _operate(self, operation: str, asked: Asked) -> Answered:
+        drawn, pending = None, asked.fault in PENDING
+        if asked.fault in DECLINED:
+            soft = asked.fault is Fault.SOFT_DECLINE
+            drawn = SOFT_DECLINE_CODE if soft else self.dice.choice(DECLINE_CODES)
+        try:
+            done, new = self.books.operate(operation, asked.document, asked.at, drawn, pending)
+        except ReferenceReused:
+            raise Violation(
+                7,
+                str(asked.document["order_id"]),
+                f"{asked.document['reference']} was used twice, for different things",
+            ) from None
+        if new and operation == "REFUND":
+            self._follow_refund(done, asked.fault, asked.at)
+        return 200, done.body(self._text)
+
+    def _reverse(self, asked: Asked) -> Answered:
+        document = asked.document
+        shown = ("reference", "order_id", "original_reference")
+        result = self.books.reverse(document, asked.at, self._seen_at(asked))
+        return 200, {
+            **{name: document[name] for name in shown},
+            "operation": "REVERSAL",
+            "result": result,
+            "as_of": self._text(asked.at),
+        }
+
+    def _look_up(self, reference: str, asked: Asked) -> Answered:
+        found = self.books.seen(reference, self._seen_at(asked))
+        as_of = {"as_of": self._text(asked.at)}
+        if found is None:
+            nothing = error("NOT_FOUND", f"nothing is known of {reference}")
+            return 404, {**nothing, "reference": reference, **as_of}
+        recorded, status = found
+        return 200, recorded.body(self._text, status) | as_of
+
+    def _seen_at(self, asked: Asked) -> float:
+        """The instant that an answer shows: up to the declared lag ago."""
+        return asked.at - self.behaviour.lookup_lag_seconds * asked.draw
+
+    def _list(self, query: Mapping[str, str], at: float) -> Answered:
+        since = datetime.fromisoformat(query["since"]).timestamp()
+        since -= self.behaviour.clock_offset_seconds
+        limit, after = int(query.get("limit", "100")), int(query.get("after", "0"))
+        found = [many[-1] for many in self.books.recorded.values() if many]
+        found = [one for one in found if one.at >= since]
+        found.sort(key=lambda one: (one.at, one.row.reference))
+        page = found[after : after + limit]
+        more = str(after + limit) if after + limit < len(found) else None
+        data = [self._listed(one) for one in page]
+        return 200, {"data": data, "next": more, "as_of": self._text(at)}
+
+    def _listed(self, one: Recorded) -> dict[str, Any]:
+        body = one.body(self._text)
+        return {name: body[name] for name in LISTED} | {
+            "merchant_reference": one.row.merchant_reference,
+            "capture": one.capture,
+            "original_reference": one.content.get("original_reference"),
+            "status": one.row.status,
+        }
+
+    def _text(self, at: float) -> str:
+        """An instant on the acquirer's own clock."""
+        shown = datetime.fromtimestamp(at + self.behaviour.clock_offset_seconds, UTC)
+        return shown.strftime("%Y-%m-%dT%H:%M:%S.") + f"{shown.microsecond // 1000:03d}Z"
+
+    # --- refunds that end later, and webhooks --------------------------------------------------
+
+    def _follow_refund(self, done: Recorded, fault: Fault | None, at: float) -> None:
+        if done.row.status == "PENDING":
+            ends_at = at + self.dice.choice(PENDING_SECONDS)
+            declined = fault is Fault.PENDING_DECLINED
+
+            def ends() -> None:
+                self.books.end_refund(done, ends_at, declined=declined)
+                self._tell(done, ends_at)
+
+            self.at(ends_at, ends)
+        elif self._also("WEBHOOK", Fault.WEBHOOK_EARLY):
+            self._tell(done, at)
+
+    def _tell(self, done: Recorded, at: float) -> None:
+        """Post what became of a refund: perhaps late, twice, or not at all."""
+        if self._also("WEBHOOK", Fault.WEBHOOK_LOST):
+            return
+        late = self._also("WEBHOOK", Fault.WEBHOOK_LATE)
+        webhook_id = f"whk-{next(self._numbers)}"
+        self._post(webhook_id, done, at + (self.dice.spread(1, 2 * 3600.0) if late else 0.0), 1)
+        if self._also("WEBHOOK", Fault.WEBHOOK_TWICE):
+            self._post(webhook_id, done, at + self.dice.spread(0.01, 600.0), 1)
+
+    def _post(self, webhook_id: str, done: Recorded, at: float, tries: int) -> None:
+        def post() -> None:
+            data = done.body(self._text, done.row.status)
+            shown = ("reference", "order_id", "operation", "status")
+            body = {
+                "id": webhook_id,
+                "type": "refund.updated",
+                "created_at": self._text(self.now()),
+                "data": {name: data[name] for name in shown}
+                | {"merchant_reference": done.row.merchant_reference},
+            }
+            raw = json.dumps(body, separators=(",", ":")).encode()
+            self.post_webhook(self._webhook(webhook_id, raw, tries))
+
+        self.at(at, post)
+
+    def _webhook(self, webhook_id: str, raw: bytes, tries: int) -> Webhook:
+        timestamp = str(int(self.now()))
+        content = f"{webhook_id}.{timestamp}.".encode() + raw
+        digest = hmac.new(self.webhook_secret.encode(), content, hashlib.sha256).digest()
+        headers = {
+            "webhook-id": webhook_id,
+            "webhook-timestamp": timestamp,
+            "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+        }
+        return Webhook(self.now(), headers, raw, tries)
+
+    def not_taken(self, webhook: Webhook) -> None:
+        """Our function did not answer 2xx: post it again later, a few times."""
+        if webhook.tries >= WEBHOOK_TRIES_MAX:
+            return
+
+        def again() -> None:
+            webhook_id = webhook.headers["webhook-id"]
+            self.post_webhook(self._webhook(webhook_id, webhook.body, webhook.tries + 1))
+
+        self.at(self.now() + 60.0 * webhook.tries, again)
+
+    # --- settlement ----------------------------------------------------------------------------
+
+    def _settle(self, document: Mapping[str, Any], at: float) -> Answered:
+        reference, content = str(document["reference"]), dict(document)
+        known = self.settlements.get(reference)
+        if known is not None:
+            if known.content != content:
+                raise Violation(7, reference, "the batch was submitted twice, with other lines")
+        else:
+            late = self._also("READ_REPORT", Fault.REPORT_LATE)
+            self.settlements[reference] = Settlement(
+                content,
+                report_of(self._payable(content)),
+                at + (self.dice.spread(60.0, 1.5 * DAY_SECONDS) if late else 0.0),
+            )
+        return 200, {"reference": reference, "status": "ACCEPTED"}
+
+    def _payable(self, document: Mapping[str, Any]) -> list[Row]:
+        """What the books know of the entries, each once, and nothing that was paid before."""
+        paid = []
+        for entry in document["entries"]:
+            for row in self.books.rows:
+                if (
+                    (row.reference, row.operation) == (entry["reference"], entry["operation"])
+                    and row.status == "APPROVED"
+                    and row.settled_by is None
+                    and row.currency == document["currency"]
+                ):
+                    row.settled_by = document["reference"]
+                    paid.append(row)
+                    break
+        return paid
+
+    def _read_report(self, reference: str, at: float) -> Answered:
+        known = self.settlements.get(reference)
+        if known is None:
+            return 404, error("NOT_FOUND", f"nothing is known of {reference}")
+        report = known.report if at >= known.report_at else None
+        return 200, {"reference": reference, "status": "ACCEPTED", "report": report}
+
+
+def kind_of(method: str, path: str) -> str:
+    """What a request asks, in one word."""
+    if method == "GET":
+        if path.startswith(f"{OPERATIONS}/"):
+            return "LOOK_UP"
+        if path.startswith(f"{SETTLEMENTS}/"):
+            return "READ_REPORT"
+        return "LIST" if path.startswith(OPERATIONS) else "OTHER"
+    if path == REVERSALS:
+        return "REVERSE"
+    return "SETTLE" if path == SETTLEMENTS else MONEY.get(path, "OTHER")
+
+
+def error(code: str, message: str) -> dict[str, Any]:
+    """An error in this API's one shape."""
+    return {"error": {"code": code, "message": message}}
+
+
+def signed(status: int, document: Mapping[str, Any], secret: str) -> Exchanged:
+    """An answer with the proof that it is from whoever holds `secret`."""
+    raw = json.dumps(document, separators=(",", ":")).encode()
+    return status, raw, hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
+
+
+def mangled(document: Mapping[str, Any], fault: Fault) -> dict[str, Any]:
+    """The answer to another question than the one that was asked."""
+    changed = dict(document)
+    if fault is Fault.WRONG_AMOUNT and "amount_cents" in changed:
+        changed["amount_cents"] += 1
+    elif fault is Fault.WRONG_CURRENCY and "currency" in changed:
+        changed["currency"] = "xxx"
+    elif fault is Fault.WRONG_OPERATION:
+        changed["operation"] = "REFUND" if changed["operation"] == "VOID" else "VOID"
+    elif fault is Fault.WRONG_REFERENCE:
+        changed["reference"] = "SOMEBODYELSES"
+        if "original_reference" in changed:
+            changed["original_reference"] = "SOMEBODYELSES"
+    return changed

@@ -1,0 +1,377 @@
+"""The hostile acquirer's books: who gets money and who does not, and what was really done.
+
+No chance and no clock: whoever asks says when, and what was drawn.
+
+    authorize ──► left_to_capture ──capture──► left_to_refund ──refund──► 0
+                        └──────── void, reversal ────────┘ (only if taken at once)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.simulation.acquirer_faults import DAY_SECONDS
+
+AUTHORIZATION_LIFE_SECONDS = 7 * DAY_SECONDS
+REVERSAL_WINDOW_SECONDS = DAY_SECONDS
+
+INVALID_TRANSACTION, INVALID_AMOUNT, NOT_LOCATED = "12", "13", "25"
+SECURITY_VIOLATION, NO_CVC = "63", "N7"
+
+Document = Mapping[str, Any]
+
+
+class ReferenceReused(Exception):
+    """The reference was used before, for something else."""
+
+
+@dataclass
+class Row:
+    """One line of the public books. `history` is when it took which status."""
+
+    reference: str
+    order_id: str
+    operation: str
+    amount_cents: int
+    currency: str
+    created_at: float
+    history: list[tuple[float, str]]
+    merchant_reference: str | None = None
+    settled_by: str | None = None
+
+    @property
+    def status(self) -> str:
+        return self.history[-1][1]
+
+    def status_at(self, at: float) -> str | None:
+        """What it was at an instant; None before there was a row."""
+        found = None
+        for since, status in self.history:
+            if since <= at:
+                found = status
+        return found
+
+
+@dataclass
+class Charge:
+    """An authorization and what is left of it."""
+
+    row: Row
+    last_four: str
+    taken_at_once: bool
+    left_to_capture: int
+    left_to_refund: int
+    code: str
+    network_reference: str
+    captures: list[Row] = field(default_factory=list)
+
+    @property
+    def live(self) -> bool:
+        """Whether it was granted and not undone."""
+        return self.row.status == "APPROVED"
+
+    def may_be_undone(self, at: float) -> bool:
+        """All of it or nothing: what was never captured, or was taken at once and lately."""
+        if not self.taken_at_once:
+            return self.left_to_capture > 0
+        recent = at < self.row.created_at + REVERSAL_WINDOW_SECONDS
+        return recent and self.left_to_refund == self.row.amount_cents
+
+    def undo(self, at: float) -> None:
+        self.left_to_capture = self.left_to_refund = 0
+        for row in (self.row, *self.captures):
+            row.history.append((at, "REVERSED"))
+
+
+@dataclass
+class Recorded:
+    """What one arrival under a reference did."""
+
+    content: dict[str, Any]
+    row: Row
+    at: float
+    charge: Charge | None
+    capture: bool
+    decline_code: str | None
+
+    def body(self, text: Callable[[float], str], status: str | None = None) -> dict[str, Any]:
+        """The answer to it. `text` shows an instant on the acquirer's clock."""
+        charge = None if self.decline_code else self.charge
+        holds = charge is not None and self.row.operation == "AUTHORIZE"
+        return {
+            "reference": self.row.reference,
+            "order_id": self.row.order_id,
+            "operation": self.row.operation,
+            "status": status or self.row.history[0][1],
+            "amount_cents": self.row.amount_cents,
+            "captured_cents": self.row.amount_cents if self.capture else 0,
+            "currency": self.row.currency,
+            "authorization_code": charge.code if charge else None,
+            "network_reference": charge.network_reference if charge else None,
+            "expires_at": text(self.at + AUTHORIZATION_LIFE_SECONDS) if holds else None,
+            "decline_code": self.decline_code,
+            "decline_message": "declined" if self.decline_code else None,
+            "created_at": text(self.at),
+        }
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What the books come to for one order. `held` is authorized, not taken and not expired."""
+
+    captured: int = 0
+    refunded: int = 0
+    held: tuple[int, ...] = ()
+    pending_refunds: int = 0
+
+    @property
+    def net(self) -> int:
+        return self.captured - self.refunded
+
+
+@dataclass
+class Books:
+    """Everything that the acquirer ever did. `idempotent`: a reference counts once."""
+
+    idempotent: bool
+    key_retention_seconds: float
+    issued: dict[str, str]
+    """Network reference → last four of the card that it was issued to."""
+    rows: list[Row] = field(default_factory=list)
+    recorded: dict[str, list[Recorded]] = field(default_factory=dict)
+
+    def operate(
+        self, operation: str, document: Document, at: float, drawn: str | None, pending: bool
+    ) -> tuple[Recorded, bool]:
+        """Do what is asked: once for its reference, if this acquirer is idempotent.
+
+        `drawn` is a decline code, if the issuer says no today. Returns what stands under the
+        reference and whether it is new. Raises ReferenceReused.
+        """
+        content = content_of(operation, document)
+        earlier = self.recorded.setdefault(document["reference"], [])
+        if any(one.content != content for one in earlier):
+            raise ReferenceReused
+        if self.idempotent and earlier and at - earlier[-1].at < self.key_retention_seconds:
+            return earlier[-1], False
+        do = self._authorize if operation == "AUTHORIZE" else self._follow_up
+        done = do(operation, document, content, at, drawn, pending)
+        earlier.append(done)
+        return done, True
+
+    def end_refund(self, done: Recorded, at: float, *, declined: bool) -> None:
+        """A pending refund ends. What a declined one held can be refunded again."""
+        done.row.history.append((at, "DECLINED" if declined else "APPROVED"))
+        if declined and done.charge is not None:
+            done.decline_code = "05"
+            done.charge.left_to_refund += done.row.amount_cents
+
+    def reverse(self, document: Document, at: float, visible_from: float) -> str:
+        """Undo what is there under the original reference. What lands later is as if new."""
+        found = [
+            one
+            for one in self.recorded.get(document["original_reference"], ())
+            if one.row.order_id == document["order_id"] and one.at <= visible_from
+        ]
+        if not found:
+            return "NOT_FOUND"
+        charges = [one.charge for one in found if one.charge and one.row.operation == "AUTHORIZE"]
+        live = [charge for charge in charges if charge.live]
+        if not charges or not all(charge.may_be_undone(at) for charge in live):
+            return "REFUSED"
+        for charge in live:
+            charge.undo(at)
+            amount, currency = charge.row.amount_cents, charge.row.currency
+            void = {**document, "amount_cents": amount, "currency": currency}
+            self._book("VOID", void, "APPROVED", at)
+        return "REVERSED"
+
+    def seen(self, reference: str, seen_at: float) -> tuple[Recorded, str] | None:
+        """What a look-up finds that sees the books as they were at `seen_at`, and its status."""
+        found = [
+            (one, status)
+            for one in self.recorded.get(reference, ())
+            if (status := one.row.status_at(seen_at)) is not None
+        ]
+        approved = [pair for pair in found if pair[1] == "APPROVED"]
+        return (approved or found or [None])[-1]
+
+    def orders(self) -> Iterator[str]:
+        """Every order that there is a row of."""
+        yield from dict.fromkeys(row.order_id for row in self.rows)
+
+    def standing(self, order_id: str, at: float) -> Standing:
+        """What it comes to."""
+        rows = [row for row in self.rows if row.order_id == order_id]
+
+        def total(operation: str, status: str) -> int:
+            return sum(
+                row.amount_cents
+                for row in rows
+                if row.operation == operation and row.status == status
+            )
+
+        held = tuple(
+            charge.left_to_capture
+            for charge in self._charges()
+            if charge.row.order_id == order_id
+            and charge.live
+            and charge.left_to_capture
+            and at < charge.row.created_at + AUTHORIZATION_LIFE_SECONDS
+        )
+        return Standing(
+            captured=total("CAPTURE", "APPROVED"),
+            refunded=total("REFUND", "APPROVED"),
+            held=held,
+            pending_refunds=total("REFUND", "PENDING"),
+        )
+
+    def _charges(self) -> Iterator[Charge]:
+        for many in self.recorded.values():
+            for one in many:
+                if one.charge is not None and one.row.operation == "AUTHORIZE":
+                    yield one.charge
+
+    def _authorize(
+        self,
+        operation: str,
+        document: Document,
+        content: dict[str, Any],
+        at: float,
+        drawn: str | None,
+        _: bool,
+    ) -> Recorded:
+        code = self._refuse_card(document) or drawn
+        row = self._book(operation, document, "DECLINED" if code else "APPROVED", at)
+        if code:
+            return Recorded(content, row, at, None, False, code)
+        amount, capture = document["amount_cents"], bool(document["capture"])
+        number = len(self.rows)
+        charge = Charge(
+            row=row,
+            last_four=document["card"]["number"][-4:],
+            taken_at_once=capture,
+            left_to_capture=0 if capture else amount,
+            left_to_refund=amount if capture else 0,
+            code=f"A{number:05d}",
+            network_reference=f"NR{row.reference}{number}",
+        )
+        self.issued[charge.network_reference] = charge.last_four
+        if capture:
+            charge.captures.append(self._book("CAPTURE", document, "APPROVED", at))
+        return Recorded(content, row, at, charge, capture, None)
+
+    def _refuse_card(self, document: Document) -> str | None:
+        stored, card = document.get("stored_credential"), document["card"]
+        if stored is None:
+            return NO_CVC if card.get("cvc") is None else None
+        if stored["use"] == "FIRST":
+            return None
+        issued_to = self.issued.get(stored.get("network_reference") or "")
+        return None if issued_to == card["number"][-4:] else SECURITY_VIOLATION
+
+    def _follow_up(
+        self,
+        operation: str,
+        document: Document,
+        content: dict[str, Any],
+        at: float,
+        drawn: str | None,
+        pending: bool,
+    ) -> Recorded:
+        charge = self._charge_of(document["original_reference"])
+        code = refuse_follow_up(operation, document, charge, at) or drawn
+        status = "DECLINED" if code else "PENDING" if pending else "APPROVED"
+        row = self._book(operation, document, status, at)
+        if code or charge is None:
+            return Recorded(content, row, at, charge, False, code)
+        amount = document["amount_cents"]
+        if operation == "CAPTURE":
+            charge.left_to_capture, charge.left_to_refund = 0, amount
+            charge.captures.append(row)
+        elif operation == "VOID":
+            charge.undo(at)
+        else:
+            charge.left_to_refund -= amount
+        return Recorded(content, row, at, charge, False, None)
+
+    def _charge_of(self, reference: str | None) -> Charge | None:
+        charges = [one.charge for one in self.recorded.get(reference or "", ()) if one.charge]
+        live = [charge for charge in charges if charge.live]
+        return (live or charges or [None])[-1]
+
+    def _book(self, operation: str, document: Document, status: str, at: float) -> Row:
+        row = Row(
+            reference=document["reference"],
+            order_id=document["order_id"],
+            operation=operation,
+            amount_cents=document["amount_cents"],
+            currency=document["currency"],
+            created_at=at,
+            history=[(at, status)],
+            merchant_reference=document.get("merchant_reference"),
+        )
+        self.rows.append(row)
+        return row
+
+
+def refuse_follow_up(
+    operation: str, document: Document, charge: Charge | None, at: float
+) -> str | None:
+    """Why a capture, void or refund is refused; None if it is not."""
+    if charge is None or charge.row.order_id != document["order_id"]:
+        return NOT_LOCATED
+    if charge.row.currency != document["currency"] or not charge.live:
+        return INVALID_TRANSACTION
+    amount = document["amount_cents"]
+    if operation == "VOID":
+        whole = charge.may_be_undone(at) and amount == charge.row.amount_cents
+        return None if whole else INVALID_TRANSACTION
+    left = charge.left_to_refund
+    if operation == "CAPTURE":
+        expired = at >= charge.row.created_at + AUTHORIZATION_LIFE_SECONDS
+        left = 0 if expired else charge.left_to_capture
+    if left == 0:
+        return INVALID_TRANSACTION
+    return INVALID_AMOUNT if amount > left else None
+
+
+def content_of(operation: str, document: Document) -> dict[str, Any]:
+    """What an equal request repeats. The CVC is gone on a later try, and no number is kept."""
+    content: dict[str, Any] = {
+        "operation": operation,
+        "order_id": document["order_id"],
+        "amount_cents": document["amount_cents"],
+        "currency": document["currency"],
+    }
+    if operation != "AUTHORIZE":
+        return content | {"original_reference": document["original_reference"]}
+    card = document["card"]
+    return content | {
+        "capture": document["capture"],
+        "card": (card["number"][-4:], card["exp_month"], card["exp_year"]),
+        "stored_credential": document.get("stored_credential"),
+    }
+
+
+def report_of(rows: Sequence[Row]) -> dict[str, Any]:
+    """A settlement's report: a capture brings its amount less the fee, a refund costs its own."""
+    lines = []
+    for row in rows:
+        refund = row.operation == "REFUND"
+        fee = 0 if refund else row.amount_cents * 14 // 1000 + 10
+        gross = -row.amount_cents if refund else row.amount_cents
+        lines.append(
+            {
+                "reference": row.reference,
+                "operation": row.operation,
+                "amount_cents": row.amount_cents,
+                "fee_cents": fee,
+                "net_cents": gross - fee,
+            }
+        )
+    fees = sum(line["fee_cents"] for line in lines)
+    net = sum(line["net_cents"] for line in lines)
+    return {"lines": lines, "gross_cents": net + fees, "fee_cents": fees, "net_cents": net}

@@ -1,0 +1,107 @@
+"""What may go wrong at the hostile acquirer, and what it guarantees all the same.
+
+What happens on the way to it and back (requests that are refused, lost, late) is the network's, and
+is in tests/simulation/faults.py. The longest time on the way is the network's to keep: a request
+that lands later than `max_flight_seconds` breaks what the connector declares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from tests.simulation.dice import Dice
+
+DAY_SECONDS = 24 * 3600.0
+
+
+class Fault(StrEnum):
+    """What may befall one exchange. Each class is on or off for a whole seed."""
+
+    SILENCE = "effect, then no answer"
+    HTML = "effect, then 502 with HTML"
+    GARBAGE = "effect, then half an answer"
+    UNSIGNED = "effect, answer without signature"
+    WRONGLY_SIGNED = "effect, answer signed by somebody else"
+    SERVER_ERROR = "503 and no effect"
+    WRONG_AMOUNT = "effect, another amount answered"
+    WRONG_CURRENCY = "effect, another currency answered"
+    WRONG_OPERATION = "effect, another operation answered"
+    WRONG_REFERENCE = "effect, another reference answered"
+    DECLINE = "declined"
+    SOFT_DECLINE = "declined for now"
+    PENDING = "refund pending, approved later"
+    PENDING_DECLINED = "refund pending, declined later"
+    LOOK_UP_FAILS = "look-up answered 500"
+    WEBHOOK_LOST = "webhook lost"
+    WEBHOOK_LATE = "webhook late"
+    WEBHOOK_TWICE = "webhook twice"
+    WEBHOOK_EARLY = "webhook before the answer"
+    REPORT_LATE = "settlement report late"
+
+
+INSTEAD_OF_AN_ANSWER = (
+    Fault.SILENCE,
+    Fault.HTML,
+    Fault.GARBAGE,
+    Fault.UNSIGNED,
+    Fault.WRONGLY_SIGNED,
+    Fault.SERVER_ERROR,
+)
+IN_THE_ANSWER = (
+    Fault.WRONG_AMOUNT,
+    Fault.WRONG_CURRENCY,
+    Fault.WRONG_OPERATION,
+    Fault.WRONG_REFERENCE,
+)
+DECLINED = (Fault.DECLINE, Fault.SOFT_DECLINE)
+PENDING = (Fault.PENDING, Fault.PENDING_DECLINED)
+READING = (*INSTEAD_OF_AN_ANSWER, Fault.LOOK_UP_FAILS)
+
+POSSIBLE: dict[str, tuple[Fault, ...]] = {
+    "AUTHORIZE": (*INSTEAD_OF_AN_ANSWER, *IN_THE_ANSWER, *DECLINED),
+    "CAPTURE": (*INSTEAD_OF_AN_ANSWER, *IN_THE_ANSWER, *DECLINED),
+    "VOID": (*INSTEAD_OF_AN_ANSWER, *IN_THE_ANSWER, *DECLINED),
+    "REFUND": (*INSTEAD_OF_AN_ANSWER, *IN_THE_ANSWER, *DECLINED, *PENDING),
+    "REVERSE": (*INSTEAD_OF_AN_ANSWER, Fault.WRONG_REFERENCE, Fault.WRONG_OPERATION),
+    "LOOK_UP": (*READING, *IN_THE_ANSWER),
+    "LIST": READING,
+    "SETTLE": INSTEAD_OF_AN_ANSWER,
+    "READ_REPORT": READING,
+    "OTHER": (),
+}
+"""What is asked → what can befall it."""
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """What an acquirer is, for a whole seed: what it guarantees, and how badly it behaves.
+
+    `chance` is the probability that an exchange meets one of `faults`. Its clock shows
+    `clock_offset_seconds` more than the true time.
+    """
+
+    idempotent_by_reference: bool = True
+    key_retention_seconds: float = 30 * DAY_SECONDS
+    lookup_lag_seconds: float = 0.0
+    max_flight_seconds: float = 60.0
+    reversal_by_reference: bool = True
+    clock_offset_seconds: float = 0.0
+    chance: float = 0.0
+    faults: frozenset[Fault] = frozenset()
+
+    def calm(self) -> Behaviour:
+        """The same acquirer on a good day. What it guarantees does not change."""
+        return replace(self, chance=0.0, faults=frozenset())
+
+
+def draw_behaviour(dice: Dice, declared: Behaviour) -> Behaviour:
+    """An acquirer that keeps what is `declared` of it, and is otherwise drawn."""
+    return replace(
+        declared,
+        lookup_lag_seconds=dice.choice((0.0, declared.lookup_lag_seconds)),
+        max_flight_seconds=dice.choice((0.25, 1.0)) * declared.max_flight_seconds,
+        clock_offset_seconds=dice.between(-120.0, 120.0),
+        chance=dice.choice((0.0, 0.1, 0.3, 0.6, 0.9)),
+        faults=frozenset([fault for fault in Fault if dice.chance(0.5)]),
+    )

@@ -1,0 +1,71 @@
+"""Card numbers and codes that a run works with, and a search for them where they must not be.
+
+Found is: one of this run's card numbers, plain or grouped; any other run of 13 to 19 digits that
+starts and checks like a card number and is no part of a longer word; one of this run's CVCs as a
+whole text value.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from farthing.cards import passes_luhn
+
+_CARD_LIKE = re.compile(r"(?<![0-9A-Za-z])[3-6][0-9]{12,18}(?![0-9A-Za-z])")
+_DIGITS_MIN = 13
+
+
+class Canaries:
+    """What is searched for. `cvcs` should be no amounts of the run."""
+
+    def __init__(self, numbers: Iterable[str], cvcs: Iterable[str]) -> None:
+        self.numbers = tuple(numbers)
+        self.cvcs = frozenset(cvcs)
+        groups = (r"[ \-]?".join(number) for number in self.numbers)
+        self._grouped = re.compile("|".join(groups)) if self.numbers else None
+        cvc = "|".join(map(re.escape, sorted(self.cvcs)))
+        self._quoted = re.compile(rf'"(?:{cvc})"|\{{\'S\': \'(?:{cvc})\'\}}') if cvc else None
+
+    def in_text(self, text: str) -> str | None:
+        """What of them is in a text such as a log line or a body; None if nothing is."""
+        if len(text) >= _DIGITS_MIN:
+            for number in self.numbers:
+                if number in text:
+                    return number
+            for match in _CARD_LIKE.finditer(text):
+                if passes_luhn(match[0]):
+                    return match[0]
+            if self._grouped is not None and (grouped := self._grouped.search(text)):
+                return grouped[0]
+        if self._quoted is not None and (quoted := self._quoted.search(text)):
+            return quoted[0]
+        return None
+
+    def in_value(self, value: Mapping[str, Any]) -> str | None:
+        """What of them is in an AttributeValue."""
+        ((kind, content),) = value.items()
+        if kind == "S":
+            if content in self.cvcs:
+                return str(content)
+            return self.in_text(content)
+        if kind == "N":
+            return self.in_text(content) if len(content) >= _DIGITS_MIN else None
+        if kind in "ML":
+            return self.in_text(repr(content))
+        return self.in_text(content.decode("latin-1")) if kind == "B" else None
+
+    def in_change(
+        self, old: Mapping[str, Any] | None, new: Mapping[str, Any]
+    ) -> Iterator[tuple[str, str]]:
+        """Attribute and finding, for what a write changed. What is as before was searched before.
+
+        Bytes are not searched: they are ciphertext, and only the vault's tables hold any.
+        """
+        for name, value in new.items():
+            if "B" in value or (old is not None and old.get(name) is value):
+                continue
+            found = self.in_value(value)
+            if found is not None:
+                yield name, found

@@ -1,0 +1,575 @@
+"""The invariants of section 12 of the design, checked at every write.
+
+`Watch` is called with the records of each transaction. It keeps a model of its own of what is
+stored, and asks of each write whether it may follow what was there. It knows the product's rows
+and nothing of its code: what a status may follow, and which writes belong together, is said here
+once more, so that a mistake there is not believed here.
+
+What must be true only when everything has come to rest is in quiescence.py.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from farthing.clock import from_text
+from farthing.store.item import item_from_wire
+from tests.simulation.aws.dynamo import WriteRecord
+from tests.simulation.canaries import Canaries
+from tests.simulation.violation import Violation
+
+Item = Mapping[str, Any]
+
+TERMINAL = frozenset({"SUCCEEDED", "FAILED", "CANCELLED"})
+MAY_FOLLOW = {
+    "CREATED": {"CREATED", "PROCESSING", "FAILED", "CANCELLED"},
+    "PROCESSING": {"PROCESSING", "CREATED", "SUCCEEDED", "FAILED", "CANCELLED"},
+    "SUCCEEDED": {"SUCCEEDED"},
+    "FAILED": {"FAILED"},
+    "CANCELLED": {"CANCELLED"},
+}
+UNRESOLVED = frozenset({"OPEN", "UNKNOWN"})
+DUE_MARKERS = frozenset({"due_pk", "due_at"})
+TOLD_OF_TERMINAL = {
+    "SUCCEEDED": "payment_intent.succeeded",
+    "FAILED": "payment_intent.failed",
+    "CANCELLED": "payment_intent.cancelled",
+    "refund SUCCEEDED": "refund.succeeded",
+    "refund FAILED": "refund.failed",
+}
+TERMINAL_EVENTS = frozenset(TOLD_OF_TERMINAL.values())
+
+INTENT_FIXED = (
+    "intent_id",
+    "merchant_id",
+    "mode",
+    "amount_cents",
+    "currency",
+    "capture_method",
+    "created_at",
+)
+INTENT_FROZEN_AT_END = (
+    "status",
+    "status_detail",
+    "authorization",
+    "amount_capturable",
+    "amount_captured",
+    "decline",
+    "outcome",
+    "open_operation",
+)
+OPERATION_FIXED = (
+    "intent_id",
+    "operation_id",
+    "reference",
+    "kind",
+    "amount_cents",
+    "currency",
+    "capture",
+    "original_reference",
+    "token",
+    "idempotency_row",
+    "created_at",
+)
+REFUND_FIXED = ("refund_id", "intent_id", "amount_cents", "currency", "created_at")
+
+SYSTEM_PARTITIONS = ("KEY#", "MERCHANT", "TURN", "CLOCK")
+KEY_SKEW_SECONDS = 600.0
+"""A process whose clock is five minutes fast, and one that is five minutes slow."""
+
+
+def text(item: Item, name: str) -> str:
+    """A text attribute, empty if it is not there."""
+    value = item.get(name)
+    return str(value.get("S", "")) if value is not None else ""
+
+
+def number(item: Item, name: str) -> int:
+    """A number attribute, 0 if it is not there."""
+    value = item.get(name)
+    return int(value.get("N", "0")) if value is not None else 0
+
+
+def changed(old: Item, new: Item) -> set[str]:
+    """The names of the attributes that differ."""
+    names = {name for name, value in new.items() if old.get(name) != value}
+    return names | {name for name in old if name not in new}
+
+
+@dataclass
+class Payment:
+    """What is stored of one payment."""
+
+    intent: Item | None = None
+    operations: dict[str, Item] = field(default_factory=dict)
+    refunds: dict[str, Item] = field(default_factory=dict)
+    events: dict[int, Item] = field(default_factory=dict)
+    posted: Counter[str] = field(default_factory=Counter)
+    """Minor units in the ledger, by kind of transaction."""
+
+    @property
+    def status(self) -> str:
+        return text(self.intent or {}, "status")
+
+    @property
+    def detail(self) -> str:
+        return text(self.intent or {}, "status_detail")
+
+
+@dataclass
+class Transaction:
+    """What one transaction changed of one payment."""
+
+    ended: list[str] = field(default_factory=list)
+    """What came to its end: a status of the payment, or `refund` and its status."""
+    events: list[Item] = field(default_factory=list)
+
+
+class Watch:
+    """Looks at every write. `now` is the true time, in seconds since 1970.
+
+    `tenants` are the prefixes that a partition key may begin with; `actor` gives the prefix of
+    the merchant for whom the code that writes now was called, or None for the system.
+    """
+
+    def __init__(
+        self,
+        canaries: Canaries,
+        now: Callable[[], float],
+        tenants: Iterable[str],
+        *,
+        actor: Callable[[], str | None] = lambda: None,
+        search: bool = True,
+    ) -> None:
+        self.canaries, self.now, self.actor, self.search = canaries, now, actor, search
+        self.tenants = tuple(tenants)
+        self._partitions = (*self.tenants, *SYSTEM_PARTITIONS)
+        self.violations: list[Violation] = []
+        self.payments: dict[str, Payment] = defaultdict(Payment)
+        self.references: dict[str, tuple[Any, Item]] = {}
+        """Every reference ever written: where its operation is, and the operation."""
+        self.keys: dict[Any, Item] = {}
+        self.ledger: dict[Any, Item] = {}
+        self.entries: dict[str, Item] = {}
+        self.lines: dict[str, Item] = {}
+        self.batches: dict[str, Item] = {}
+        self.deliveries: dict[str, Item] = {}
+        self.due: dict[Any, Item] = {}
+        self._touched: dict[str, Transaction] = {}
+        self._of_entity: dict[str, Callable[[Any, Item | None, Item | None], None]] = {
+            "intent": self._intent,
+            "operation": self._operation,
+            "refund": self._refund,
+            "event": self._event,
+            "ledger_transaction": self._ledger,
+            "settlement_entry": self._entry,
+            "settlement_line": self._line,
+            "settlement_batch": self._batch,
+            "idempotency": self._key,
+            "delivery": self._delivery,
+            "card_face": self._face,
+            "audit": self._immutable,
+            "feed_event": self._immutable,
+            "event_place": self._immutable,
+        }
+
+    # --- what happens ------------------------------------------------------------------------
+
+    def __call__(self, records: Sequence[WriteRecord]) -> None:
+        """One transaction. Raises Violation."""
+        try:
+            self._transaction(records)
+        except Violation as violation:
+            self.violations.append(violation)
+            raise
+
+    def load(self, rows: Iterable[tuple[Any, Item]]) -> None:
+        """Believe that these rows, by their keys, are what is stored now.
+
+        For a prepared world, and after a restore from a backup. References stay known: the
+        acquirer knows them too.
+        """
+        for known in (
+            self.payments,
+            self.keys,
+            self.ledger,
+            self.entries,
+            self.lines,
+            self.batches,
+            self.deliveries,
+            self.due,
+        ):
+            known.clear()
+        for key, item in rows:
+            handle = self._of_entity.get(text(item, "entity"))
+            if handle is not None:
+                handle(key, None, item)
+        self._touched.clear()
+
+    def operation_of(self, reference: str) -> dict[str, Any] | None:
+        """The operation that was written under a reference, in plain values, as it is now."""
+        found = self.references.get(reference)
+        return item_from_wire(found[1]) if found is not None else None
+
+    def read_text(self, where: str, content: str) -> None:
+        """A log line, a queue's body, a metric, an answer. Raises Violation."""
+        found = self.canaries.in_text(content)
+        if found is not None:
+            self._fail(8, where, f"{found!r} in {content[:300]!r}")
+
+    # --- one transaction ---------------------------------------------------------------------
+
+    def _transaction(self, records: Sequence[WriteRecord]) -> None:
+        self._touched = {}
+        actor = self.actor()
+        for table, key, old, new in records:
+            self._in_its_tenant(table, key, new or old or {}, actor)
+            if self.search and new is not None and new is not old:
+                for name, found in self.canaries.in_change(old, new):
+                    self._fail(8, f"{table} {key}", f"{found!r} is stored in {name}")
+            entity = text(new or old or {}, "entity")
+            handle = self._of_entity.get(entity)
+            if handle is not None:
+                handle(key, old, new)
+            if new is not None and "due_pk" in new:
+                self.due[table, key] = new
+            elif old is not None and "due_pk" in old:
+                self.due.pop((table, key), None)
+        for intent_id, transaction in self._touched.items():
+            self._adds_up(intent_id, self.payments[intent_id], transaction)
+
+    def _in_its_tenant(self, table: str, key: Any, item: Item, actor: str | None) -> None:
+        pk = key[0]
+        if not pk.startswith(self._partitions):
+            self._fail(10, f"{table} {key}", "the partition is no known merchant's")
+        if actor is not None and not pk.startswith(actor):
+            self._fail(10, f"{table} {key}", f"written by a request of {actor}")
+        owner = item.get("merchant_id")
+        if owner is not None and pk.startswith("mer_") and not pk.startswith(owner["S"] + "#"):
+            self._fail(10, f"{table} {key}", f"holds an object of {owner['S']}")
+
+    def _fail(self, invariant: int, subject: str, facts: str) -> None:
+        raise Violation(invariant, subject, facts)
+
+    def _touch(self, intent_id: str) -> Transaction:
+        touched = self._touched.get(intent_id)
+        if touched is None:
+            touched = self._touched[intent_id] = Transaction()
+        return touched
+
+    # --- row by row --------------------------------------------------------------------------
+
+    def _intent(self, key: Any, old: Item | None, new: Item | None) -> None:
+        intent_id = text(new or old or {}, "intent_id")
+        if new is None:
+            self._fail(3, intent_id, "the payment was deleted")
+            return
+        transaction, payment = self._touch(intent_id), self.payments[intent_id]
+        payment.intent = new
+        after = text(new, "status")
+        if old is not None:
+            self._intent_follows(intent_id, old, new)
+        before = text(old, "status") if old is not None else ""
+        if after in TERMINAL and before != after:
+            transaction.ended.append(after)
+
+    def _intent_follows(self, intent_id: str, old: Item, new: Item) -> None:
+        before, after = text(old, "status"), text(new, "status")
+        differing = changed(old, new)
+        if after not in MAY_FOLLOW[before]:
+            detail = f"{text(old, 'status_detail')} → {text(new, 'status_detail')}"
+            self._fail(3, intent_id, f"{before} was left for {after} ({detail})")
+        if before in TERMINAL and (frozen := differing.intersection(INTENT_FROZEN_AT_END)):
+            self._fail(3, intent_id, f"{before}, and then {_shown(frozen, old, new)}")
+        if fixed := differing.intersection(INTENT_FIXED):
+            self._fail(3, intent_id, f"what never changes did: {_shown(fixed, old, new)}")
+        grown = number(new, "version") - number(old, "version")
+        if grown != 1 and not (grown == 0 and differing <= DUE_MARKERS):
+            versions = f"{number(old, 'version')} → {number(new, 'version')}"
+            self._fail(3, intent_id, f"version {versions} with a change of {sorted(differing)}")
+
+    def _operation(self, key: Any, old: Item | None, new: Item | None) -> None:
+        row = new or old or {}
+        intent_id, reference = text(row, "intent_id"), text(row, "reference")
+        if new is None:
+            self._fail(6, intent_id, f"operation {reference} was deleted")
+            return
+        self._touch(intent_id)
+        self.payments[intent_id].operations[text(new, "operation_id")] = new
+        known = self.references.get(reference)
+        if known is not None and known[0] != key:
+            self._fail(7, intent_id, f"{reference} names two operations: {known[0]} and {key}")
+        self.references[reference] = (key, new)
+        if old is not None:
+            self._operation_follows(intent_id, old, new)
+        waits = text(new, "state") in UNRESOLVED and not _true(new, "requires_decision")
+        if waits and "due_pk" not in new:
+            self._fail(9, intent_id, f"{reference} is unresolved and in no due index")
+
+    def _operation_follows(self, intent_id: str, old: Item, new: Item) -> None:
+        reference, before = text(new, "reference"), text(old, "state")
+        differing = changed(old, new)
+        if before not in UNRESOLVED and differing & {"state", "answer"}:
+            shown = _shown(differing & {"state", "answer"}, old, new)
+            self._fail(3, intent_id, f"{reference} was {before}, and then {shown}")
+        if fixed := differing.intersection(OPERATION_FIXED):
+            self._fail(6, intent_id, f"{reference} changed: {_shown(fixed, old, new)}")
+        if number(new, "fence") < number(old, "fence"):
+            self._fail(3, intent_id, f"{reference}: the fence fell")
+        if "reversal_at" in old and "reversal_at" in differing:
+            self._fail(3, intent_id, f"{reference}: that it is to be reversed was taken back")
+
+    def _refund(self, key: Any, old: Item | None, new: Item | None) -> None:
+        row = new or old or {}
+        intent_id, refund_id = text(row, "intent_id"), text(row, "refund_id")
+        if new is None:
+            self._fail(3, intent_id, f"refund {refund_id} was deleted")
+            return
+        transaction = self._touch(intent_id)
+        self.payments[intent_id].refunds[refund_id] = new
+        before = text(old, "status") if old is not None else "PENDING"
+        after = text(new, "status")
+        if before != after:
+            if before != "PENDING":
+                self._fail(3, intent_id, f"refund {refund_id} was {before}, and then {after}")
+            transaction.ended.append(f"refund {after}")
+        if old is not None and (fixed := changed(old, new).intersection(REFUND_FIXED)):
+            self._fail(3, intent_id, f"refund {refund_id} changed: {_shown(fixed, old, new)}")
+
+    def _event(self, key: Any, old: Item | None, new: Item | None) -> None:
+        row = new or old or {}
+        intent_id, sequence = text(row, "intent_id"), number(row, "sequence")
+        if new is None:
+            self._fail(4, intent_id, f"event {sequence} was deleted")
+            return
+        if old is not None and (differing := changed(old, new) - DUE_MARKERS):
+            self._fail(4, intent_id, f"event {sequence} changed: {_shown(differing, old, new)}")
+        payment = self.payments[intent_id]
+        if old is None:
+            if text(new, "event_id") in {
+                text(each, "event_id") for each in payment.events.values()
+            }:
+                self._fail(4, intent_id, f"two events are named {text(new, 'event_id')}")
+            self._touch(intent_id).events.append(new)
+        payment.events[sequence] = new
+
+    def _ledger(self, key: Any, old: Item | None, new: Item | None) -> None:
+        intent_id = text(new or old or {}, "intent_id")
+        if old is not None:
+            self._fail(5, intent_id, f"a ledger transaction was changed: {key}")
+        if new is None:
+            return
+        sums: Counter[str] = Counter()
+        for wire in new["postings"]["L"]:
+            posting = wire["M"]
+            amount = number(posting, "amount_cents")
+            if amount <= 0:
+                self._fail(5, intent_id, f"{key}: a posting of {amount}")
+            sign = 1 if text(posting, "side") == "DEBIT" else -1
+            sums[text(posting, "currency")] += sign * amount
+            if text(posting, "account").startswith("acquirer_receivable"):
+                self.payments[intent_id].posted[text(new, "kind")] += amount
+        if any(sums.values()):
+            self._fail(5, intent_id, f"{key} does not sum to zero: {dict(sums)}")
+        self.ledger[key] = new
+        self._touch(intent_id)
+
+    def _entry(self, key: Any, old: Item | None, new: Item | None) -> None:
+        row = new or old or {}
+        intent_id, entry_id = text(row, "intent_id"), text(row, "entry_id")
+        if new is None:
+            self._fail(7, intent_id, f"settlement entry {entry_id} was deleted")
+            return
+        if old is not None:
+            differing = changed(old, new)
+            if differing - {"settlement_id"}:
+                self._fail(7, intent_id, f"entry {entry_id}: {_shown(differing, old, new)}")
+            if "settlement_id" in old and differing:
+                claims = f"{text(old, 'settlement_id')}, and then {text(new, 'settlement_id')}"
+                self._fail(7, intent_id, f"entry {entry_id} was claimed by {claims}")
+        elif entry_id in self.entries:
+            self._fail(7, intent_id, f"entry {entry_id} is there twice")
+        self.entries[entry_id] = new
+
+    def _line(self, key: Any, old: Item | None, new: Item | None) -> None:
+        row = new or old or {}
+        entry_id, intent_id = text(row, "entry_id"), text(row, "intent_id")
+        if old is not None or new is None:
+            self._fail(7, intent_id, f"the line of {entry_id} was changed")
+            return
+        if entry_id in self.lines:
+            batches = text(self.lines[entry_id], "settlement_id"), text(new, "settlement_id")
+            self._fail(7, intent_id, f"entry {entry_id} is in two batches: {batches}")
+        self.lines[entry_id] = new
+
+    def _batch(self, key: Any, old: Item | None, new: Item | None) -> None:
+        settlement_id = text(new or old or {}, "settlement_id")
+        if new is None:
+            self._fail(3, settlement_id, "the batch was deleted")
+            return
+        order = ("OPEN", "CLOSING", "SUBMITTED", "SETTLED", "EXCEPTION")
+        before = text(old, "status") if old is not None else "OPEN"
+        if before in order[3:] and old is not None and changed(old, new):
+            self._fail(3, settlement_id, f"it was {before}: {_shown(changed(old, new), old, new)}")
+        if order.index(text(new, "status")) < order.index(before):
+            self._fail(3, settlement_id, f"{before} was left for {text(new, 'status')}")
+        self.batches[settlement_id] = new
+
+    def _key(self, key: Any, old: Item | None, new: Item | None) -> None:
+        """A key in use is given to nobody else, and is not forgotten before its time."""
+        if new is None:
+            self.keys.pop(key, None)
+        else:
+            self.keys[key] = new
+        if new is not None and text(new, "state") == "OPEN" and ({"ttl", "expires_at"} & set(new)):
+            self._fail(7, str(key), "a key whose outcome is not known has an end")
+        if old is None or text(old, "state") == "RELEASED":
+            return
+        subject = text(old, "intent_id") or str(key)
+        if text(old, "state") == "OPEN":
+            taken = new is None or text(new, "operation_id") != text(old, "operation_id")
+            if taken:
+                self._fail(7, subject, "a key was given up while its outcome was not known")
+        elif (new is None or changed(old, new)) and not self._over(old):
+            self._fail(7, subject, f"a stored answer was changed before {text(old, 'expires_at')}")
+
+    def _over(self, old: Item) -> bool:
+        expires_at = text(old, "expires_at")
+        return self.now() > from_text(expires_at).timestamp() - KEY_SKEW_SECONDS
+
+    def _delivery(self, key: Any, old: Item | None, new: Item | None) -> None:
+        delivery_id = text(new or old or {}, "delivery_id")
+        if new is None:
+            self._fail(4, delivery_id, "the delivery was deleted")
+            return
+        if old is not None:
+            before, differing = text(old, "status"), changed(old, new)
+            if before in {"SUCCEEDED", "EXHAUSTED"} and differing:
+                shown = _shown(differing, old, new)
+                self._fail(3, delivery_id, f"it was {before}, and then {shown}")
+            if number(new, "claims") < number(old, "claims"):
+                self._fail(3, delivery_id, "attempts were forgotten")
+        waits = text(new, "status") in {"PENDING", "FAILED"}
+        if waits and "due_pk" not in new:
+            self._fail(4, delivery_id, "it is not over and in no due index")
+        self.deliveries[delivery_id] = new
+
+    def _face(self, key: Any, old: Item | None, new: Item | None) -> None:
+        if old is None or "claimed_by" not in old:
+            return
+        if new is None or text(new, "claimed_by") != text(old, "claimed_by"):
+            claims = f"{text(old, 'claimed_by')}, and then {text(new or {}, 'claimed_by')}"
+            self._fail(7, text(old, "token"), f"the token was claimed by {claims}")
+
+    def _immutable(self, key: Any, old: Item | None, new: Item | None) -> None:
+        if old is None:
+            return
+        if new is None or changed(old, new):
+            entity = text(old, "entity")
+            self._fail(3, str(key), f"{entity} never changes, and did")
+
+    # --- what belongs together ---------------------------------------------------------------
+
+    def _adds_up(self, intent_id: str, payment: Payment, transaction: Transaction) -> None:
+        """What must be true of a payment after each transaction that touched it."""
+        intent = payment.intent
+        if intent is None:
+            self._fail(6, intent_id, "something was written for a payment that is not there")
+            return
+        self._money_adds_up(intent_id, intent, payment)
+        self._events_add_up(intent_id, intent, payment, transaction)
+        self._operations_add_up(intent_id, intent, payment)
+
+    def _money_adds_up(self, intent_id: str, intent: Item, payment: Payment) -> None:
+        capturable, captured = (
+            number(intent, "amount_capturable"),
+            number(intent, "amount_captured"),
+        )
+        refundable, refunded = (
+            number(intent, "amount_refundable"),
+            number(intent, "amount_refunded"),
+        )
+        authorization = intent.get("authorization")
+        authorized = number(authorization["M"], "amount_cents") if authorization else 0
+        counters = {
+            "authorized": authorized,
+            "capturable": capturable,
+            "captured": captured,
+            "refundable": refundable,
+            "refunded": refunded,
+            "open refunds": number(intent, "open_refunds"),
+        }
+        if min(counters.values()) < 0:
+            self._fail(2, intent_id, f"a counter is negative: {counters}")
+        if captured > authorized or capturable > authorized or captured + capturable > authorized:
+            self._fail(2, intent_id, f"more is taken or held than was authorized: {counters}")
+        if authorized > number(intent, "amount_cents"):
+            self._fail(2, intent_id, f"more is authorized than was asked: {counters}")
+        pending = [r for r in payment.refunds.values() if text(r, "status") == "PENDING"]
+        done = [r for r in payment.refunds.values() if text(r, "status") == "SUCCEEDED"]
+        reserved = sum(number(refund, "amount_cents") for refund in pending)
+        if refundable + refunded + reserved != captured:
+            self._fail(2, intent_id, f"captured is not what is left: {counters}, {reserved=}")
+        if refunded != sum(number(refund, "amount_cents") for refund in done):
+            self._fail(2, intent_id, f"refunded is not what its refunds say: {counters}")
+        if len(pending) != counters["open refunds"]:
+            self._fail(2, intent_id, f"{len(pending)} refunds are open: {counters}")
+        posted = dict(payment.posted)
+        if (posted.get("CAPTURE", 0), posted.get("REFUND", 0)) != (captured, refunded):
+            self._fail(5, intent_id, f"the ledger says {posted}, the payment {counters}")
+
+    def _events_add_up(
+        self, intent_id: str, intent: Item, payment: Payment, transaction: Transaction
+    ) -> None:
+        count, last = len(payment.events), number(intent, "event_sequence")
+        if count != last or (count and max(payment.events) != count):
+            numbers = sorted(payment.events)
+            self._fail(4, intent_id, f"events {numbers}, and the payment counts {last}")
+        wanted = Counter(TOLD_OF_TERMINAL[end] for end in transaction.ended)
+        told = Counter(text(event, "type") for event in transaction.events)
+        told = Counter({type_: n for type_, n in told.items() if type_ in TERMINAL_EVENTS})
+        if told != wanted:
+            self._fail(
+                4, intent_id, f"ended as {transaction.ended}, and told at once: {dict(told)}"
+            )
+        for event in transaction.events:
+            type_, shown = text(event, "type"), event["object"]["M"]
+            if not type_.startswith("payment_intent."):
+                continue
+            ends_otherwise = text(shown, "status") != text(intent, "status")
+            if text(shown, "intent_id") != intent_id or (
+                type_ in TERMINAL_EVENTS and ends_otherwise
+            ):
+                self._fail(4, intent_id, f"{type_} shows {text(shown, 'status')}")
+
+    def _operations_add_up(self, intent_id: str, intent: Item, payment: Payment) -> None:
+        waits_for = text(intent, "open_operation")
+        open_ = [
+            text(operation, "operation_id")
+            for operation in payment.operations.values()
+            if text(operation, "state") in UNRESOLVED and text(operation, "kind") != "REFUND"
+        ]
+        if open_ != ([waits_for] if waits_for else []):
+            self._fail(9, intent_id, f"waits for {waits_for!r}, unresolved are {open_}")
+        if waits_for and text(intent, "status") in TERMINAL:
+            self._fail(9, intent_id, f"{text(intent, 'status')}, and still waits for {waits_for}")
+
+
+def _true(item: Item, name: str) -> bool:
+    return bool(item.get(name, {}).get("BOOL", False))
+
+
+def _shown(names: Iterable[str], old: Item, new: Item) -> str:
+    """`status: SUCCEEDED → FAILED`, for people."""
+    return ", ".join(
+        f"{name}: {_plain(old.get(name))} → {_plain(new.get(name))}" for name in sorted(names)
+    )
+
+
+def _plain(value: Mapping[str, Any] | None) -> Any:
+    if value is None:
+        return "nothing"
+    return next(iter(value.values()))
