@@ -148,13 +148,14 @@ def _restore(resolver: Resolver, since: str, *, apply: bool) -> None:
 
 def _show_verdicts(rows: list[Row]) -> None:
     """A line for each transaction that is not as it should be, and how many there are of each."""
-    table = Table("verdict", "amount", "reference", "intent", "why")
+    table = Table("verdict", "kind", "amount", "reference", "intent", "why")
     for row in rows:
         if row["verdict"] != AS_IT_SHOULD_BE:
             verdict = str(row["verdict"])
             style = STYLES.get(verdict, "")
             table.add_row(
                 f"[{style}]{verdict}[/]" if style else verdict,
+                row["operation"],
                 _amount(row),
                 row["reference"],
                 row["intent_id"] or "",

@@ -33,7 +33,10 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "acquirer_events.batch": {
         "batchItemFailures": [{"itemIdentifier": "6b0d6f0e-93a7-4f0c-8d0c-0f3a6c1f2b77"}]
     },
-    "resolve_unknown.sqs": {"batchItemFailures": []},
+    "resolve_unknown.schedule": {"requiring_decision": 0},
+    "resolve_unknown.sqs": {
+        "batchItemFailures": [{"itemIdentifier": "c0a3c0de-5f0e-4f58-9c64-1b9a5e0b7d21"}]
+    },
 }
 
 

@@ -38,8 +38,8 @@ class FakeLambda:
         event = json.loads(Payload)
         self.events.append(event)
         said = self.answer(event)
-        if isinstance(said, str):  # what the runtime answers for an exception
-            body = json.dumps({"errorMessage": said, "errorType": "ValueError"})
+        if isinstance(said, Exception):  # as the runtime tells it
+            body = json.dumps({"errorMessage": str(said), "errorType": type(said).__name__})
             return {"FunctionError": "Unhandled", "Payload": io.BytesIO(body.encode())}
         return {"Payload": io.BytesIO(json.dumps(said).encode())}
 
@@ -72,7 +72,7 @@ def failure_of(result: Result) -> str:
 def transaction(verdict: str, **more: Any) -> dict[str, Any]:
     row = {
         "reference": PART.upper(),
-        "operation": ADDRESS,
+        "operation": "CAPTURE",
         "intent_id": f"pi_{PART}",
         "merchant_id": f"mer_{PART}",
         "amount_cents": 1999,
@@ -160,11 +160,13 @@ def test_what_was_done_is_shown_and_what_a_person_has_to_see_fails_the_command(r
 
 def test_a_failure_half_way_shows_what_was_done(run: Run) -> None:
     def answer(event: dict[str, Any]) -> Any:
-        return "no more" if event["after"] else {"rows": [transaction("ADOPTED")], "next": "1"}
+        if event["after"]:
+            return ValueError("no more")
+        return {"rows": [transaction("ADOPTED")], "next": "1"}
 
     result, _ = run(answer, "resolve", "--since", "2026-11-22T09:00Z", "--apply")
     assert "1 ADOPTED" in result.output
-    assert failure_of(result) == "resolve_unknown: no more"
+    assert failure_of(result) == "resolve_unknown failed: no more"
 
 
 def test_a_cursor_that_stands_still_is_no_endless_loop(run: Run) -> None:
@@ -295,7 +297,13 @@ def test_an_outcome_is_one_of_two(run: Run) -> None:
 
 def test_a_function_that_refuses_says_why(run: Run) -> None:
     def answer(event: dict[str, Any]) -> Any:
-        return {"rows": [unresolved()]} if "list" in event else "it was decided before"
+        there = {"rows": [unresolved()]}
+        return there if "list" in event else {"error": "it was decided before"}
 
     result, _ = run(answer, "decide", ADDRESS, *DECISION, "--yes")
-    assert failure_of(result) == "resolve_unknown: it was decided before"
+    assert failure_of(result) == "Refused: it was decided before"
+
+
+def test_an_operation_that_is_not_there_is_said(run: Run) -> None:
+    result, _ = run(lambda _: LookupError(ADDRESS), "resolve", "--operation", ADDRESS)
+    assert failure_of(result) == f"There is no operation {ADDRESS}."

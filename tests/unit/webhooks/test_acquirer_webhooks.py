@@ -26,6 +26,15 @@ SECRET = b"webhook-secret"
 PAYMENT = "0" * 26
 
 
+@pytest.fixture
+def hook(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What acquirer_webhooks has: a secret and a queue."""
+    boto3.client("secretsmanager").create_secret(Name="webhook", SecretString=SECRET.decode())
+    queue = boto3.client("sqs").create_queue(QueueName="acquirer-events")
+    monkeypatch.setenv("ACQUIRER_WEBHOOK_SECRET_ID", "webhook")
+    monkeypatch.setenv("ACQUIRER_EVENTS_QUEUE_URL", queue["QueueUrl"])
+
+
 def hint(**data: Any) -> dict[str, Any]:
     """A message as the sandbox sends it."""
     named = {
@@ -71,7 +80,7 @@ def queued() -> list[str]:
     return [message["Body"] for message in found.get("Messages", [])]
 
 
-def test_a_signed_message_is_queued_and_then_acknowledged(stack: Stack) -> None:
+def test_a_signed_message_is_queued_and_then_acknowledged(hook: None) -> None:
     # Given: bytes that no JSON library would write alike
     body = b'{ "data" : {"a":1} }'
     # When
@@ -83,7 +92,7 @@ def test_a_signed_message_is_queued_and_then_acknowledged(stack: Stack) -> None:
     assert (message.acquirer, message.webhook_id, message.body) == ("sandbox", ID, body.decode())
 
 
-def test_a_body_in_base64_is_verified_over_its_bytes(stack: Stack) -> None:
+def test_a_body_in_base64_is_verified_over_its_bytes(hook: None) -> None:
     body = json.dumps(hint()).encode()
     assert post(body, signed(body), encoded=True)[0] == 200
     assert len(queued()) == 1
@@ -109,20 +118,20 @@ BODY = json.dumps(hint()).encode()
     ids=["none", "another key", "another body", "old", "early", "id", "odd", "time", "empty", "é"],
 )
 def test_what_is_not_verified_is_refused_and_leaves_nothing(
-    stack: Stack, headers: dict[str, str]
+    hook: None, headers: dict[str, str]
 ) -> None:
     status, problem = post(BODY, headers)
     assert (status, problem["code"], problem["retry"]) == (401, "signature_refused", "NEVER")
     assert queued() == []
 
 
-def test_an_acquirer_that_we_do_not_know_is_nobody(stack: Stack) -> None:
+def test_an_acquirer_that_we_do_not_know_is_nobody(hook: None) -> None:
     status, problem = post(BODY, signed(BODY), "someone")
     assert (status, problem["code"]) == (404, "not_found")
     assert queued() == []
 
 
-def test_a_body_is_bounded(stack: Stack) -> None:
+def test_a_body_is_bounded(hook: None) -> None:
     largest = b"x" * BODY_BYTES_MAX
     assert post(largest, signed(largest))[0] == 200
     assert len(queued()) == 1
@@ -133,7 +142,7 @@ def test_a_body_is_bounded(stack: Stack) -> None:
 
 
 def test_a_message_that_the_queue_did_not_take_is_not_acknowledged(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
+    hook: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(**_: Any) -> None:
         raise EndpointConnectionError(endpoint_url="https://sqs.invalid")
@@ -142,7 +151,7 @@ def test_a_message_that_the_queue_did_not_take_is_not_acknowledged(
     assert post(BODY, signed(BODY))[0] == 500
 
 
-def test_a_card_number_does_not_get_into_the_queue(stack: Stack) -> None:
+def test_a_card_number_does_not_get_into_the_queue(hook: None) -> None:
     body = json.dumps(hint(note=APPROVED)).encode()
     assert post(body, signed(body))[0] == 200
     (text,) = queued()
