@@ -126,6 +126,7 @@ def test_operations_of_one_moment_are_not_lost_between_pages(
 
 def test_the_list_begins_where_it_is_asked_to(client: Client) -> None:
     old = client.authorize()
+    client.authorize()
     client.move_clock(60)
     new = client.authorize()
     since = (datetime.now(UTC) + timedelta(seconds=30)).strftime("%Y-%m-%dT%H:%M:%SZ")
