@@ -1,12 +1,14 @@
-"""A hostile acquirer: the sandbox's protocol, and books of its own.
+"""A hostile acquirer: the sandbox's protocol, books of its own, and all that a network can do.
 
-    request lands ──► books ──► answer: as it should be, or silence, garbage, unsigned, mangled
+    exchange ──► on its way ──► lands: books, answer ──► on its way back
+        │            │                                       │
+        └ refused    └ lost, or lands late                   └ lost, reset, garbage, unsigned
 
-It is called when a request lands, and never waits: what happens on the way is the network's. Its
-clock is the world's, and all chance comes from the dice that it is given, so the real connectors
-run on it and a seed is a whole history.
+Its clock is the world's. A request that has left lands, whether or not its sender lives to see it.
+All chance comes from the dice that it is given, so the real connectors run on it and a seed is a
+whole history.
 
-It checks itself that an operation's row was there before its reference came (invariant 6).
+It checks itself that an operation's row was there before its reference was sent (invariant 6).
 """
 
 from __future__ import annotations
@@ -20,9 +22,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import count
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qs, unquote
 
+from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
 from tests.simulation.acquirer_books import Books, Recorded, ReferenceReused, Row, report_of
 from tests.simulation.acquirer_faults import (
     DAY_SECONDS,
@@ -33,7 +36,6 @@ from tests.simulation.acquirer_faults import (
     Behaviour,
     Fault,
 )
-from tests.simulation.clients import NoAnswer
 from tests.simulation.dice import Dice
 from tests.simulation.violation import Violation
 
@@ -41,6 +43,7 @@ DECLINE_CODES = ("05", "51", "54", "N7")
 SOFT_DECLINE_CODE = "96"
 PENDING_SECONDS = (5.0, 30.0, 600.0, 5 * 3600.0, 40 * 3600.0)
 WEBHOOK_TRIES_MAX = 5
+CONNECT_SECONDS = 0.01
 
 MONEY = {
     "/v1/authorizations": "AUTHORIZE",
@@ -88,17 +91,17 @@ class Settlement:
     report_at: float
 
 
-@dataclass(frozen=True)
+@dataclass
 class Asked:
-    """A request that has landed, and what the dice decided about it."""
+    """A request, what the dice decided about it, and when it landed."""
 
     method: str
     path: str
     document: Mapping[str, Any]
     secret: str
     fault: Fault | None
-    at: float
     draw: float
+    at: float = 0.0
 
 
 def _nothing(*_: object) -> None:
@@ -109,13 +112,15 @@ def _nothing(*_: object) -> None:
 class HostileAcquirer:
     """The acquirer of one world.
 
-    `now` is the world's true time in seconds since 1970; `at` calls something at a time of it.
+    `now` is the world's true time in seconds since 1970, `sleep` waits in it for the task that
+    calls, and `at` calls something, which must not wait, at a time of it.
     `operation_of` gives the operation row, in plain values, that was ever written under a
     reference. `post_webhook` gets a webhook at the moment when it is posted.
     """
 
     dice: Dice
     now: Callable[[], float]
+    sleep: Callable[[float], None]
     at: Callable[[float, Callable[[], None]], None] = _nothing
     behaviour: Behaviour = field(default_factory=Behaviour)
     payments_secret: str = "payments-secret"
@@ -138,21 +143,74 @@ class HostileAcquirer:
         """When, what, which reference, which fault: all that left us, for a trace."""
         self._numbers = count(1)
 
-    # --- one request ---------------------------------------------------------------------------
+    # --- the network -------------------------------------------------------------------------
 
-    def __call__(self, method: str, path: str, body: bytes | None, secret: str) -> Exchanged:
-        """A request lands now: status, raw body, signature. Raises NoAnswer."""
+    def exchange(
+        self, secret: str, method: str, path: str, body: bytes | None, timeout_seconds: float
+    ) -> Exchanged:
+        """One HTTP exchange of a client that shows `secret`. Raises NoByteSent, NoUsableAnswer."""
+        self.sleep(0.0)  # who is dead sends nothing any more
         what = kind_of(method, path)
         document = json.loads(body) if body else {}
         fault = self._fault(what)
         name = fault.name if fault else ""
         self.sent.append((self.now(), what, document.get("reference") or path, name))
+        if fault is Fault.REFUSED:
+            self.sleep(CONNECT_SECONDS)
+            raise NoByteSent
         if method == "POST":
             self._require_written(what, document)
+        asked = Asked(method, path, document, secret, fault, self.dice.random())
+        return self._travel(asked, timeout_seconds)
+
+    def _travel(self, asked: Asked, timeout: float) -> Exchanged:
+        fault, there, back = asked.fault, self._latency(), self._latency()
+        if fault is Fault.LOST:
+            self._gives_up(timeout)
+        if fault is Fault.DELAYED:
+            lands_at = self.now() + asked.draw * self.behaviour.max_flight_seconds
+            self.at(lands_at, lambda: self._lands(asked))
+            self._gives_up(timeout if asked.draw < 0.7 else min(there, timeout))
         if fault is Fault.SERVER_ERROR:
-            return signed(503, error("BUSY", "nothing was done, try again"), secret)
-        asked = Asked(method, path, document, secret, fault, self.now(), self.dice.random())
-        return self._way_back(asked, *self._answer(asked))
+            self.sleep(there + back)
+            return signed(503, error("BUSY", "nothing was done, try again"), asked.secret)
+        answer = self._sent(asked, there)
+        if fault is Fault.SLOW:
+            back = timeout - there - CONNECT_SECONDS
+        if fault is Fault.SILENCE or there + back >= timeout:
+            self._gives_up(max(0.0, timeout - there))
+        self.sleep(back)
+        if fault is Fault.RESET:
+            raise NoUsableAnswer("reset")
+        return self._way_back(asked, *answer)
+
+    def _sent(self, asked: Asked, seconds: float) -> Answered:
+        """It lands after so long, also if whoever sent it is ended meanwhile."""
+        lands_at = self.now() + seconds
+        try:
+            self.sleep(seconds)
+        except BaseException:
+            self.at(lands_at, lambda: self._lands(asked))
+            raise
+        return self._lands(asked)
+
+    def _lands(self, asked: Asked) -> Answered:
+        asked.at = self.now()
+        return self._answer(asked)
+
+    def _gives_up(self, seconds: float) -> NoReturn:
+        self.sleep(seconds)
+        raise NoUsableAnswer("deadline")
+
+    def _latency(self) -> float:
+        low, high = self.behaviour.latency_seconds
+        return low if low == high else self.dice.between(low, high)
+
+    def post(self, secret: str) -> Callable[[str, str, bytes | None, int], Exchanged]:
+        """The exchange of a client that shows `secret`, as the connectors take it."""
+        return lambda method, path, body, timeout_seconds: self.exchange(
+            secret, method, path, body, timeout_seconds
+        )
 
     def calm(self) -> None:
         """It behaves from now on. What it guarantees does not change."""
@@ -160,8 +218,6 @@ class HostileAcquirer:
 
     def _way_back(self, asked: Asked, status: int, document: dict[str, Any]) -> Exchanged:
         fault = asked.fault
-        if fault is Fault.SILENCE:
-            raise NoAnswer
         if fault is Fault.LOOK_UP_FAILS:
             return signed(500, error("INTERNAL", "look-ups fail today"), asked.secret)
         if fault is Fault.HTML:

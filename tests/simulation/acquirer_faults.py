@@ -1,9 +1,4 @@
-"""What may go wrong at the hostile acquirer, and what it guarantees all the same.
-
-What happens on the way to it and back (requests that are refused, lost, late) is the network's, and
-is in tests/simulation/faults.py. The longest time on the way is the network's to keep: a request
-that lands later than `max_flight_seconds` breaks what the connector declares.
-"""
+"""What may go wrong at the hostile acquirer, and what it guarantees all the same."""
 
 from __future__ import annotations
 
@@ -18,7 +13,12 @@ DAY_SECONDS = 24 * 3600.0
 class Fault(StrEnum):
     """What may befall one exchange. Each class is on or off for a whole seed."""
 
+    REFUSED = "connection refused"
+    LOST = "request lost before its effect"
+    DELAYED = "request lands after its sender gave up"
+    SLOW = "answer just before the deadline"
     SILENCE = "effect, then no answer"
+    RESET = "effect, then reset"
     HTML = "effect, then 502 with HTML"
     GARBAGE = "effect, then half an answer"
     UNSIGNED = "effect, answer without signature"
@@ -40,8 +40,10 @@ class Fault(StrEnum):
     REPORT_LATE = "settlement report late"
 
 
+ON_THE_WAY = (Fault.REFUSED, Fault.LOST, Fault.DELAYED, Fault.SLOW)
 INSTEAD_OF_AN_ANSWER = (
     Fault.SILENCE,
+    Fault.RESET,
     Fault.HTML,
     Fault.GARBAGE,
     Fault.UNSIGNED,
@@ -56,17 +58,17 @@ IN_THE_ANSWER = (
 )
 DECLINED = (Fault.DECLINE, Fault.SOFT_DECLINE)
 PENDING = (Fault.PENDING, Fault.PENDING_DECLINED)
-READING = (*INSTEAD_OF_AN_ANSWER, Fault.LOOK_UP_FAILS)
+READING = (Fault.REFUSED, Fault.SLOW, *INSTEAD_OF_AN_ANSWER, Fault.LOOK_UP_FAILS)
 
 POSSIBLE: dict[str, tuple[Fault, ...]] = {
-    "AUTHORIZE": (*INSTEAD_OF_AN_ANSWER, *IN_THE_ANSWER, *DECLINED),
-    "CAPTURE": (*INSTEAD_OF_AN_ANSWER, *IN_THE_ANSWER, *DECLINED),
-    "VOID": (*INSTEAD_OF_AN_ANSWER, *IN_THE_ANSWER, *DECLINED),
-    "REFUND": (*INSTEAD_OF_AN_ANSWER, *IN_THE_ANSWER, *DECLINED, *PENDING),
-    "REVERSE": (*INSTEAD_OF_AN_ANSWER, Fault.WRONG_REFERENCE, Fault.WRONG_OPERATION),
+    "AUTHORIZE": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER, *IN_THE_ANSWER, *DECLINED),
+    "CAPTURE": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER, *IN_THE_ANSWER, *DECLINED),
+    "VOID": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER, *IN_THE_ANSWER, *DECLINED),
+    "REFUND": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER, *IN_THE_ANSWER, *DECLINED, *PENDING),
+    "REVERSE": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER, Fault.WRONG_REFERENCE, Fault.WRONG_OPERATION),
     "LOOK_UP": (*READING, *IN_THE_ANSWER),
     "LIST": READING,
-    "SETTLE": INSTEAD_OF_AN_ANSWER,
+    "SETTLE": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER),
     "READ_REPORT": READING,
     "OTHER": (),
 }
@@ -87,12 +89,13 @@ class Behaviour:
     max_flight_seconds: float = 60.0
     reversal_by_reference: bool = True
     clock_offset_seconds: float = 0.0
+    latency_seconds: tuple[float, float] = (0.05, 0.05)
     chance: float = 0.0
     faults: frozenset[Fault] = frozenset()
 
     def calm(self) -> Behaviour:
         """The same acquirer on a good day. What it guarantees does not change."""
-        return replace(self, chance=0.0, faults=frozenset())
+        return replace(self, latency_seconds=(0.05, 0.05), chance=0.0, faults=frozenset())
 
 
 def draw_behaviour(dice: Dice, declared: Behaviour) -> Behaviour:
@@ -102,6 +105,7 @@ def draw_behaviour(dice: Dice, declared: Behaviour) -> Behaviour:
         lookup_lag_seconds=dice.choice((0.0, declared.lookup_lag_seconds)),
         max_flight_seconds=dice.choice((0.25, 1.0)) * declared.max_flight_seconds,
         clock_offset_seconds=dice.between(-120.0, 120.0),
+        latency_seconds=dice.choice(((0.02, 0.1), (0.05, 0.8), (0.5, 4.0))),
         chance=dice.choice((0.0, 0.1, 0.3, 0.6, 0.9)),
         faults=frozenset([fault for fault in Fault if dice.chance(0.5)]),
     )
