@@ -54,8 +54,8 @@ class Fault(StrEnum):
 class Kind(StrEnum):
     """What kind of call: which faults can strike it follows from that.
 
-    For HTTP these are the faults of the caller. What the network and the other side do wrong is
-    theirs to decide (acquirer.py, receiver.py).
+    For the acquirer these are the faults of the caller alone: what its network does wrong is drawn
+    with what the acquirer does wrong (acquirer.py).
     """
 
     READ = "read"
@@ -63,6 +63,7 @@ class Kind(StrEnum):
     AWS = "aws"
     INVOKE = "invoke"
     HTTP = "http"
+    ACQUIRER = "acquirer"
 
 
 class Point(NamedTuple):
@@ -88,7 +89,8 @@ FAULTS_OF: Mapping[Kind, tuple[Fault, ...]] = {
         Fault.STALL,
         Fault.FREEZE,
     ),
-    Kind.HTTP: (*CRASHES, Fault.CRASH_DURING, Fault.STALL, Fault.FREEZE),
+    Kind.HTTP: (*_ANYWHERE, Fault.LATE),
+    Kind.ACQUIRER: (*CRASHES, Fault.CRASH_DURING, Fault.STALL, Fault.FREEZE),
 }
 
 _OFTEN: Mapping[Fault, tuple[float, float]] = {

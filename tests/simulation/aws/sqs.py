@@ -81,6 +81,8 @@ class Queues:
 
     def __init__(self, now: Callable[[], float]) -> None:
         self.now = now
+        self.on_send: list[Callable[[str, Message], None]] = []
+        """Called with the queue's name and each message that was put into it."""
         self._queues: dict[str, Queue] = {}
         self._turn = 0
 
@@ -246,6 +248,8 @@ class Queues:
         message = Message(f"{turn:08x}-aaaa-4aaa-8aaa-aaaaaaaaaaaa", body, now, now, turn)
         message.visible_at += delay_seconds
         queue.messages.append(message)
+        for hook in self.on_send:
+            hook(queue.name, message)
         return message
 
     def _receive(

@@ -1,0 +1,187 @@
+"""boto3's clients, as the functions see them.
+
+What stands behind them is state and nothing else (tests/simulation/aws). The errors are those of
+botocore, and so are its repeats: what its standard mode tries again is tried again, and the answer
+says how often.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionClosedError,
+    EndpointConnectionError,
+    ReadTimeoutError,
+)
+
+from tests.simulation.calls import THROTTLING, Caller, Effect, Unanswered
+from tests.simulation.faults import Fault, Kind, Point
+from tests.simulation.trace import OK
+
+_READS = frozenset({"get_item", "batch_get_item", "query", "scan"})
+_RETRIED_CODES = frozenset(
+    {THROTTLING, "ProvisionedThroughputExceededException", "TransactionInProgressException"}
+)
+
+
+class NoAnswer(Exception):
+    """Raised by a receiver that lets its caller wait until nobody waits any more."""
+
+
+class ServiceClient:
+    """A boto3 client: its methods are those of `target`, each call a call point."""
+
+    def __init__(
+        self,
+        caller: Caller,
+        service: str,
+        target: Any,
+        read_timeout_seconds: float,
+        attempts_max: int,
+    ) -> None:
+        self._caller, self._service, self._target = caller, service, target
+        self._timeout, self._attempts_max = read_timeout_seconds, attempts_max
+        self._points: dict[tuple[Any, ...], Point] = {}
+
+    def __getattr__(self, method: str) -> Any:
+        target = getattr(self._target, method)
+
+        def call(**arguments: Any) -> Any:
+            about = _about(arguments)
+            point = self._points.get((method, about)) or self._point(method, about)
+            return self._call(point, lambda: target(**arguments))
+
+        setattr(self, method, call)
+        return call
+
+    def get_paginator(self, method: str) -> Paginator:
+        """Page by page, each a call of its own."""
+        return Paginator(getattr(self, method))
+
+    def _point(self, method: str, about: str) -> Point:
+        env = self._caller.env
+        kind = Kind.AWS
+        if self._service == "dynamodb":
+            kind = Kind.READ if method in _READS else Kind.WRITE
+        detail = f"({about})" if about else ""
+        point = Point(f"{env.function} {self._service}.{method}{detail}", kind)
+        self._points[method, about] = point
+        return point
+
+    def _call(self, point: Point, effect: Effect) -> Any:
+        """As the SDK's standard mode does it."""
+        caller, world = self._caller, self._caller.world
+        for attempt in range(self._attempts_max):
+            try:
+                answer = caller.once(point, effect, self._timeout)
+            except ClientError as error:
+                error.response.setdefault("ResponseMetadata", {})["RetryAttempts"] = attempt
+                code = error.response["Error"]["Code"]
+                if code not in _RETRIED_CODES or attempt == self._attempts_max - 1:
+                    raise
+            except Unanswered as silence:
+                if attempt == self._attempts_max - 1:
+                    raise _botocore(silence) from None
+            else:
+                if attempt and isinstance(answer, dict):
+                    answer.setdefault("ResponseMetadata", {})["RetryAttempts"] = attempt
+                return answer
+            world.scheduler.sleep(world.faults.dice.between(0, 2**attempt))
+        raise AssertionError("no try is left")
+
+
+class Paginator:
+    """boto3's, for what names its pages by LastEvaluatedKey."""
+
+    def __init__(self, method: Callable[..., Any]) -> None:
+        self._method = method
+
+    def paginate(self, **arguments: Any) -> Any:
+        while True:
+            page = self._method(**arguments)
+            yield page
+            if "LastEvaluatedKey" not in page:
+                return
+            arguments["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def _botocore(silence: Unanswered) -> BotoCoreError:
+    url = "https://aws.sim"
+    if not silence.sent:
+        return EndpointConnectionError(endpoint_url=url)
+    if silence.waited:
+        return ReadTimeoutError(endpoint_url=url)
+    return ConnectionClosedError(endpoint_url=url)
+
+
+def _about(arguments: Mapping[str, Any]) -> str:
+    """What a call is about: tables and indexes, a queue, a secret."""
+    if (table := arguments.get("TableName")) is not None:
+        index = arguments.get("IndexName")
+        return f"{table}/{index}" if index else str(table)
+    if (items := arguments.get("TransactItems")) is not None:
+        tables = {next(iter(item.values()))["TableName"] for item in items}
+        return "+".join(sorted(tables)) if len(tables) > 1 else str(tables.pop())
+    if (requests := arguments.get("RequestItems")) is not None:
+        return "+".join(sorted(requests))
+    if (url := arguments.get("QueueUrl")) is not None:
+        return str(url).rsplit("/", 1)[-1]
+    return str(arguments.get("SecretId") or "")
+
+
+class LambdaClient:
+    """`invoke`, which waits for the other function's answer and is never repeated."""
+
+    def __init__(self, caller: Caller, read_timeout_seconds: float, attempts_max: int) -> None:
+        self._caller, self._timeout = caller, read_timeout_seconds
+        self._attempts_max = attempts_max
+
+    def invoke(
+        self, *, FunctionName: str, Payload: bytes, InvocationType: str = "RequestResponse"
+    ) -> dict[str, Any]:
+        point = Point(f"{self._caller.env.function} lambda.invoke({FunctionName})", Kind.INVOKE)
+        for attempt in range(self._attempts_max):
+            try:
+                return self._invoke(point, FunctionName, Payload)
+            except Unanswered as silence:
+                if attempt == self._attempts_max - 1:
+                    raise _botocore(silence) from None
+        raise AssertionError("no try is left")
+
+    def _invoke(self, point: Point, name: str, payload: bytes) -> dict[str, Any]:
+        caller = self._caller
+        world, process = caller.world, caller.env.process
+        fault = world.faults.at(point)
+        world.reached(process, point, fault)
+        if fault in (Fault.CRASH_BEFORE, Fault.REFUSED, Fault.THROTTLED, Fault.STALL, Fault.FREEZE):
+            caller.faulty(point, fault, lambda: None, self._timeout)
+        elif fault is None:
+            world.scheduler.sleep(world.faults.latency())
+        promise = world.functions.start(name, json.loads(payload))
+        if fault is Fault.CRASH_DURING:
+            caller.note(point, fault, "started")
+            world.scheduler.sleep(world.faults.during())
+            raise caller.crash()
+        if fault is Fault.LOST and world.faults.dice.chance(0.5):
+            caller.note(point, fault, "started")
+            world.scheduler.sleep(world.faults.dice.spread(0.001, self._timeout))
+            raise Unanswered(waited=False)
+        came = promise.wait(self._timeout)
+        if fault is Fault.CRASH_AFTER:
+            caller.note(point, fault, "gone")
+            raise caller.crash()
+        if not came or fault is Fault.LOST:
+            world.trace.add(world.scheduler.now, process.name, point.name, "", "no answer")
+            raise Unanswered(waited=True)
+        result = promise.value
+        world.trace.add(world.scheduler.now, process.name, point.name, "", result.error or OK)
+        answer: dict[str, Any] = {"StatusCode": 200, "Payload": io.BytesIO(result.payload())}
+        if result.error:
+            answer["FunctionError"] = "Unhandled"
+        return answer

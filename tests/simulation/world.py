@@ -1,0 +1,332 @@
+"""A world: the stack of template.yaml in memory, under one seed, one clock and one set of faults.
+
+    with World(seed, faults=Swarm(seed), prepared=prepared) as world:
+        world.acquirer, world.receiver = …, …
+        world.spawn("merchant", lambda: pay(world))      # calls the API, waits, calls again
+        world.run(seconds=600)                           # faults on
+        world.heal()                                     # faults off
+        world.run(days=8)                                # everything comes to rest
+
+`prepared` is what another world held: tables, queues and the time. Starting from it costs
+microseconds, so the merchant, its endpoints and its cards are made once.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import Any, Protocol
+
+from farthing.access.keys import SCOPES
+from farthing.access.principal import KeyKind
+from tests.simulation import logs
+from tests.simulation.aws.dynamo import Tables, WriteRecord
+from tests.simulation.aws.kms import Keys
+from tests.simulation.aws.secrets import Secrets
+from tests.simulation.aws.sqs import REGION_URL, Queue, Queues
+from tests.simulation.aws.storage import Snapshot
+from tests.simulation.coverage import REACHED, Coverage
+from tests.simulation.dice import Dice
+from tests.simulation.faults import Fault, Faults, Point
+from tests.simulation.functions import Functions, Handler, Result, api_event, handler
+from tests.simulation.queues import QueueSources
+from tests.simulation.scheduler import START, STEPS_MAX, Process, Promise, Scheduler
+from tests.simulation.schedules import Clockwork, Waiting
+from tests.simulation.stack import Stack, stack
+from tests.simulation.streams import Stream
+from tests.simulation.trace import OK, Trace
+from tests.support.lambdas import MERCHANT
+
+GATEWAY_SECONDS = 29.0
+KEYS_SEED = b"farthing"
+INDEX_LAG_SECONDS = (0.05, 30.0)
+DAY_SECONDS = 86_400.0
+
+
+class Acquirer(Protocol):
+    """Who answers what `charge` and `settle` send. It may wait: its network is its own."""
+
+    def exchange(
+        self, secret: str, method: str, path: str, body: bytes | None, timeout_seconds: float
+    ) -> tuple[int, bytes, str]:
+        """Status, body, signature. Raises NoByteSent or NoUsableAnswer."""
+        ...
+
+
+Receiver = Callable[[str, Mapping[str, str], bytes], int]
+"""A delivery lands: url, headers, body → status. Never waits; raises NoAnswer."""
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a world held at a moment, to begin others with."""
+
+    at: float
+    tables: Snapshot
+    queues: Mapping[str, Queue]
+    keys: int
+    waiting: Waiting
+    extra: Any = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a merchant's call was answered."""
+
+    status: int
+    body: dict[str, Any]
+    headers: dict[str, str]
+
+
+class World:
+    """One run."""
+
+    def __init__(
+        self,
+        seed: int | str,
+        *,
+        faults: Faults | None = None,
+        prepared: Prepared | None = None,
+        parameters: Mapping[str, str] | None = None,
+        handlers: Mapping[str, Handler] | None = None,
+        scanned: bool = False,
+        steps_max: int = STEPS_MAX,
+    ) -> None:
+        self.seed = seed
+        self.faults = faults or Faults()
+        self.dice = Dice(seed, "world")
+        self.entropy = Dice(seed, "entropy").entropy
+        self.scheduler = Scheduler(
+            Dice(seed, "order"),
+            start=prepared.at if prepared else START,
+            steps_max=steps_max,
+            fixed=self.faults.fixed,
+        )
+        self.stack: Stack = stack(**(parameters or {}))
+        self.trace, self.coverage = Trace(), Coverage()
+        self.log = logs.install()
+        self.log.begin(scanned=scanned)
+        self.errors: list[tuple[str, str, str]] = []
+        """Process, type and place of each error that no handler of the product caught."""
+        self._handlers = handlers or {}
+        self._make_services(prepared)
+        self.functions = Functions(self)
+        self.acquirer: Acquirer | None = None
+        self.receiver: Receiver | None = None
+        self._streams = [Stream(self, source) for source in self.stack.stream_sources]
+        self._queues_read = QueueSources(self)
+        waiting = prepared.waiting.copy() if prepared else Waiting()
+        self._clockwork = Clockwork(self, waiting)
+        self.tables.on_write.append(self._written)
+        self.queues.on_send.append(self._queues_read.sent)
+
+    # --- the run -----------------------------------------------------------------------------
+
+    def __enter__(self) -> World:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.scheduler.close()
+
+    def run(self, seconds: float = inf, *, days: float = 0.0) -> None:
+        """Go on for so long, or until nothing is left to happen. Raises what is found wrong."""
+        length = days * DAY_SECONDS if days else seconds
+        self.scheduler.run(self.scheduler.now + length)
+
+    def spawn(self, name: str, work: Callable[[], None], after: float = 0.0) -> Promise:
+        """Somebody outside: a merchant, an acquirer that posts. The promise is set at its end."""
+        promise = self.promise()
+
+        def whole() -> None:
+            work()
+            promise.set(None)
+
+        self.scheduler.spawn(Process(name), whole, after)
+        return promise
+
+    def heal(self) -> None:
+        """The second phase: nothing goes wrong any more, and what was started anew is in order."""
+        self.faults.heal()
+        self.functions.forget()
+
+    def prepare(self, extra: Any = None) -> Prepared:
+        """What this world holds now, as the beginning of others."""
+        waiting = self._clockwork.waiting.copy()
+        return Prepared(
+            self.scheduler.now,
+            self.tables.snapshot(),
+            self.queues.snapshot(),
+            self.keys.snapshot(),
+            waiting,
+            extra,
+        )
+
+    def promise(self) -> Promise:
+        return Promise(self.scheduler)
+
+    # --- who calls the API -------------------------------------------------------------------
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        merchant_id: str = MERCHANT,
+        mode: str = "test",
+        kind: KeyKind = KeyKind.SECRET,
+        query: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        raw: str | None = None,
+    ) -> Answer | None:
+        """One HTTP call through the gateway, from a task. None: no answer, or not the function's.
+
+        The gateway gives up after 29 seconds; the function does not. Who is asking was authorised
+        before, as the gateway keeps that for a minute.
+        """
+        authorizer = {
+            "merchant_id": merchant_id,
+            "mode": mode,
+            "kind": kind.value,
+            "key_id": "key_sim",
+            "scopes": _scopes(kind),
+        }
+        sent = {"Content-Type": "application/json", **(headers or {})}
+        if key is not None:
+            sent["Idempotency-Key"] = key
+        text = raw if raw is not None else None if body is None else json.dumps(body)
+        route = self._route(method, path)
+        event = api_event(
+            method,
+            path,
+            body=text,
+            headers=sent,
+            query=query,
+            authorizer=None if route.public else authorizer,
+            request_id=f"req-{self.scheduler.steps}",
+        )
+        return self._ask(route.function, event, f"{method} {path}")
+
+    def invoke(self, function: str, event: Any, seconds: float = inf) -> Result | None:
+        """Invoke a function by hand, from a task. None if that takes longer."""
+        promise = self.functions.start(function, event)
+        return promise.value if promise.wait(seconds) else None
+
+    def _ask(self, function: str, event: dict[str, Any], what: str) -> Answer | None:
+        name = self.scheduler.current().process.name
+        promise = self.functions.start(function, event)
+        came = promise.wait(GATEWAY_SECONDS)
+        if came and self.faults.strikes(Fault.GATEWAY_LOST):
+            self.struck(what, Fault.GATEWAY_LOST)
+            came = False
+        result: Result | None = promise.value if came else None
+        if result is None or result.error:
+            why = result.error if result else "no answer"
+            self.trace.add(self.scheduler.now, name, what, "", why)
+            return None
+        self.trace.add(self.scheduler.now, name, what, "", str(result.value["statusCode"]))
+        return _answer(result.value)
+
+    def _route(self, method: str, path: str) -> Any:
+        for route in self.stack.routes:
+            if route.method == method and route.pattern.fullmatch(path):
+                return route
+        raise LookupError(f"no function answers {method} {path}")
+
+    # --- what the parts of a world tell it -----------------------------------------------------
+
+    def service(self, name: str) -> Any:
+        """What stands behind a boto3 client."""
+        return self._services[name]
+
+    def handler(self, function: str) -> Handler:
+        """The product's handler, unless this world has another one."""
+        return self._handlers.get(function) or handler(function)
+
+    def reached(self, process: Process, point: Point, fault: Fault | None) -> None:
+        """A call begins."""
+        counts = self.coverage.counts
+        counts[point.name, REACHED] += 1
+        if fault is not None:
+            counts[point.name, fault.value] += 1
+
+    def struck(self, what: str, fault: Fault) -> None:
+        """A fault that is none of a call."""
+        self.coverage.counts[what, fault.value] += 1
+        self.trace.add(self.scheduler.now, "world", what, fault.value, OK)
+
+    def failed(self, process: Process, error: Exception) -> None:
+        """A handler raised. It may: its trigger repeats it, or somebody is told."""
+        frames = traceback.extract_tb(error.__traceback__)
+        where = f"{frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}"
+        self.errors.append((process.name, repr(error), where))
+
+    def put_into(self, queue: str, message: Mapping[str, Any]) -> None:
+        """What a service puts into a queue, such as a failure's."""
+        self.queues.send_message(QueueUrl=REGION_URL + queue, MessageBody=json.dumps(message))
+
+    def _written(self, records: Sequence[WriteRecord]) -> None:
+        for stream in self._streams:
+            stream.follow()
+        self._clockwork.follow(records)
+
+    # --- making it ---------------------------------------------------------------------------
+
+    def _make_services(self, prepared: Prepared | None) -> None:
+        self.tables = Tables(self._now, self._index_lag, self._stale)
+        for name, properties in self.stack.tables.items():
+            self.tables.create_declared(name, properties)
+        self.queues = Queues(self._now)
+        for name, properties in self.stack.queues.items():
+            self.queues.create_declared(name, properties)
+        self.keys = Keys(KEYS_SEED)
+        ids = {
+            name: self.keys.create_key(properties.get("KeySpec", "SYMMETRIC_DEFAULT"))
+            for name, properties in self.stack.keys.items()
+        }
+        self._settings = {
+            name: {key: ids.get(value, value) for key, value in function.settings.items()}
+            for name, function in self.stack.functions.items()
+        }
+        self.secrets = Secrets()
+        for name in self.stack.secrets:
+            self.secrets.create_secret(name, f"{name}-text")
+        if prepared:
+            self.tables.restore(prepared.tables)
+            self.queues.restore(prepared.queues)
+            self.keys.restore(prepared.keys)
+        self._services = {
+            "dynamodb": self.tables,
+            "sqs": self.queues,
+            "kms": self.keys,
+            "secretsmanager": self.secrets,
+        }
+
+    def settings(self, function: str) -> Mapping[str, str]:
+        """A function's environment variables."""
+        return self._settings[function]
+
+    def _now(self) -> float:
+        return self.scheduler.now
+
+    def _index_lag(self) -> float:
+        if not self.faults.strikes(Fault.STALE_INDEX):
+            return 0.0
+        return self.faults.dice.spread(*INDEX_LAG_SECONDS)
+
+    def _stale(self) -> bool:
+        return self.faults.strikes(Fault.STALE_INDEX)
+
+
+def _scopes(kind: KeyKind) -> str:
+    return " ".join(SCOPES[kind])
+
+
+def _answer(value: Mapping[str, Any]) -> Answer:
+    text = value["body"]
+    headers = {name: values[0] for name, values in value.get("multiValueHeaders", {}).items()}
+    return Answer(value["statusCode"], json.loads(text) if text else {}, headers)
