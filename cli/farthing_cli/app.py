@@ -33,7 +33,8 @@ def main() -> None:
     try:
         app()
     except Failure as failure:
-        Console(stderr=True).print(str(failure), style="red", markup=False, highlight=False)
+        stderr = Console(stderr=True, soft_wrap=True)
+        stderr.print(str(failure), style="red", markup=False, highlight=False)
         raise SystemExit(1) from None
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -25,6 +26,7 @@ AS_IT_SHOULD_BE = "MATCHED"
 FOR_A_PERSON = frozenset({"REPORTED", "WOULD_REPORT"})
 STYLES = {"ADOPTED": "green", "VOIDED": "yellow", "REPORTED": "bold red"}
 TEXT_LENGTH_MAX = 500
+WIDTH_MAX = 1000
 
 Stack = Annotated[
     str | None,
@@ -170,9 +172,9 @@ def _show_verdicts(rows: list[Row]) -> None:
 
 def _show(table: Table) -> None:
     """Whole, also where the terminal is narrow: an address is there to be copied."""
-    for column in table.columns:
-        column.overflow = "fold"
-    console.print(table)
+    options = console.options.update(width=WIDTH_MAX)
+    width = Measurement.get(console, options, table).maximum
+    console.print(table, width=max(width, console.width), crop=False, soft_wrap=True)
 
 
 def _amount(row: Row) -> str:

@@ -97,18 +97,13 @@ class Resolver:
             raise Failure(_one_line(error)) from None
         result: Row = json.load(answer["Payload"])
         if "FunctionError" in answer:
-            raise Failure(_failed(result))
+            message = _one_line(result.get("errorMessage", result))
+            if message == event.get("operation"):
+                raise Failure(f"There is no operation {message}.")
+            raise Failure(f"{FUNCTION} failed: {message}")
         if "error" in result:
             raise Failure(f"Refused: {_one_line(result['error'])}")
         return result
-
-
-def _failed(result: Row) -> str:
-    """What the runtime says of an exception, in a line."""
-    message = _one_line(result.get("errorMessage", result))
-    if result.get("errorType") == "LookupError":
-        return f"There is no operation {message}."
-    return f"{FUNCTION} failed: {message}"
 
 
 def _one_line(text: object) -> str:
