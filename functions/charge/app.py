@@ -9,18 +9,26 @@ from typing import Any
 
 from farthing import runtime
 from farthing.acquiring import charge
-from farthing.acquiring.invoke import Task, look_up_to_item
-from farthing.acquiring.wiring import log_outcome, services
+from farthing.acquiring.invoke import Task, look_up_to_item, page_to_item
+from farthing.acquiring.wiring import acquirer_of, log_outcome, services
 from farthing.payments.operation import Address
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     runtime.begin(context)
+    task = Task(event["task"])
+    if task is Task.LIST:
+        acquirer = acquirer_of(event["mode"])
+        return page_to_item(lambda: charge.transactions(acquirer, event["since"], event["after"]))
     address = Address.parse(event["operation"])
-    if Task(event["task"]) is Task.LOOK_UP:
+    if task is Task.LOOK_UP:
         found = look_up_to_item(lambda: charge.look_up(address, services(address)))
         log_outcome("looked up", address, found["found"])
         return found
+    if task is Task.REVERSE:
+        reversal = charge.reverse(address, services(address))
+        log_outcome("reversed", address, reversal.undone.value)
+        return {"undone": reversal.undone.value, "as_of": reversal.as_of}
     answer = charge.send(address, services(address))
     log_outcome("asked the acquirer", address, answer.outcome.value)
     return answer.to_item()

@@ -91,11 +91,40 @@ class InProcessLambda:
 
 
 @dataclass
+class Looks:
+    """The queue of what is to be looked into: (seconds until then, what).
+
+    Other queues are `real`.
+    """
+
+    real: Any
+    url: str
+    sent: list[tuple[int, dict[str, str]]] = field(default_factory=list)
+    fail: Exception | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.real, name)
+
+    def send_message(
+        self, *, QueueUrl: str, MessageBody: str, DelaySeconds: int = 0, **more: Any
+    ) -> Any:
+        if QueueUrl != self.url:
+            return self.real.send_message(
+                QueueUrl=QueueUrl, MessageBody=MessageBody, DelaySeconds=DelaySeconds, **more
+            )
+        if self.fail is not None:
+            raise self.fail
+        self.sent.append((DelaySeconds, json.loads(MessageBody)))
+        return {"MessageId": "1"}
+
+
+@dataclass
 class Stack:
     """A merchant's view of the stack, and the acquirer's books."""
 
     acquirer: AcquirerLine
     charge: InProcessLambda
+    looks: Looks
     _keys: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
 
     def new_key(self) -> str:
@@ -171,6 +200,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
         secrets.create_secret(Name=name, SecretString=f"{name}-secret")
     sqs = boto3.client("sqs")
     queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in QUEUES}
+    looks = Looks(boto3.client("sqs"), queues["resolve"])
     environment = {
         "VAULT_KEY_ID": vault_key,
         "FINGERPRINT_KEY_ID": fingerprint_key["KeyMetadata"]["KeyId"],
@@ -194,9 +224,11 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
     real_client = runtime.client
 
     def client(service: str, *settings: Any, **more: Any) -> Any:
+        if service == "sqs":
+            return looks
         return charge if service == "lambda" else real_client(service, *settings, **more)
 
     monkeypatch.setattr(runtime, "client", client)
     monkeypatch.setattr(runtime.platform(), "exchange", lambda *_: line)
     sandbox_runtime.forget()
-    return Stack(line, charge)
+    return Stack(line, charge, looks)

@@ -18,7 +18,7 @@ EDGE = re.compile(
     r"(runtime|observe)"
     r"|http\.(api|request|fields)"
     r"|store\.table"
-    r"|\w+\.(\w*bodies|\w*wiring|http|kms|sqs|dynamo|invoke)"
+    r"|\w+\.(\w*bodies|\w*wiring|declared|http|kms|sqs|dynamo|invoke)"
     r"|settlement\.sandbox|webhooks\.records"
 )
 """Modules that touch AWS, HTTP, pydantic or the environment. All others are pure."""

@@ -86,7 +86,7 @@ def test_a_key_of_unknown_outcome_never_expires(stack: Stack) -> None:
     stack.advance(30 * DAY)
     again = stack.post("payment_intents", body, key=key)
     assert (again.status, again.body["intent_id"]) == (202, first.body["intent_id"])
-    assert again.body["status_detail"] == "OUTCOME_UNKNOWN"
+    assert again.body["status_detail"] == "REQUIRES_DECISION"
     assert len(stack.items("operation")) == 1
 
 

@@ -15,6 +15,7 @@ from farthing import runtime
 from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
 from farthing.clock import to_text
 from farthing.errors import FarthingError
+from farthing.payments.conclusion import LOOK_PAUSE_SECONDS
 from tests.support.lambdas import Context, load
 from tests.support.stack import (
     ANSWER_NEVER_COMES,
@@ -70,15 +71,14 @@ def test_a_decline_found_later_is_told_as_one(stack: Stack) -> None:
     assert stack.post("payment_intents", body, key="k").status == 402
 
 
-def test_what_the_acquirer_does_not_have_stays_unknown(stack: Stack) -> None:
+def test_what_the_acquirer_never_saw_is_sent_again_once_and_charged_once(stack: Stack) -> None:
     first = stack.pay(number=FIRST_IS_LOST)
     assert first.status == 202
-    for _ in range(3):
-        read = stack.get(f"payment_intents/{first.body['intent_id']}").body
-        assert (read["status"], read["status_detail"]) == ("PROCESSING", "OUTCOME_UNKNOWN")
-        stack.advance(3600)
-    assert stack.books(order_id=first.body["intent_id"]) == []
-    assert sum(method == "POST" for method, _ in stack.acquirer.requests) == 1
+    read = stack.get(f"payment_intents/{first.body['intent_id']}").body
+    assert read["status"] == "SUCCEEDED"
+    assert stack.moved(read["intent_id"], "CAPTURE") == 100
+    sent = [path for method, path in stack.acquirer.requests if method == "POST"]
+    assert sent == ["/v1/authorizations"] * 2
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,8 @@ def test_a_lost_invoke_is_unknown(stack: Stack, moment: str) -> None:
     answer = stack.pay()
     assert answer.status == 202
     read = stack.get(f"payment_intents/{answer.body['intent_id']}").body
-    assert read["status"] == ("SUCCEEDED" if moment == "after" else "PROCESSING")
+    assert read["status"] == "SUCCEEDED"
+    assert stack.moved(read["intent_id"], "CAPTURE") == 100
 
 
 def test_a_refused_connection_is_not_sent_and_the_key_may_try_again(stack: Stack) -> None:
@@ -268,6 +269,7 @@ def test_a_sender_under_an_old_fence_cannot_conclude(
     assert read["status_detail"] == "OUTCOME_UNKNOWN"
     # When the sender thaws, Then its Tx-2 is refused, and what it tells was looked up anew
     stack.acquirer.before = lambda method, path: None
+    stack.advance(LOOK_PAUSE_SECONDS)
     answer = perform.finish(*thawed(about_to))
     assert (answer.status, look_ups(stack)) == (201, 1)
     (operation,) = stack.items("operation")

@@ -99,6 +99,12 @@ SIGNATURE_REFUSED = _register(
 )
 CARD_DECLINED = _register("card_declined", 402, "The issuer declined the payment", Retry.NEW_KEY)
 BLOCKED_BY_FRAUD = _register("blocked_by_fraud", 402, "The payment was blocked", Retry.NEVER)
+NOT_CARRIED_OUT = _register(
+    "not_carried_out",
+    402,
+    "The acquirer never carried it out, or it was undone: no money moved",
+    Retry.NEW_KEY,
+)
 FORBIDDEN = _register("forbidden", 403, "This key may not do that", Retry.NEVER)
 NOT_FOUND = _register("not_found", 404, "There is no such object", Retry.NEVER)
 METHOD_NOT_ALLOWED = _register("method_not_allowed", 405, "No such method here", Retry.NEVER)

@@ -93,6 +93,14 @@ def count(metric: str) -> None:
         one.add_dimension("function_name", os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"))
 
 
+def gauge(metric: str, value: int) -> None:
+    """How much of `metric` there is now."""
+    from aws_lambda_powertools.metrics import MetricUnit, single_metric
+
+    with single_metric(metric, MetricUnit.Count, value, namespace=METRICS_NAMESPACE) as one:
+        one.add_dimension("function_name", os.environ.get("AWS_LAMBDA_FUNCTION_NAME", "local"))
+
+
 def bind(context: Any, request_id: str | None = None) -> None:
     """Start an invocation: its request id in each line, nothing left of the one before.
 

@@ -25,6 +25,9 @@ from farthing.acquiring.port import (
     LookUp,
     LookUpFailed,
     Outcome,
+    Reversal,
+    TransactionPage,
+    Undone,
 )
 from farthing.payments.operation import Address, Operation
 from farthing.store import Item, Key
@@ -90,6 +93,30 @@ def look_up(address: Address, services: ChargeServices) -> LookUp:
     if operation.kind is Kind.AUTHORIZE and found.answer is not None:
         services.forget_cvc(operation)
     return found
+
+
+def reverse(address: Address, services: ChargeServices) -> Reversal:
+    """Undo the authorization at `address`, if its row says that this was decided."""
+    try:
+        operation = _read(address, services)
+        acquirer = services.acquirer()
+    except CannotSend:
+        return Reversal(Undone.UNKNOWN)
+    if operation is None or not operation.may_be_reversed():
+        return Reversal(Undone.UNKNOWN)
+    if services.seconds_left() < acquirer.capabilities.timeout_seconds + SEND_RESERVE_SECONDS:
+        return Reversal(Undone.UNKNOWN)
+    return acquirer.reverse(operation.instruction(), operation.reversal_reference)
+
+
+def transactions(
+    acquirer: Callable[[], Acquirer], since: str, after: str | None
+) -> TransactionPage:
+    """What the acquirer's books say since an instant. Raises LookUpFailed."""
+    try:
+        return acquirer().transactions(since, after)
+    except CannotSend as error:
+        raise LookUpFailed from error
 
 
 def _read(address: Address, services: ChargeServices) -> Operation | None:

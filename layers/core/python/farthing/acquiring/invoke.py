@@ -19,50 +19,72 @@ from botocore.exceptions import (
     EndpointConnectionError,
 )
 
-from farthing.acquiring.port import NOT_SENT, UNKNOWN, Answer, LookUp, LookUpFailed
+from farthing.acquiring.port import (
+    NOT_SENT,
+    UNKNOWN,
+    Answer,
+    Found,
+    LookUp,
+    LookUpFailed,
+    Reversal,
+    Transaction,
+    TransactionPage,
+    Undone,
+)
 from farthing.payments.operation import Address
 
 INVOKE_TIMEOUT_SECONDS = 22
 _REFUSED_BEFORE_RUNNING = frozenset(
     {"TooManyRequestsException", "ResourceNotFoundException", "AccessDeniedException"}
 )
+_NO_ANSWER = (BotoCoreError, ClientError, ValueError, KeyError, TypeError)
 
 
 class Task(StrEnum):
-    """What `charge` is asked to do with an operation."""
+    """What `charge` is asked to do."""
 
     SEND = "SEND"
     LOOK_UP = "LOOK_UP"
+    REVERSE = "REVERSE"
+    LIST = "LIST"
 
 
-class Found(StrEnum):
-    """What a look-up came to. That the acquirer has nothing is something else than not to know."""
-
-    FOUND = "FOUND"
-    NOT_FOUND = "NOT_FOUND"
-    FAILED = "FAILED"
+FAILED = "FAILED"
 
 
 def look_up_to_item(look: Callable[[], LookUp]) -> dict[str, Any]:
     """A look-up as it goes back to the caller."""
     try:
-        answer = look().answer
+        found = look()
     except LookUpFailed:
-        return {"found": Found.FAILED.value, "answer": None}
-    if answer is None:
-        return {"found": Found.NOT_FOUND.value, "answer": None}
-    return {"found": Found.FOUND.value, "answer": answer.to_item()}
+        return {"found": FAILED, "as_of": None, "answer": None}
+    answer = found.answer.to_item() if found.answer else None
+    return {"found": found.found.value, "as_of": found.as_of, "answer": answer}
 
 
 def look_up_from_item(item: Mapping[str, Any]) -> LookUp:
     """A look-up as it came back. Raises LookUpFailed, or KeyError or ValueError for nonsense."""
-    match Found(item["found"]):
-        case Found.FOUND:
-            return LookUp(Answer.from_item(item["answer"]))
-        case Found.NOT_FOUND:
-            return LookUp()
-        case Found.FAILED:
-            raise LookUpFailed
+    if item["found"] == FAILED:
+        raise LookUpFailed
+    answer = Answer.from_item(item["answer"]) if item["answer"] else None
+    return LookUp(Found(item["found"]), item["as_of"], answer)
+
+
+def page_to_item(read: Callable[[], TransactionPage]) -> dict[str, Any]:
+    """A page of the books as it goes back to the caller."""
+    try:
+        page = read()
+    except LookUpFailed:
+        return {"found": FAILED}
+    transactions = [one.to_item() for one in page.transactions]
+    return {"found": Found.FOUND.value, "transactions": transactions, "next": page.next}
+
+
+def page_from_item(item: Mapping[str, Any]) -> TransactionPage:
+    """A page as it came back. Raises LookUpFailed, or KeyError or ValueError for nonsense."""
+    if item["found"] == FAILED:
+        raise LookUpFailed
+    return TransactionPage(tuple(map(Transaction.from_item, item["transactions"])), item["next"])
 
 
 @dataclass(frozen=True)
@@ -81,21 +103,40 @@ class ChargeFunction:
         except ClientError as error:
             refused = error.response["Error"]["Code"] in _REFUSED_BEFORE_RUNNING
             return NOT_SENT if refused else UNKNOWN
-        except (BotoCoreError, LookUpFailed, ValueError, KeyError, TypeError):
+        except (*_NO_ANSWER, LookUpFailed):
             return UNKNOWN
 
     def look_up(self, address: Address) -> LookUp:
         """What the acquirer says of the operation's reference. Raises LookUpFailed."""
         try:
             return look_up_from_item(self._invoke(Task.LOOK_UP, address))
-        except (BotoCoreError, ClientError, ValueError, KeyError, TypeError) as error:
+        except _NO_ANSWER as error:
+            raise LookUpFailed from error
+
+    def reverse(self, address: Address) -> Reversal:
+        """Undo the operation's authorization, as its row says was decided."""
+        try:
+            item = self._invoke(Task.REVERSE, address)
+            return Reversal(Undone(item["undone"]), item["as_of"])
+        except (*_NO_ANSWER, LookUpFailed):
+            return Reversal(Undone.UNKNOWN)
+
+    def transactions(self, mode: str, since: str, after: str | None) -> TransactionPage:
+        """A page of the acquirer's books. Raises LookUpFailed."""
+        payload = {"task": Task.LIST.value, "mode": mode, "since": since, "after": after}
+        try:
+            return page_from_item(self._call(payload))
+        except _NO_ANSWER as error:
             raise LookUpFailed from error
 
     def _invoke(self, task: Task, address: Address) -> dict[str, Any]:
+        return self._call({"task": task.value, "operation": str(address)})
+
+    def _call(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         answer = self.client.invoke(
             FunctionName=self.function_name,
             InvocationType="RequestResponse",
-            Payload=json.dumps({"task": task.value, "operation": str(address)}).encode(),
+            Payload=json.dumps(payload).encode(),
         )
         if answer.get("FunctionError"):
             raise LookUpFailed(answer["FunctionError"])

@@ -8,7 +8,7 @@ an answer to another question than the one that was asked.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -26,12 +26,21 @@ class Kind(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What is known of an operation."""
+    """What is known of an operation.
+
+    ABSENT is proof, not silence: the acquirer has nothing of it and nothing of it can still
+    arrive, or what it had was undone.
+    """
 
     APPROVED = "APPROVED"
     DECLINED = "DECLINED"
     NOT_SENT = "NOT_SENT"
     UNKNOWN = "UNKNOWN"
+    ABSENT = "ABSENT"
+
+
+FINAL = frozenset({Outcome.APPROVED, Outcome.DECLINED, Outcome.ABSENT})
+"""What an acquirer's answer may settle for good."""
 
 
 class Use(StrEnum):
@@ -75,7 +84,8 @@ class Instruction:
     """One request to the acquirer. `reference` is ours, and is its idempotency key.
 
     `capture` makes an AUTHORIZE a combined charge. `original_reference` is the AUTHORIZE that a
-    CAPTURE, VOID or REFUND belongs to.
+    CAPTURE, VOID or REFUND belongs to. `merchant_reference` says whose it is, for the acquirer's
+    lists and messages.
     """
 
     kind: Kind
@@ -86,6 +96,7 @@ class Instruction:
     capture: bool = False
     original_reference: str | None = None
     stored_credential: StoredCredential | None = None
+    merchant_reference: str | None = None
 
 
 @dataclass(frozen=True)
@@ -123,15 +134,27 @@ class Answer:
 
 UNKNOWN = Answer(Outcome.UNKNOWN)
 NOT_SENT = Answer(Outcome.NOT_SENT)
+ABSENT = Answer(Outcome.ABSENT)
+
+
+class Found(StrEnum):
+    """What the acquirer has under a reference. That it has nothing is not the same as silence."""
+
+    FOUND = "FOUND"
+    PENDING = "PENDING"
+    NOT_FOUND = "NOT_FOUND"
 
 
 @dataclass(frozen=True)
 class LookUp:
-    """What the acquirer says of a reference: an answer, or that it has none (`answer` None).
+    """What the acquirer says of a reference, and when by its own clock (`as_of`, RFC 3339).
 
-    A look-up that failed raises LookUpFailed: it says nothing about the operation.
+    `answer` is there if it is FOUND, and is final. PENDING is known there and not decided yet. A
+    look-up that failed raises LookUpFailed: it says nothing about the operation.
     """
 
+    found: Found
+    as_of: str
     answer: Answer | None = None
 
 
@@ -139,14 +162,74 @@ class LookUpFailed(Exception):
     """The acquirer could not be asked, or its answer could not be trusted."""
 
 
+class Undone(StrEnum):
+    """What became of a reversal."""
+
+    REVERSED = "REVERSED"
+    NOT_FOUND = "NOT_FOUND"
+    REFUSED = "REFUSED"
+    UNKNOWN = "UNKNOWN"
+
+
+@dataclass(frozen=True)
+class Reversal:
+    """The answer to a reversal. `as_of` is the acquirer's clock, None if it said nothing."""
+
+    undone: Undone
+    as_of: str | None = None
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """One operation in the acquirer's books, as its list shows it."""
+
+    reference: str
+    order_id: str
+    merchant_reference: str | None
+    kind: Kind
+    capture: bool
+    original_reference: str | None
+    amount_cents: int
+    currency: str
+    status: str
+    created_at: str
+
+    def to_item(self) -> dict[str, Any]:
+        """As it goes from `charge` to its caller."""
+        return {**vars(self), "kind": self.kind.value}
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Transaction:
+        """As it came. Raises KeyError, TypeError or ValueError for anything else."""
+        return cls(**{**item, "kind": Kind(item["kind"])})
+
+
+@dataclass(frozen=True)
+class TransactionPage:
+    """A page of the acquirer's books, oldest first. `next` continues it, None at the end."""
+
+    transactions: tuple[Transaction, ...]
+    next: str | None
+
+
 @dataclass(frozen=True)
 class Capabilities:
-    """What a connector's acquirer guarantees; recovery's path follows from it."""
+    """What a connector's acquirer guarantees; recovery's path follows from it.
+
+    `key_retention_seconds`: how long it knows a reference, if it is idempotent by it.
+    `lookup_lag_seconds`: how far look-ups may be behind its books.
+    `max_flight_seconds`: the longest time from our sending to its books; what is not there by
+    then, and cannot be sent again, will never be.
+    """
 
     idempotent_by_reference: bool
+    key_retention_seconds: int
     lookup_by_reference: bool
+    lookup_lag_seconds: int
+    reversal_by_reference: bool
+    max_flight_seconds: int
     reference_length_max: int
-    timeout_seconds: int = field(default=15)
+    timeout_seconds: int = 15
 
 
 class Acquirer(Protocol):
@@ -163,4 +246,16 @@ class Acquirer(Protocol):
 
     def look_up(self, instruction: Instruction) -> LookUp:
         """What became of the instruction's reference. Raises LookUpFailed."""
+        ...
+
+    def reverse(self, instruction: Instruction, reference: str) -> Reversal:
+        """Undo an AUTHORIZE by its reference, under a reference of the reversal's own.
+
+        Never raises for anything that the network does. It undoes what has arrived: what arrives
+        afterwards is not undone by it.
+        """
+        ...
+
+    def transactions(self, since: str, after: str | None) -> TransactionPage:
+        """What its books say since an instant. Raises LookUpFailed."""
         ...

@@ -10,26 +10,34 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode
 
 from farthing.acquiring.decline import decline
 from farthing.acquiring.port import (
+    ABSENT,
     NOT_SENT,
     UNKNOWN,
     Answer,
     Capabilities,
+    Found,
     Instruction,
     Kind,
     LookUp,
     LookUpFailed,
     Outcome,
+    Reversal,
+    Transaction,
+    TransactionPage,
+    Undone,
 )
 from farthing.vault.card import Card
 
 CONNECT_TIMEOUT_SECONDS = 2
 ANSWER_TIMEOUT_SECONDS = 15
 LOOK_UP_TIMEOUT_SECONDS = 5
+LIST_LIMIT = 50
 ANSWER_BYTES_MAX = 64 * 1024
 
 PATHS = {
@@ -38,6 +46,9 @@ PATHS = {
     Kind.VOID: "/v1/voids",
     Kind.REFUND: "/v1/refunds",
 }
+REVERSALS = "/v1/reversals"
+_UNDONE = frozenset({Undone.REVERSED, Undone.NOT_FOUND, Undone.REFUSED})
+
 REASON_OF_CODE = {
     "05": "DO_NOT_HONOR",
     "12": "NOT_PERMITTED",
@@ -55,10 +66,22 @@ REASON_OF_CODE = {
 
 CAPABILITIES = Capabilities(
     idempotent_by_reference=True,
+    key_retention_seconds=30 * 24 * 60 * 60,
     lookup_by_reference=True,
+    lookup_lag_seconds=0,
+    reversal_by_reference=True,
+    max_flight_seconds=40,
     reference_length_max=80,
     timeout_seconds=ANSWER_TIMEOUT_SECONDS,
 )
+IDEMPOTENT_SETTING = "SANDBOX_IDEMPOTENT"
+
+
+def declared(settings: Mapping[str, str]) -> Capabilities:
+    """What this deployment's sandbox guarantees: its idempotency can be switched off."""
+    if settings.get(IDEMPOTENT_SETTING, "true") != "false":
+        return CAPABILITIES
+    return replace(CAPABILITIES, idempotent_by_reference=False, key_retention_seconds=0)
 
 
 class NoByteSent(Exception):
@@ -101,20 +124,59 @@ class SandboxAcquirer:
 
     def look_up(self, instruction: Instruction) -> LookUp:
         """What became of the reference. Raises LookUpFailed."""
-        path = f"/v1/operations/{instruction.reference}"
-        try:
-            status, raw, signature = self.exchange("GET", path, None, LOOK_UP_TIMEOUT_SECONDS)
-            document = self._document(raw, signature)
-        except (NoByteSent, NoUsableAnswer) as error:
-            raise LookUpFailed from error
-        if status == 404 and document.get("error", {}).get("code") == "NOT_FOUND":
-            return LookUp()
+        status, document = self._read(f"/v1/operations/{instruction.reference}")
+        as_of = document.get("as_of")
+        if not isinstance(as_of, str):
+            raise LookUpFailed
+        asked = document.get("reference") == instruction.reference
+        if status == 404 and asked and _error_code(document) == "NOT_FOUND":
+            return LookUp(Found.NOT_FOUND, as_of)
         if status != 200:
             raise LookUpFailed
+        if document.get("status") == "PENDING":
+            return LookUp(Found.PENDING, as_of)
         answer = read_answer(document, instruction)
         if answer.outcome is Outcome.UNKNOWN:
             raise LookUpFailed
-        return LookUp(answer)
+        return LookUp(Found.FOUND, as_of, answer)
+
+    def reverse(self, instruction: Instruction, reference: str) -> Reversal:
+        """Undo an authorization, or a combined charge, by its reference."""
+        asked = {
+            "reference": reference,
+            "order_id": instruction.order_id,
+            "original_reference": instruction.reference,
+        }
+        body = json.dumps(asked).encode()
+        try:
+            status, raw, signature = self.exchange("POST", REVERSALS, body, ANSWER_TIMEOUT_SECONDS)
+            document = self._document(raw, signature)
+        except (NoByteSent, NoUsableAnswer):
+            return Reversal(Undone.UNKNOWN)
+        result, as_of = document.get("result"), document.get("as_of")
+        ours = all(document.get(name) == value for name, value in asked.items())
+        if status != 200 or not ours or result not in _UNDONE or not isinstance(as_of, str):
+            return Reversal(Undone.UNKNOWN)
+        return Reversal(Undone(result), as_of)
+
+    def transactions(self, since: str, after: str | None) -> TransactionPage:
+        """The books since an instant, oldest first. Raises LookUpFailed."""
+        query = {"since": since, "limit": str(LIST_LIMIT)} | ({"after": after} if after else {})
+        status, document = self._read("/v1/operations?" + urlencode(query))
+        if status != 200:
+            raise LookUpFailed(str(status))
+        try:
+            listed = tuple(_transaction(row) for row in document["data"])
+            return TransactionPage(listed, document["next"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise LookUpFailed from error
+
+    def _read(self, path: str) -> tuple[int, Mapping[str, Any]]:
+        try:
+            status, raw, signature = self.exchange("GET", path, None, LOOK_UP_TIMEOUT_SECONDS)
+            return status, self._document(raw, signature)
+        except (NoByteSent, NoUsableAnswer) as error:
+            raise LookUpFailed from error
 
     def _document(self, raw: bytes, signature: str) -> Mapping[str, Any]:
         expected = hmac.new(self.secret, raw, hashlib.sha256).hexdigest()
@@ -137,6 +199,8 @@ def request_body(instruction: Instruction, card: Card | None) -> dict[str, Any]:
         "amount_cents": instruction.amount_cents,
         "currency": instruction.currency,
     }
+    if instruction.merchant_reference is not None:
+        body["merchant_reference"] = instruction.merchant_reference
     if instruction.kind is not Kind.AUTHORIZE:
         return body | {"original_reference": instruction.original_reference}
     if card is None:
@@ -160,6 +224,8 @@ def read_answer(document: Mapping[str, Any], instruction: Instruction) -> Answer
     }
     if any(document.get(name) != value for name, value in asked.items()):
         return UNKNOWN
+    if document.get("status") == "REVERSED":
+        return ABSENT
     if document.get("status") == "APPROVED":
         if instruction.kind is Kind.AUTHORIZE and not _captured_as_asked(document, instruction):
             return UNKNOWN
@@ -180,3 +246,23 @@ def _captured_as_asked(document: Mapping[str, Any], instruction: Instruction) ->
     """Whether a combined charge took the money, and a mere authorization did not."""
     wanted = instruction.amount_cents if instruction.capture else 0
     return bool(document.get("captured_cents") == wanted)
+
+
+def _transaction(row: Mapping[str, Any]) -> Transaction:
+    return Transaction(
+        reference=str(row["reference"]),
+        order_id=str(row["order_id"]),
+        merchant_reference=row["merchant_reference"],
+        kind=Kind(row["operation"]),
+        capture=bool(row["capture"]),
+        original_reference=row["original_reference"],
+        amount_cents=int(row["amount_cents"]),
+        currency=str(row["currency"]),
+        status=str(row["status"]),
+        created_at=str(row["created_at"]),
+    )
+
+
+def _error_code(document: Mapping[str, Any]) -> str:
+    error = document.get("error")
+    return str(error.get("code")) if isinstance(error, dict) else ""

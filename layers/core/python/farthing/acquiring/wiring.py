@@ -11,6 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from farthing import runtime
 from farthing.access.principal import Mode
 from farthing.acquiring.charge import CannotSend, ChargeServices
+from farthing.acquiring.declared import capabilities
 from farthing.acquiring.port import Acquirer, Use
 from farthing.acquiring.sandbox import ANSWER_BYTES_MAX, SandboxAcquirer
 from farthing.observe import log_unhandled, logger
@@ -79,7 +80,7 @@ def services(address: Address) -> ChargeServices:
 
     return ChargeServices(
         read=before_sending(store.get),
-        acquirer=before_sending(lambda: connector(address.tenant.mode)),
+        acquirer=acquirer_of(address.tenant.mode),
         claim=claim,
         open_card=open_,
         forget_cvc=forget,
@@ -93,6 +94,11 @@ def token_ref(operation: Operation) -> TokenRef:
     if operation.token is None:
         raise ValueError("only an authorization has a card")
     return TokenRef(operation.tenant, operation.token)
+
+
+def acquirer_of(mode: str) -> Callable[[], Acquirer]:
+    """The acquirer of a mode, when it is asked for. That raises CannotSend."""
+    return before_sending(lambda: connector(mode))
 
 
 def connector(mode: str) -> Acquirer:
@@ -110,7 +116,7 @@ def acquirer() -> SandboxAcquirer:
     """The connector, with the credentials that no other function holds."""
     secret, url = runtime.secret("ACQUIRER_SECRET_ID"), runtime.setting("ACQUIRER_URL")
     exchange = runtime.platform().exchange(url, secret, ANSWER_BYTES_MAX)
-    return SandboxAcquirer(exchange, secret.encode())
+    return SandboxAcquirer(exchange, secret.encode(), capabilities("sandbox"))
 
 
 def log_outcome(what: str, address: Address, outcome: str) -> None:

@@ -10,7 +10,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from farthing.acquiring.port import Outcome
-from farthing.errors import BLOCKED_BY_FRAUD, CARD_DECLINED, NOT_SENT, FarthingError
+from farthing.errors import (
+    BLOCKED_BY_FRAUD,
+    CARD_DECLINED,
+    NOT_CARRIED_OUT,
+    NOT_SENT,
+    FarthingError,
+)
 from farthing.http.problem import problem
 from farthing.http.response import Response, accepted, dump
 from farthing.payments.intent import Intent
@@ -31,6 +37,8 @@ def answer_of(operation: Operation, shown: Mapping[str, Any], name: str) -> Resp
             return Response(operation.success_status, dump(shown))
         case Outcome.DECLINED:
             return declined(operation, shown, name)
+        case Outcome.ABSENT:
+            return problem(not_carried_out({name: dict(shown)}), operation.request_id)
         case Outcome.NOT_SENT:
             return problem(not_sent({name: dict(shown)}), operation.request_id)
         case Outcome.UNKNOWN:
@@ -56,6 +64,12 @@ def blocked(intent: Intent, request_id: str) -> Response:
         extensions={"payment_intent": show_intent(intent)},
     )
     return problem(error, request_id)
+
+
+def not_carried_out(extensions: Mapping[str, Any]) -> FarthingError:
+    """402: it is proved that no money moved, and none of it can move any more."""
+    detail = "the acquirer has nothing of it; try again with a new key"
+    return FarthingError(NOT_CARRIED_OUT, detail, extensions=extensions)
 
 
 def not_sent(extensions: Mapping[str, Any] | None = None) -> FarthingError:

@@ -76,10 +76,14 @@ def capture(intent: Intent, amount_cents: int | None, asking: Asking) -> Begun:
     return _begun(intent, _operation(intent, Kind.CAPTURE, amount, asking))
 
 
-def void(intent: Intent, asking: Asking) -> Begun:
-    """Give back what is held. Raises FarthingError if nothing is."""
+def void(intent: Intent, asking: Asking, *, expiry: bool = False) -> Begun:
+    """Give back what is held, asked for or because it ran out.
+
+    Raises FarthingError if nothing is held.
+    """
     require(intent, states.AUTHORIZED, "cancelled")
-    return _begun(intent, _operation(intent, Kind.VOID, intent.amount_cents, asking))
+    operation = _operation(intent, Kind.VOID, intent.amount_cents, asking, expiry=expiry)
+    return _begun(intent, operation)
 
 
 def require(intent: Intent, state: State, done: str) -> None:

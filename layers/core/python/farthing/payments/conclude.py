@@ -80,12 +80,18 @@ def _captured(intent: Intent, operation: Operation, answer: Answer) -> Concluded
 
 
 def _voided(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
-    after = _closed(intent, states.CANCELLED, answer, amount_capturable=0)
+    ended = states.EXPIRED if operation.expiry else states.CANCELLED
+    after = _closed(intent, ended, answer, amount_capturable=0)
     return Concluded(intent, after, operation, "payment_intent.cancelled")
 
 
 def _declined(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
     after = _closed(intent, states.DECLINED, answer, decline=_decline(answer))
+    return Concluded(intent, after, operation, "payment_intent.failed")
+
+
+def _reversed(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
+    after = _closed(intent, states.REVERSED, answer)
     return Concluded(intent, after, operation, "payment_intent.failed")
 
 
@@ -101,9 +107,10 @@ def _not_sent(intent: Intent, operation: Operation, answer: Answer) -> Concluded
 
 def _unknown(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
     """The intent goes on waiting for this operation; nothing is given up."""
-    if intent.state == states.UNRESOLVED:
+    waiting = states.UNDECIDED if operation.requires_decision else states.UNRESOLVED
+    if intent.state in {waiting, states.UNDECIDED}:
         return Concluded(intent, intent, operation)
-    after = intent.moved(states.UNRESOLVED, outcome=answer.outcome.value)
+    after = intent.moved(waiting, outcome=answer.outcome.value)
     return Concluded(intent, after, operation)
 
 
@@ -119,12 +126,15 @@ _RULES = {
     (Kind.AUTHORIZE, Outcome.APPROVED): _charged,
     (Kind.AUTHORIZE, Outcome.DECLINED): _declined,
     (Kind.AUTHORIZE, Outcome.NOT_SENT): _not_sent,
+    (Kind.AUTHORIZE, Outcome.ABSENT): _reversed,
     (Kind.CAPTURE, Outcome.APPROVED): _captured,
     (Kind.CAPTURE, Outcome.DECLINED): _still_held,
     (Kind.CAPTURE, Outcome.NOT_SENT): _still_held,
+    (Kind.CAPTURE, Outcome.ABSENT): _still_held,
     (Kind.VOID, Outcome.APPROVED): _voided,
     (Kind.VOID, Outcome.DECLINED): _still_held,
     (Kind.VOID, Outcome.NOT_SENT): _still_held,
+    (Kind.VOID, Outcome.ABSENT): _still_held,
     **{(kind, Outcome.UNKNOWN): _unknown for kind in (Kind.AUTHORIZE, Kind.CAPTURE, Kind.VOID)},
 }
 """Operation and outcome → what follows. Refunds have their own table beside the refund."""

@@ -17,17 +17,19 @@ from farthing.payments.conclude import Concluded
 from farthing.payments.conditions import held_under_fence, holds_operation, key_held_by
 from farthing.payments.event import event_put
 from farthing.payments.intent import Intent, changed
-from farthing.payments.operation import Operation
+from farthing.payments.operation import FIRST_FENCE, Operation
 from farthing.payments.payment_method import method_key
 from farthing.payments.views import show_intent
 from farthing.settlement.entry import Operation as Movement
 from farthing.settlement.entry import settlement_entry
-from farthing.store import EXISTS, NOT_CREATED, Condition, Put, Update, Write
+from farthing.store import EXISTS, NOT_CREATED, Condition, Item, Put, Update, Write
 
 ACQUIRER = "sandbox"
 """The connector in use. Merchants choose theirs when there are several."""
 
 FIRST_LOOK_SECONDS = 5
+LOOK_PAUSE_SECONDS = 3
+"""How long after a look that found nothing nobody looks again, however often they ask us."""
 
 
 def intent_writes(
@@ -69,8 +71,19 @@ def operation_update(operation: Operation, now: datetime) -> Update:
     sets = {"state": operation.state.value, "answer": operation.answer.to_item()}
     if operation.answer.outcome is not Outcome.UNKNOWN:
         return Update(operation.address.key, when, set=sets, remove=["due_pk", "due_at"])
-    waiting = {"lease_until": to_text(now), "due_at": later(now, seconds=FIRST_LOOK_SECONDS)}
-    return Update(operation.address.key, when, set=sets | waiting)
+    return Update(operation.address.key, when, set=sets | _waiting(operation, now))
+
+
+def _waiting(operation: Operation, now: datetime) -> Item:
+    """What an operation of unknown outcome waits for: its next look, and until when not to."""
+    if operation.fence == FIRST_FENCE:
+        return {"lease_until": to_text(now), "due_at": later(now, seconds=FIRST_LOOK_SECONDS)}
+    waiting: Item = {
+        "lease_until": later(now, seconds=LOOK_PAUSE_SECONDS),
+        "due_at": operation.due_at,
+        "requires_decision": operation.requires_decision,
+    }
+    return waiting | ({"quiet_since": operation.quiet_since} if operation.quiet_since else {})
 
 
 def money_writes(operation: Operation, moved_cents: int, now: datetime) -> list[Write]:
@@ -106,6 +119,8 @@ def money_writes(operation: Operation, moved_cents: int, now: datetime) -> list[
 def key_writes(operation: Operation, answer: Response, now: datetime) -> list[Write]:
     """The stored answer, from which the key's life is counted; none while nobody knows it."""
     if operation.answer is None or operation.answer.outcome is Outcome.UNKNOWN:
+        return []
+    if not operation.idempotency_row:
         return []
     if operation.answer.outcome is Outcome.NOT_SENT:
         sets = idempotency.released(now)

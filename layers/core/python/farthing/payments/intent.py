@@ -18,6 +18,7 @@ from farthing.payments.states import Detail, State, Status
 from farthing.store import Item, Key, TenantScope
 
 LIST_SHARDS = 8
+EXPIRY_SHARDS = 8
 
 
 class CaptureMethod(StrEnum):
@@ -37,6 +38,11 @@ def key_of(tenant: TenantScope, intent_id: str) -> Key:
     if not is_id("pi", intent_id):
         raise not_found("payment_intent", intent_id)
     return intent_key(tenant, intent_id)
+
+
+def expiry_pk(shard: int) -> str:
+    """One shard of the payments that hold money, in the due index by when that ends."""
+    return f"EXPIRY#{shard}"
 
 
 def list_partition(tenant: TenantScope, shard: int) -> str:
@@ -150,6 +156,9 @@ class Intent:
             "authorization": self.authorization.to_item() if self.authorization else None,
             "metadata": dict(self.metadata),
         }
+        if self.state == states.AUTHORIZED and self.authorization and self.authorization.expires_at:
+            values["due_pk"] = expiry_pk(shard_of(self.intent_id, EXPIRY_SHARDS))
+            values["due_at"] = self.authorization.expires_at
         if self.customer_id is not None:
             values["customer_pk"] = customer_partition(self.tenant, self.customer_id)
         return {name: _plain(value) for name, value in values.items() if value is not None}

@@ -7,13 +7,21 @@ its sender may still be at work; the fence is raised by whoever takes it over af
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from farthing.acquiring.port import Answer, Instruction, Kind, Outcome, StoredCredential
+from farthing.acquiring.port import (
+    Answer,
+    Instruction,
+    Kind,
+    Outcome,
+    StoredCredential,
+    Transaction,
+)
 from farthing.clock import later, to_text
 from farthing.ids import shard_of
 from farthing.store import Item, Key, TenantScope
@@ -31,7 +39,10 @@ class OperationState(StrEnum):
     APPROVED = "APPROVED"
     DECLINED = "DECLINED"
     NOT_SENT = "NOT_SENT"
+    ABSENT = "ABSENT"
 
+
+_REVERSAL = re.compile(r"[0-9A-Z]{26}R[0-9]+")
 
 UNRESOLVED = frozenset({OperationState.OPEN, OperationState.UNKNOWN})
 
@@ -67,7 +78,13 @@ def reference_of(operation_id: str) -> str:
 
 @dataclass(frozen=True)
 class Operation:
-    """One row. `idempotency_row` names the request that waits for its end, if one does."""
+    """One row. `idempotency_row` names the request that waits for its end, empty if none does.
+
+    `reversal_at`: from then on it is to be undone, and is never sent again. `quiet_since`: the
+    acquirer's clock when it was first asked after nobody might begin to send any more.
+    `requires_decision`: only a person can say. `expiry`: a void of our own, when the authorization
+    ran out.
+    """
 
     tenant: TenantScope
     intent_id: str
@@ -89,6 +106,11 @@ class Operation:
     state: OperationState = OperationState.OPEN
     fence: int = FIRST_FENCE
     answer: Answer | None = None
+    due_at: str | None = None
+    reversal_at: str | None = None
+    quiet_since: str | None = None
+    requires_decision: bool = False
+    expiry: bool = False
 
     @property
     def address(self) -> Address:
@@ -99,6 +121,11 @@ class Operation:
     def reference(self) -> str:
         """The operation's name at the acquirer."""
         return reference_of(self.operation_id)
+
+    @property
+    def reversal_reference(self) -> str:
+        """The reversal's name at the acquirer: a new one for each that is sent."""
+        return f"{self.reference}R{self.fence}"
 
     def instruction(self) -> Instruction:
         """What the acquirer is asked."""
@@ -111,6 +138,7 @@ class Operation:
             capture=self.capture,
             original_reference=self.original_reference,
             stored_credential=self.stored_credential,
+            merchant_reference=merchant_reference(self.tenant),
         )
 
     def may_be_sent(self, now: datetime) -> bool:
@@ -121,9 +149,27 @@ class Operation:
         """Whether somebody else may look into it: its sender is certainly gone."""
         return self.state in UNRESOLVED and to_text(now) >= self.lease_until
 
+    def may_be_reversed(self) -> bool:
+        """Whether it was decided to undo it, and nobody may send it any more."""
+        return self.state is OperationState.UNKNOWN and self.reversal_at is not None
+
     def taken_over(self, now: datetime) -> Operation:
-        """The same operation under the next fence and a new lease."""
-        return replace(self, fence=self.fence + 1, lease_until=later(now, seconds=LEASE_SECONDS))
+        """The same operation under the next fence and a new lease. Nobody may send it now."""
+        return replace(
+            self,
+            state=OperationState.UNKNOWN,
+            fence=self.fence + 1,
+            lease_until=later(now, seconds=LEASE_SECONDS),
+        )
+
+    def opened_again(self, now: datetime) -> Operation:
+        """The same operation, to be sent once more under this fence."""
+        return replace(
+            self,
+            state=OperationState.OPEN,
+            lease_until=later(now, seconds=LEASE_SECONDS),
+            quiet_since=None,
+        )
 
     def concluded(self, answer: Answer) -> Operation:
         """The same operation with what is known of it now."""
@@ -157,8 +203,10 @@ class Operation:
             "state": self.state.value,
             "fence": self.fence,
             "answer": self.answer.to_item() if self.answer else None,
-            "due_pk": f"OPERATION#{shard_of(self.operation_id, DUE_SHARDS)}",
-            "due_at": self.lease_until,
+            "expiry": self.expiry,
+            "reversal_at": self.reversal_at,
+            "due_pk": due_pk(shard_of(self.operation_id, DUE_SHARDS)),
+            "due_at": self.due_at or self.lease_until,
         }
 
     @classmethod
@@ -186,7 +234,39 @@ class Operation:
             state=OperationState(item["state"]),
             fence=item["fence"],
             answer=Answer.from_item(answer) if answer else None,
+            due_at=item.get("due_at"),
+            reversal_at=item.get("reversal_at"),
+            quiet_since=item.get("quiet_since"),
+            requires_decision=item.get("requires_decision", False),
+            expiry=item.get("expiry", False),
         )
+
+
+def operation_id_of(transaction: Transaction) -> str:
+    """The id of the operation that an acquirer's transaction names."""
+    prefix = "re" if transaction.kind is Kind.REFUND else "op"
+    return f"{prefix}_{transaction.reference.lower()}"
+
+
+def is_reversal(reference: str) -> bool:
+    """Whether an acquirer's reference is of a reversal of ours."""
+    return _REVERSAL.fullmatch(reference) is not None
+
+
+def due_pk(shard: int) -> str:
+    """One shard of the operations whose outcome is not known."""
+    return f"OPERATION#{shard}"
+
+
+def merchant_reference(tenant: TenantScope) -> str:
+    """A merchant's name at the acquirer: in its lists and messages it says whose a payment is."""
+    return f"{tenant.merchant_id}:{tenant.mode}"
+
+
+def tenant_of_reference(text: str) -> TenantScope:
+    """The merchant of such a name. Raises ValueError for anything else."""
+    merchant_id, mode = text.split(":")
+    return TenantScope(merchant_id, mode)
 
 
 _STATE_OF = {
@@ -194,4 +274,5 @@ _STATE_OF = {
     Outcome.DECLINED: OperationState.DECLINED,
     Outcome.NOT_SENT: OperationState.NOT_SENT,
     Outcome.UNKNOWN: OperationState.UNKNOWN,
+    Outcome.ABSENT: OperationState.ABSENT,
 }

@@ -19,10 +19,10 @@ from farthing.payments import idempotency
 from farthing.payments.answers import not_sent
 from farthing.payments.begin import Begun
 from farthing.payments.conclude import conclude
-from farthing.payments.conclusion import intent_writes
+from farthing.payments.conclusion import FIRST_LOOK_SECONDS, intent_writes
 from farthing.payments.guarded import Guarded, commit
 from farthing.payments.intent import Intent
-from farthing.payments.operation import Operation
+from farthing.payments.operation import LEASE_SECONDS, Operation
 from farthing.payments.replay import replay
 from farthing.payments.services import SEND_SECONDS, Services
 from farthing.payments.views import show_intent
@@ -119,5 +119,8 @@ def finish(intent: Intent, operation: Operation, answer: Answer, services: Servi
         except ConditionFailed:
             return replay(theirs, services)
     except StoreBusy:
+        services.later.look(operation.address, LEASE_SECONDS)
         return accepted(show_intent(conclude(intent, operation, UNKNOWN).intent))
+    if not concluded.resolved:
+        services.later.look(operation.address, FIRST_LOOK_SECONDS)
     return response

@@ -17,7 +17,7 @@ from farthing.ids import shard_of
 from farthing.payments.begin import Asking, wrong_state
 from farthing.payments.intent import LIST_SHARDS, Intent
 from farthing.payments.operation import LEASE_SECONDS, Operation
-from farthing.payments.states import Status
+from farthing.payments.states import Detail, Status
 from farthing.store import Item, Key, TenantScope
 
 
@@ -52,6 +52,7 @@ class Refund:
     reason: str | None = None
     status: RefundStatus = RefundStatus.PENDING
     decline: Mapping[str, Any] | None = None
+    status_detail: str | None = None
 
     @property
     def key(self) -> Key:
@@ -72,6 +73,7 @@ class Refund:
             "reason": self.reason,
             "status": self.status.value,
             "decline": dict(self.decline) if self.decline else None,
+            "status_detail": self.status_detail,
             "list_pk": refund_list_partition(self.tenant, shard_of(self.refund_id, LIST_SHARDS)),
             "list_sk": self.refund_id,
         }
@@ -89,6 +91,7 @@ class Refund:
             reason=item["reason"],
             status=RefundStatus(item["status"]),
             decline=item["decline"],
+            status_detail=item.get("status_detail"),
         )
 
 
@@ -101,6 +104,7 @@ def show_refund(refund: Refund) -> dict[str, Any]:
         "currency": refund.currency,
         "reason": refund.reason,
         "status": refund.status.value,
+        "status_detail": refund.status_detail,
         "decline": dict(refund.decline) if refund.decline else None,
         "created_at": refund.created_at,
         "livemode": refund.tenant.mode == "live",
@@ -165,4 +169,9 @@ def refund_exceeds_charge(intent: Intent) -> FarthingError:
 
 def settled(refund: Refund, status: RefundStatus, decline: Mapping[str, Any] | None) -> Refund:
     """The refund with its outcome."""
-    return replace(refund, status=status, decline=decline)
+    return replace(refund, status=status, decline=decline, status_detail=None)
+
+
+def undecided(refund: Refund) -> Refund:
+    """The refund of which only a person can say what became of it."""
+    return replace(refund, status_detail=Detail.REQUIRES_DECISION.value)

@@ -7,6 +7,7 @@ when another one was faster.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -24,7 +25,14 @@ from farthing.payments.conditions import same_version
 from farthing.payments.event import event_put
 from farthing.payments.intent import Intent, intent_key
 from farthing.payments.operation import Operation
-from farthing.payments.refund import Refund, RefundStatus, refund_key, settled, show_refund
+from farthing.payments.refund import (
+    Refund,
+    RefundStatus,
+    refund_key,
+    settled,
+    show_refund,
+    undecided,
+)
 from farthing.payments.services import Services
 from farthing.store import EXISTS, ConditionFailed, StoreBusy, Update, Write
 
@@ -50,16 +58,19 @@ def decide(intent: Intent, refund: Refund, operation: Operation, answer: Answer)
             after = _ended(intent, amount_refunded=intent.amount_refunded + refund.amount_cents)
             done = settled(refund, RefundStatus.SUCCEEDED, None)
             return RefundConcluded(after, done, concluded, "refund.succeeded", refund.amount_cents)
-        case Outcome.DECLINED | Outcome.NOT_SENT:
+        case Outcome.DECLINED | Outcome.NOT_SENT | Outcome.ABSENT:
             after = _ended(intent, amount_refundable=intent.amount_refundable + refund.amount_cents)
             decline = answer.decline.to_item() if answer.decline else None
             failed = settled(refund, RefundStatus.FAILED, decline)
             return RefundConcluded(after, failed, concluded, "refund.failed")
         case Outcome.UNKNOWN:
-            return RefundConcluded(intent, refund, concluded)
+            asked = undecided(refund) if operation.requires_decision else refund
+            return RefundConcluded(intent, asked, concluded)
 
 
-def conclude_refund(operation: Operation, answer: Answer, services: Services) -> Response | None:
+def conclude_refund(
+    operation: Operation, answer: Answer, services: Services, also: Sequence[Write] = ()
+) -> Response | None:
     """Tx-2 of a refund. The answer to its request, or None if somebody else concluded it.
 
     Raises StoreBusy if it cannot be read or written now: the refund stays PENDING, and its
@@ -70,7 +81,7 @@ def conclude_refund(operation: Operation, answer: Answer, services: Services) ->
         concluded = decide(intent, refund, operation, answer)
         writes, response = refund_writes(intent, concluded, services.new_id, services.now())
         try:
-            services.store.write(*writes)
+            services.store.write(*writes, *also)
         except ConditionFailed as failed:
             if failed.key != intent.key:
                 return None
@@ -91,13 +102,12 @@ def refund_writes(
         *intent_update(before, concluded.intent, same_version(before.version)),
     ]
     if concluded.event_type is not None:
-        sets = {"status": refund.status.value, "decline": refund.decline}
-        writes += [
-            Update(refund.key, EXISTS, set=sets),
-            event_put(
-                concluded.intent, new_id("evt"), concluded.event_type, show_refund(refund), now
-            ),
-        ]
+        event_id, shown = new_id("evt"), show_refund(refund)
+        writes.append(event_put(concluded.intent, event_id, concluded.event_type, shown, now))
+    if concluded.event_type is not None or refund.status_detail is not None:
+        names = ("status", "status_detail", "decline")
+        sets = {name: value for name, value in refund.to_item().items() if name in names}
+        writes.append(Update(refund.key, EXISTS, set=sets))
     writes += money_writes(operation, concluded.moved_cents, now)
     writes += key_writes(operation, answer, now)
     return writes, answer

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from farthing.acquiring.port import Outcome
 from farthing.errors import not_found
 from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response, accepted
 from farthing.ids import is_id
 from farthing.payments import idempotency
 from farthing.payments.begin import Asking
+from farthing.payments.conclusion import FIRST_LOOK_SECONDS
 from farthing.payments.conditions import enough_left_to_refund
 from farthing.payments.guarded import Guarded, commit
 from farthing.payments.intent import Intent, intent_key, key_of
 from farthing.payments.listing import Listing, list_ids, page_of
-from farthing.payments.operation import Address
+from farthing.payments.operation import LEASE_SECONDS, Address
 from farthing.payments.perform import impossible, key_write, require_time, send
 from farthing.payments.read import refund_operations, settle_open_operation
 from farthing.payments.refund import (
@@ -107,8 +109,12 @@ def _send(reservation: Reservation, services: Services) -> Response:
     answer = send(operation, services)
     theirs = idempotency.Earlier(intent_id=operation.intent_id, operation_id=operation.operation_id)
     try:
-        return conclude_refund(operation, answer, services) or replay(theirs, services)
+        response = conclude_refund(operation, answer, services)
+        if answer.outcome is Outcome.UNKNOWN:
+            services.later.look(operation.address, FIRST_LOOK_SECONDS)
+        return response or replay(theirs, services)
     except StoreBusy:
+        services.later.look(operation.address, LEASE_SECONDS)
         return accepted(show_refund(reservation.refund))
 
 

@@ -1,55 +1,98 @@
-"""An operation of unknown outcome: look it up under the next fence, adopt what is found.
+"""An operation of unknown outcome: look it up under the next fence, and do what follows from it.
 
-Whoever reads or touches a payment whose operation's lease has run out comes here. Raising the
-fence shuts out the first sender, should it wake up. What the acquirer does not have, or cannot
-say, stays unknown: nothing is declared failed on silence.
+Whoever reads or touches a payment whose operation's lease has run out comes here, and so do the
+schedule, the queue and the acquirer's messages. Raising the fence shuts out the first sender,
+should it wake up: it can neither send any more nor write its outcome. Every further sending and
+every reversal is written down first, under that fence. What to do is decided in `recovery`;
+nothing is declared failed on silence.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 
-from farthing.acquiring.port import UNKNOWN, Answer, Kind, LookUpFailed
-from farthing.clock import to_text
+from farthing.acquiring.port import UNKNOWN, Answer, Kind, LookUp, LookUpFailed, Outcome
+from farthing.clock import from_text, to_text
 from farthing.http.response import Response
-from farthing.payments import refund_outcome
+from farthing.payments import recovery, refund_outcome
 from farthing.payments.answers import answer_of
 from farthing.payments.conclude import conclude
 from farthing.payments.conclusion import intent_writes
-from farthing.payments.conditions import abandoned
+from farthing.payments.conditions import abandoned, held_under_fence
 from farthing.payments.intent import Intent, intent_key
 from farthing.payments.operation import Address, Operation
+from farthing.payments.recovery import Plan, Step
 from farthing.payments.refund import Refund, refund_key, show_refund
 from farthing.payments.services import SEND_SECONDS, Services
 from farthing.payments.views import show_intent
-from farthing.store import ConditionFailed, StoreBusy, Update
+from farthing.store import ConditionFailed, StoreBusy, Update, Write
+
+QUEUE_DELAY_SECONDS_MAX = 900
 
 
 def resolve(operation: Operation, services: Services) -> Operation:
     """The operation as it is after looking, if it was to be looked into; else as it is now."""
-    now = services.now()
-    if not operation.may_be_taken_over(now) or services.seconds_left() < SEND_SECONDS:
+    if not operation.may_be_taken_over(services.now()) or services.seconds_left() < SEND_SECONDS:
         return operation
-    ours = operation.taken_over(now)
-    try:
-        services.store.write(
-            Update(
-                operation.address.key,
-                abandoned(operation.fence, to_text(now)),
-                set={"fence": ours.fence, "lease_until": ours.lease_until},
-            )
-        )
-    except (ConditionFailed, StoreBusy):
-        return read_operation(operation.address, services)
-    adopt(ours, _look_up(ours, services), services)
+    ours = take_over(operation, services)
+    if ours is not None:
+        looked = look_up(ours, services)
+        decided = recovery.plan(ours, looked, services.capabilities, services.now())
+        carry_out(decided, looked, services)
     return read_operation(operation.address, services)
 
 
-def adopt(operation: Operation, answer: Answer, services: Services) -> None:
+def take_over(operation: Operation, services: Services) -> Operation | None:
+    """The operation under the next fence: nobody else may send or conclude it any more.
+
+    None if somebody else is at it, or was faster.
+    """
+    now = services.now()
+    ours = operation.taken_over(now)
+    taken = {"fence": ours.fence, "lease_until": ours.lease_until, "state": ours.state.value}
+    when = abandoned(operation.fence, to_text(now))
+    try:
+        services.store.write(Update(operation.address.key, when, set=taken))
+    except (ConditionFailed, StoreBusy):
+        return None
+    return ours
+
+
+def look_up(operation: Operation, services: Services) -> LookUp | None:
+    """What the acquirer has under the reference; None if it could not be asked."""
+    if not services.capabilities.lookup_by_reference:
+        return None
+    try:
+        return services.sender.look_up(operation.address)
+    except LookUpFailed:
+        return None
+
+
+def carry_out(decided: Plan, looked: LookUp | None, services: Services) -> None:
+    """Do what was decided. What there is no time for is left to the next look."""
+    operation = decided.operation
+    match decided.step:
+        case Step.ADOPT if decided.answer is not None:
+            adopt(operation, decided.answer, services)
+        case Step.RESEND if services.seconds_left() >= SEND_SECONDS:
+            _send_again(operation, services)
+        case Step.REVERSE if services.seconds_left() >= SEND_SECONDS:
+            _reverse(operation, looked, services)
+        case Step.ASK:
+            wait(replace(operation, requires_decision=True), services)
+        case _:
+            wait(operation, services)
+
+
+def adopt(
+    operation: Operation, answer: Answer, services: Services, also: Sequence[Write] = ()
+) -> None:
     """Write what was found, unless somebody was faster: then theirs stands."""
     if operation.kind is Kind.REFUND:
         with suppress(StoreBusy):
-            refund_outcome.conclude_refund(operation, answer, services)
+            refund_outcome.conclude_refund(operation, answer, services, also)
         return
     intent = read_intent(operation, services)
     if intent.open_operation != operation.operation_id:
@@ -57,7 +100,53 @@ def adopt(operation: Operation, answer: Answer, services: Services) -> None:
     concluded = conclude(intent, operation, answer)
     _, writes, _ = intent_writes(concluded, services.new_id, services.now())
     with suppress(ConditionFailed, StoreBusy):
-        services.store.write(*writes)
+        services.store.write(*writes, *also)
+
+
+def wait(operation: Operation, services: Services) -> None:
+    """Leave it unknown, to be looked into again at its time."""
+    now = services.now()
+    due_at = recovery.next_look(operation, services.capabilities, now)
+    adopt(replace(operation, due_at=due_at), UNKNOWN, services)
+    delay_seconds = max(0, int((from_text(due_at) - now).total_seconds()) + 1)
+    if due_at != operation.due_at and delay_seconds <= QUEUE_DELAY_SECONDS_MAX:
+        services.later.look(operation.address, delay_seconds)
+
+
+def _send_again(operation: Operation, services: Services) -> None:
+    """Open it under our fence, and send it. That it was not sent now says nothing of before."""
+    again = operation.opened_again(services.now())
+    opened = {"state": again.state.value, "lease_until": again.lease_until}
+    when = held_under_fence(again.fence)
+    try:
+        services.store.write(Update(again.address.key, when, set=opened, remove=["quiet_since"]))
+    except (ConditionFailed, StoreBusy):
+        return
+    answer = services.sender.send(again.address)
+    if answer.outcome in {Outcome.APPROVED, Outcome.DECLINED}:
+        adopt(again, answer, services)
+    else:
+        wait(again, services)
+
+
+def _reverse(operation: Operation, looked: LookUp | None, services: Services) -> None:
+    """Write down that it is to be undone, then undo it."""
+    if operation.reversal_at is None:
+        now = to_text(services.now())
+        operation = replace(operation, reversal_at=now)
+        when = held_under_fence(operation.fence)
+        try:
+            services.store.write(Update(operation.address.key, when, set={"reversal_at": now}))
+        except (ConditionFailed, StoreBusy):
+            return
+    reversal = services.sender.reverse(operation.address)
+    decided = recovery.after_reversal(operation, reversal, looked, services.capabilities)
+    if decided.step is Step.ADOPT and decided.answer is not None:
+        adopt(decided.operation, decided.answer, services)
+    elif decided.step is Step.ASK:
+        wait(replace(decided.operation, requires_decision=True), services)
+    else:
+        wait(decided.operation, services)
 
 
 def current_answer(operation: Operation, services: Services) -> Response:
@@ -84,11 +173,3 @@ def read_intent(operation: Operation, services: Services) -> Intent:
     if item is None:
         raise LookupError(operation.intent_id)
     return Intent.from_item(item)
-
-
-def _look_up(operation: Operation, services: Services) -> Answer:
-    try:
-        found = services.sender.look_up(operation.address)
-    except LookUpFailed:
-        return UNKNOWN
-    return found.answer or UNKNOWN

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from farthing.acquiring.port import Answer, LookUp
+from farthing.acquiring.port import Answer, Capabilities, LookUp, Reversal, TransactionPage
 from farthing.fraud.score import Scorer
 from farthing.ids import IdSource
 from farthing.payments.operation import Address
@@ -32,6 +32,26 @@ class Sender(Protocol):
         """What the acquirer says of the operation's reference. Raises LookUpFailed."""
         ...
 
+    def reverse(self, address: Address) -> Reversal:
+        """Undo the authorization at `address`, as its row says was decided."""
+        ...
+
+    def transactions(self, mode: str, since: str, after: str | None) -> TransactionPage:
+        """A page of the acquirer's books. Raises LookUpFailed."""
+        ...
+
+
+class Later(Protocol):
+    """The way to look into something at its time. What it loses, the minute's tick finds."""
+
+    def look(self, address: Address, delay_seconds: int) -> None:
+        """Have an operation looked into. Never raises for anything that the network does."""
+        ...
+
+    def expire(self, tenant: TenantScope, intent_id: str, delay_seconds: int) -> None:
+        """Have an authorization that ran out given back."""
+        ...
+
 
 @dataclass(frozen=True)
 class Services:
@@ -40,6 +60,8 @@ class Services:
     tenant: TenantScope
     store: Store
     sender: Sender
+    later: Later
+    capabilities: Capabilities
     score: Scorer
     new_id: IdSource
     now: Callable[[], datetime]

@@ -1,8 +1,9 @@
 """The state machine of a PaymentIntent, as one table.
 
-    CREATED ──confirm──► PROCESSING ──approved──► SUCCEEDED
-       │                    │  ▲  └──declined───► FAILED
-       └──cancel──► CANCELLED◄─┘ void      (REQUIRES_CAPTURE and OUTCOME_UNKNOWN are PROCESSING)
+    CREATED ──confirm──► PROCESSING ──approved──────────► SUCCEEDED
+       │                    │  │ ▲ └──declined, undone──► FAILED
+       └──cancel──► CANCELLED◄─┘ └ REQUIRES_CAPTURE, OUTCOME_UNKNOWN, REQUIRES_DECISION
+                             void
 
 The five statuses are public; `status_detail` says what they hide. A terminal status is never
 left: what happens later to the money is a fact of its own.
@@ -31,6 +32,9 @@ class Detail(StrEnum):
     OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
     DECLINED = "DECLINED"
     BLOCKED_BY_FRAUD = "BLOCKED_BY_FRAUD"
+    REQUIRES_DECISION = "REQUIRES_DECISION"
+    REVERSED = "REVERSED"
+    EXPIRED = "EXPIRED"
 
 
 State = tuple[Status, Detail | None]
@@ -43,6 +47,9 @@ PAID: State = (Status.SUCCEEDED, None)
 DECLINED: State = (Status.FAILED, Detail.DECLINED)
 BLOCKED: State = (Status.FAILED, Detail.BLOCKED_BY_FRAUD)
 CANCELLED: State = (Status.CANCELLED, None)
+UNDECIDED: State = (Status.PROCESSING, Detail.REQUIRES_DECISION)
+REVERSED: State = (Status.FAILED, Detail.REVERSED)
+EXPIRED: State = (Status.CANCELLED, Detail.EXPIRED)
 
 TRANSITIONS: dict[State, dict[State, str]] = {
     NEW: {
@@ -56,19 +63,35 @@ TRANSITIONS: dict[State, dict[State, str]] = {
         DECLINED: "the authorization was declined",
         NEW: "the authorization was not sent",
         CANCELLED: "the void was approved",
+        EXPIRED: "the void was approved; the authorization had run out",
         UNRESOLVED: "no usable answer came",
+        REVERSED: "the authorization never arrived, or was undone",
+        UNDECIDED: "the acquirer cannot tell",
     },
     UNRESOLVED: {
         PAID: "found at the acquirer: charged",
         AUTHORIZED: "found: authorized; or a capture or void found declined",
         DECLINED: "found: declined",
         CANCELLED: "found: voided",
+        EXPIRED: "found: voided; the authorization had run out",
+        REVERSED: "the authorization never arrived, or was undone",
+        UNDECIDED: "nobody but a person can tell",
+    },
+    UNDECIDED: {
+        PAID: "a person's decision, or found after all: charged",
+        AUTHORIZED: "the same: authorized, or still held",
+        DECLINED: "found after all: declined",
+        CANCELLED: "the same: voided",
+        EXPIRED: "the same: voided; the authorization had run out",
+        REVERSED: "the same: no money moved",
     },
     AUTHORIZED: {IN_FLIGHT: "capture or cancel: the operation is written, then sent"},
     PAID: {},
     DECLINED: {},
     BLOCKED: {},
     CANCELLED: {},
+    REVERSED: {},
+    EXPIRED: {},
 }
 """From → to → why. What is not here does not happen."""
 

@@ -6,26 +6,48 @@ from datetime import datetime
 
 from farthing import runtime
 from farthing.access.principal import Principal
+from farthing.acquiring.declared import capabilities
 from farthing.acquiring.invoke import INVOKE_TIMEOUT_SECONDS, ChargeFunction
 from farthing.fraud.score import allow_everything
+from farthing.observe import gauge, log_unhandled
+from farthing.payments import due
+from farthing.payments.conclusion import ACQUIRER
 from farthing.payments.services import Services
+from farthing.payments.sqs import LookQueue
 from farthing.store import TenantScope
 from farthing.store.table import DynamoStore
 
 
 def services(principal: Principal) -> Services:
     """One merchant's view of the world."""
+    return services_of(principal.tenant)
+
+
+def services_of(tenant: TenantScope) -> Services:
+    """The same, for functions that no request from outside reaches."""
     client = runtime.client("lambda", read_timeout_seconds=INVOKE_TIMEOUT_SECONDS, attempts_max=1)
     return Services(
-        tenant=principal.tenant,
-        store=runtime.tenant_store(principal),
+        tenant=tenant,
+        store=runtime.store(tenant),
         sender=ChargeFunction(client, runtime.setting("CHARGE_FUNCTION")),
+        later=look_queue(),
+        capabilities=capabilities(ACQUIRER),
         score=allow_everything,
         new_id=runtime.new_id,
         now=runtime.clock().now,
         seconds_left=runtime.seconds_left,
         pause=runtime.pause,
     )
+
+
+def look_queue() -> LookQueue:
+    """What is to be looked into at its time."""
+    return LookQueue(runtime.client("sqs"), runtime.setting("RESOLVE_QUEUE_URL"), log_unhandled)
+
+
+def due_services() -> due.Services:
+    """Every merchant's operations of unknown outcome, for one tick."""
+    return due.Services(runtime.system_store(), look_queue(), runtime.clock().now(), gauge)
 
 
 def rows(principal: Principal) -> tuple[DynamoStore, TenantScope]:

@@ -1,0 +1,110 @@
+"""What `resolve_unknown` does for each kind of event, with its ports filled with AWS."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from farthing import runtime
+from farthing.acquiring.port import LookUpFailed
+from farthing.clock import from_text, to_text
+from farthing.observe import logger
+from farthing.payments import decision, due, restore
+from farthing.payments.expiry import expire
+from farthing.payments.operation import Address, Operation
+from farthing.payments.resolve import read_operation, resolve
+from farthing.payments.wiring import due_services, services_of
+from farthing.store import TenantScope
+
+LISTED_MAX = 500
+
+
+def tick() -> dict[str, Any]:
+    """The minute's tick."""
+    seen = due.tick(due_services())
+    logger().info("looked for unknown outcomes", extra={"count": seen.queued})
+    return vars(seen)
+
+
+def from_queue(record: Mapping[str, Any]) -> None:
+    """One message: an operation to look into, or an authorization that ran out."""
+    body = json.loads(record["body"])
+    if "expiry" in body:
+        merchant_id, mode, intent_id = body["expiry"].split("/")
+        expire(intent_id, services_of(TenantScope(merchant_id, mode)))
+    else:
+        look_into(Address.parse(body["operation"]))
+
+
+def look_into(address: Address) -> Operation:
+    """One operation, looked into if it is to be."""
+    services = services_of(address.tenant)
+    operation = resolve(read_operation(address, services), services)
+    logger().info(
+        "looked into",
+        extra={
+            "merchant_id": address.tenant.merchant_id,
+            "intent_id": address.intent_id,
+            "operation_id": address.operation_id,
+            "outcome": operation.state.value,
+            "fence": operation.fence,
+        },
+    )
+    return operation
+
+
+def _look(event: Mapping[str, Any]) -> dict[str, Any]:
+    return show(look_into(Address.parse(event["operation"])))
+
+
+def _list(event: Mapping[str, Any]) -> dict[str, Any]:
+    found = list(due.unresolved(runtime.system_store()))[:LISTED_MAX]
+    return {"rows": [show(operation) for operation in found]}
+
+
+def _decide(event: Mapping[str, Any]) -> dict[str, Any]:
+    asked = event["decide"]
+    address = Address.parse(asked["operation"])
+    try:
+        decided = decision.Decision(address, asked["outcome"], asked["by"], asked["reason"])
+        operation = decision.decide(decided, services_of(address.tenant))
+    except (decision.NotForAPerson, ValueError, LookupError) as refused:
+        return {"error": str(refused)}
+    return show(operation)
+
+
+def _restore(event: Mapping[str, Any]) -> dict[str, Any]:
+    mode = event.get("mode", "test")
+    try:
+        since = to_text(from_text(event["since"]))
+        judged, following = restore.restore_page(
+            mode, since, event.get("after"), services_of, apply=event.get("apply") is True
+        )
+    except (ValueError, LookUpFailed) as refused:
+        return {"error": str(refused) or "the acquirer's books could not be read"}
+    return {"rows": list(restore.shown(judged)), "next": following}
+
+
+def show(operation: Operation) -> dict[str, Any]:
+    """An operation as the operator's tools take it."""
+    return {
+        "operation": str(operation.address),
+        "operation_id": operation.operation_id,
+        "kind": operation.kind.value,
+        "amount_cents": operation.amount_cents,
+        "currency": operation.currency,
+        "state": operation.state.value,
+        "requires_decision": operation.requires_decision,
+        "created_at": operation.created_at,
+        "due_at": operation.due_at,
+    }
+
+
+BY_HAND: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
+    "operation": _look,
+    "list": _list,
+    "decide": _decide,
+    "since": _restore,
+}
+"""What an event's key asks for."""

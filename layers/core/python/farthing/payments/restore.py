@@ -1,0 +1,271 @@
+"""After a restore from backup: the acquirer's books against ours, transaction by transaction.
+
+Minutes are lost. What the acquirer did in them is in its books, under references that are made
+from our operations' ids, so each lost operation can be written again, as one of unknown outcome,
+and goes the way of all those: looked up and adopted. A charge whose payment is lost as a whole
+cannot be adopted: nobody knows any more who asked for it, and whoever did may ask again. It is
+undone, and the payment is written again, FAILED, so that the merchant is told. What fits neither
+is reported, and changes nothing.
+
+Read them oldest first, and with nobody else at work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from farthing.acquiring.port import Kind, Transaction
+from farthing.clock import to_text
+from farthing.payments import states
+from farthing.payments.conclusion import intent_update
+from farthing.payments.conditions import same_version
+from farthing.payments.intent import CaptureMethod, Intent, intent_key
+from farthing.payments.operation import (
+    UNRESOLVED,
+    Address,
+    Operation,
+    OperationState,
+    is_reversal,
+    operation_id_of,
+    tenant_of_reference,
+)
+from farthing.payments.refund import Refund
+from farthing.payments.resolve import read_operation, resolve
+from farthing.payments.services import Services
+from farthing.payments.states import Status
+from farthing.store import NOT_CREATED, ConditionFailed, Put, StoreBusy, TenantScope, Write
+
+MOVED = frozenset({"APPROVED"})
+"""What an acquirer's row says if it moved or holds money."""
+
+
+class Verdict(StrEnum):
+    """What became of one transaction."""
+
+    MATCHED = "MATCHED"
+    ADOPTED = "ADOPTED"
+    VOIDED = "VOIDED"
+    WOULD_ADOPT = "WOULD_ADOPT"
+    WOULD_VOID = "WOULD_VOID"
+    REPORTED = "REPORTED"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A transaction and what became of it, and why."""
+
+    transaction: Transaction
+    verdict: Verdict
+    why: str
+    tenant: TenantScope | None = None
+
+
+@dataclass(frozen=True)
+class Missing:
+    """What has to be written so that a lost operation can be resolved."""
+
+    operation: Operation
+    writes: list[Write]
+    verdict: Verdict
+
+
+def restore_page(
+    mode: str,
+    since: str,
+    after: str | None,
+    services_of: Callable[[TenantScope], Services],
+    *,
+    apply: bool,
+) -> tuple[list[Judged], str | None]:
+    """One page of the acquirer's books, each transaction judged, and where the next page begins.
+
+    Without `apply` nothing is written. Raises LookUpFailed if the books cannot be read.
+    """
+    reader = services_of(TenantScope("restore", mode))
+    page = reader.sender.transactions(mode, since, after)
+    judged = [judge(one, mode, services_of, apply=apply) for one in page.transactions]
+    return judged, page.next
+
+
+def judge(
+    transaction: Transaction,
+    mode: str,
+    services_of: Callable[[TenantScope], Services],
+    *,
+    apply: bool,
+) -> Judged:
+    """Compare one transaction with our books, and mend them if that is safe."""
+    try:
+        tenant = tenant_of_reference(transaction.merchant_reference or "")
+    except ValueError:
+        return Judged(transaction, Verdict.REPORTED, "it names no merchant of ours")
+    if tenant.mode != mode:
+        return Judged(transaction, Verdict.REPORTED, "it is of another mode")
+    if is_reversal(transaction.reference):
+        return Judged(transaction, Verdict.MATCHED, "a reversal of ours", tenant)
+    services = services_of(tenant)
+    address = Address(tenant, transaction.order_id, operation_id_of(transaction))
+    item = services.store.get(address.key)
+    if item is not None:
+        verdict, why = _compare(Operation.from_item(item), transaction, services, apply=apply)
+        return Judged(transaction, verdict, why, tenant)
+    if transaction.status not in MOVED:
+        return Judged(transaction, Verdict.MATCHED, "no money moved", tenant)
+    missing = _missing(transaction, address, services)
+    if isinstance(missing, str):
+        return Judged(transaction, Verdict.REPORTED, missing, tenant)
+    if not apply:
+        return Judged(transaction, missing.verdict, "the operation is lost", tenant)
+    verdict, why = _bring_back(missing, services)
+    return Judged(transaction, verdict, why, tenant)
+
+
+def _compare(
+    ours: Operation, theirs: Transaction, services: Services, *, apply: bool
+) -> tuple[Verdict, str]:
+    if ours.amount_cents != theirs.amount_cents or ours.currency != theirs.currency.lower():
+        return Verdict.REPORTED, f"ours is of {ours.amount_cents} {ours.currency}"
+    if ours.state in UNRESOLVED:
+        if not apply:
+            return Verdict.WOULD_ADOPT, "its outcome was not known"
+        after = resolve(ours, services)
+        if after.state in UNRESOLVED:
+            return Verdict.REPORTED, "its outcome is still not known"
+        return Verdict.ADOPTED, f"it is {after.state}"
+    moved = theirs.status in MOVED
+    if moved and ours.state is not OperationState.APPROVED:
+        return Verdict.REPORTED, f"ours is {ours.state}"
+    return Verdict.MATCHED, f"ours is {ours.state}"
+
+
+def _missing(transaction: Transaction, address: Address, services: Services) -> Missing | str:
+    """What to write for an operation that is lost; or why it is for a person."""
+    item = services.store.get(intent_key(address.tenant, address.intent_id))
+    operation = _operation(transaction, address, services)
+    if item is None:
+        if transaction.kind is not Kind.AUTHORIZE:
+            return "its payment is lost, and what it belongs to is not its own"
+        return _orphan(transaction, operation, services)
+    intent = Intent.from_item(item)
+    if intent.amount_cents < transaction.amount_cents or intent.currency != operation.currency:
+        return f"the payment is of {intent.amount_cents} {intent.currency}"
+    if transaction.kind is Kind.REFUND:
+        return _lost_refund(intent, operation)
+    wanted = states.NEW if transaction.kind is Kind.AUTHORIZE else states.AUTHORIZED
+    if intent.state != wanted or intent.open_operation is not None:
+        return f"the payment is {intent.status} {intent.status_detail or ''}".strip()
+    if transaction.kind is Kind.AUTHORIZE and intent.amount_cents != transaction.amount_cents:
+        return f"the payment is of {intent.amount_cents} {intent.currency}"
+    return _lost_operation(intent, operation)
+
+
+def _lost_operation(intent: Intent, operation: Operation) -> Missing:
+    instrument = intent.instrument
+    if instrument is not None and operation.kind is Kind.AUTHORIZE:
+        operation = replace(operation, token=instrument.token, method_id=instrument.method_id)
+    waiting = intent.moved(states.IN_FLIGHT, open_operation=operation.operation_id)
+    writes = [*intent_update(intent, waiting, same_version(intent.version)), _put(operation)]
+    return Missing(operation, writes, _would(operation))
+
+
+def _lost_refund(intent: Intent, operation: Operation) -> Missing | str:
+    if intent.status is not Status.SUCCEEDED or intent.amount_refundable < operation.amount_cents:
+        return f"the payment has {intent.amount_refundable} left to refund"
+    refund = Refund(
+        tenant=operation.tenant,
+        refund_id=operation.operation_id,
+        intent_id=operation.intent_id,
+        amount_cents=operation.amount_cents,
+        currency=operation.currency,
+        created_at=operation.created_at,
+    )
+    held = replace(
+        intent,
+        amount_refundable=intent.amount_refundable - operation.amount_cents,
+        open_refunds=intent.open_refunds + 1,
+        version=intent.version + 1,
+    )
+    writes: list[Write] = [
+        *intent_update(intent, held, same_version(intent.version)),
+        Put(refund.key, refund.to_item(), NOT_CREATED),
+        _put(operation),
+    ]
+    return Missing(operation, writes, _would(operation))
+
+
+def _orphan(transaction: Transaction, operation: Operation, services: Services) -> Missing:
+    """A charge without a payment: both are written, and that it is to be undone."""
+    new = Intent(
+        tenant=operation.tenant,
+        intent_id=operation.intent_id,
+        amount_cents=operation.amount_cents,
+        currency=operation.currency,
+        capture_method=CaptureMethod.AUTOMATIC if transaction.capture else CaptureMethod.MANUAL,
+        created_at=operation.created_at,
+    )
+    undo = replace(operation, reversal_at=to_text(services.now()))
+    waiting = new.moved(states.IN_FLIGHT, open_operation=undo.operation_id)
+    writes: list[Write] = [Put(waiting.key, waiting.to_item(), NOT_CREATED), _put(undo)]
+    return Missing(undo, writes, _would(undo))
+
+
+def _bring_back(missing: Missing, services: Services) -> tuple[Verdict, str]:
+    try:
+        services.store.write(*missing.writes)
+    except (ConditionFailed, StoreBusy):
+        return Verdict.REPORTED, "somebody else changed the payment: run it again"
+    resolve(missing.operation, services)
+    after = read_operation(missing.operation.address, services)
+    match after.state:
+        case OperationState.APPROVED:
+            return Verdict.ADOPTED, "the operation was lost, and is written again"
+        case OperationState.ABSENT:
+            return Verdict.VOIDED, "the payment was lost, and its charge is undone"
+    return Verdict.REPORTED, f"it is written again, and is {after.state}"
+
+
+def _would(operation: Operation) -> Verdict:
+    return Verdict.WOULD_VOID if operation.reversal_at else Verdict.WOULD_ADOPT
+
+
+def _operation(transaction: Transaction, address: Address, services: Services) -> Operation:
+    """The lost operation as it would be found: unknown, and nobody at it."""
+    now = to_text(services.now())
+    return Operation(
+        tenant=address.tenant,
+        intent_id=address.intent_id,
+        operation_id=address.operation_id,
+        kind=transaction.kind,
+        amount_cents=transaction.amount_cents,
+        currency=transaction.currency.lower(),
+        created_at=transaction.created_at,
+        lease_until=now,
+        idempotency_row="",
+        success_status=200,
+        request_id="restore",
+        capture=transaction.capture,
+        original_reference=transaction.original_reference,
+        state=OperationState.UNKNOWN,
+        due_at=now,
+    )
+
+
+def _put(operation: Operation) -> Put:
+    return Put(operation.address.key, operation.to_item(), NOT_CREATED)
+
+
+def shown(judged: list[Judged]) -> Iterator[dict[str, object]]:
+    """The rows as the operator's tool takes them."""
+    for one in judged:
+        yield {
+            "reference": one.transaction.reference,
+            "operation": one.transaction.kind.value,
+            "intent_id": one.transaction.order_id,
+            "merchant_id": one.tenant.merchant_id if one.tenant else None,
+            "amount_cents": one.transaction.amount_cents,
+            "currency": one.transaction.currency,
+            "verdict": one.verdict.value,
+            "why": one.why,
+        }
