@@ -10,7 +10,7 @@ from typing import Any
 from farthing import runtime
 from farthing.acquiring.webhooks import Message, operation_named
 from farthing.observe import logger
-from farthing.payments.resolve import read_operation, resolve
+from farthing.payments.hint import follow_up
 from farthing.payments.wiring import services_of
 from farthing.webhooks.records import BatchAnswer, Record, all_at_once, message_id
 
@@ -24,8 +24,7 @@ def handler(event: dict[str, Any], context: Any) -> BatchAnswer:
 def work(record: Record) -> None:
     """One message."""
     address = operation_named(Message.of(record["body"]))
-    services = services_of(address.tenant)
-    operation = resolve(read_operation(address, services), services)
+    operation = follow_up(address, services_of(address.tenant))
     logger().info(
         "acquirer event",
         extra={

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from farthing.observe import METRICS_NAMESPACE
+from farthing.payments.due import DECISIONS_METRIC, OLDEST_METRIC
 from tests.support.template import resources, template
 
 FUNCTIONS = resources("AWS::Serverless::Function")
@@ -110,7 +111,7 @@ def alarm(metric: str) -> dict[str, Any]:
 def test_an_outcome_unknown_for_a_quarter_of_an_hour_and_a_resolver_that_is_silent_are_alarms() -> (
     None
 ):
-    found = alarm("OldestUnknownSeconds")
+    found = alarm(OLDEST_METRIC)
     assert found["Threshold"] >= SECOND_LOOK_SECONDS
     assert found["Threshold"] == 900
     assert (found["EvaluationPeriods"], found["DatapointsToAlarm"]) == (3, 3)
@@ -118,7 +119,7 @@ def test_an_outcome_unknown_for_a_quarter_of_an_hour_and_a_resolver_that_is_sile
 
 
 def test_an_operation_that_only_a_person_can_end_is_an_alarm_within_a_minute() -> None:
-    found = alarm("OperationsRequiringDecision")
+    found = alarm(DECISIONS_METRIC)
     assert (found["Threshold"], found["EvaluationPeriods"]) == (0, 1)
 
 

@@ -16,10 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farthing import runtime
+from farthing.acquiring.sandbox import NoUsableAnswer
 from farthing.acquiring.webhooks import Message, NotAHint, operation_named
 from farthing.http.request import BODY_BYTES_MAX
+from farthing.payments.hint import AGAIN_SECONDS
 from tests.support.lambdas import MERCHANT, Context, load
-from tests.support.stack import APPROVED, Stack
+from tests.support.stack import ANSWER_NEVER_COMES, APPROVED, Stack
 
 ID = "msg_01m817tr88cas1byw96gkvdt72"
 SECRET = b"webhook-secret"
@@ -226,3 +228,47 @@ def test_what_we_do_not_know_comes_again_and_ends_as_a_dead_letter(stack: Stack)
     records = [{"messageId": "m", "body": "no message of ours"}]
     answer = load("acquirer_events").handler({"Records": records}, Context())
     assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
+
+
+def hint_at(stack: Stack, **more: Any) -> Message:
+    """The acquirer's message about the only operation that there is."""
+    (row,) = stack.items("operation")
+    named = {
+        "reference": row["reference"]["S"],
+        "order_id": row["intent_id"]["S"],
+        "operation": row["kind"]["S"],
+    }
+    return message(hint(**named, **more))
+
+
+def test_a_hint_makes_the_acquirer_be_asked_and_what_it_answers_counts(stack: Stack) -> None:
+    # Given: a charge whose answer never came
+    intent_id = stack.pay(100, number=ANSWER_NEVER_COMES).body["intent_id"]
+    # When: a message that lies about what became of it
+    assert follow(hint_at(stack, status="DECLINED", amount_cents=1)) == []
+    # Then
+    intent = stack.get(f"payment_intents/{intent_id}").body
+    assert (intent["status"], intent["amount_captured_cents"]) == ("SUCCEEDED", 100)
+
+
+def test_a_hint_about_what_is_known_changes_nothing_and_asks_nobody(stack: Stack) -> None:
+    stack.pay(100)
+    before, asked = stack.items("operation"), len(stack.acquirer.requests)
+    assert follow(hint_at(stack, status="REVERSED")) == []
+    assert stack.items("operation") == before
+    assert len(stack.acquirer.requests) == asked
+
+
+def test_what_is_unknown_after_a_hint_is_looked_into_once_more_soon(stack: Stack) -> None:
+    # Given: the acquirer cannot be asked
+    stack.pay(100, number=ANSWER_NEVER_COMES)
+
+    def down(method: str, path: str) -> None:
+        raise NoUsableAnswer
+
+    stack.acquirer.before = down
+    address = operation_named(hint_at(stack))
+    # When
+    assert follow(hint_at(stack)) == []
+    # Then
+    assert (AGAIN_SECONDS, {"operation": str(address)}) in stack.looks.sent
