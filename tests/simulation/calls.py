@@ -32,9 +32,17 @@ Effect = Callable[[], Any]
 class Unanswered(Exception):
     """What a call comes to whose answer was lost. `waited`: only after the whole timeout."""
 
-    def __init__(self, *, waited: bool, sent: bool = True) -> None:
+    def __init__(self, fault: Fault, *, waited: bool, sent: bool = True) -> None:
         super().__init__()
-        self.waited, self.sent = waited, sent
+        self.fault, self.waited, self.sent = fault, waited, sent
+
+
+class Busy(ClientError):
+    """An error that a fault made."""
+
+    def __init__(self, fault: Fault, response: Any, operation: str) -> None:
+        super().__init__(response, operation)
+        self.fault = fault
 
 
 class Caller:
@@ -45,10 +53,13 @@ class Caller:
     def __init__(self, env: Environment, world: World) -> None:
         self.env, self.world = env, world
 
-    def once(self, point: Point, effect: Effect, timeout: float) -> Any:
-        """One try. Raises what `effect` raises, Unanswered, ClientError or Crash."""
+    def once(self, point: Point, effect: Effect, timeout: float, again: Fault | None = None) -> Any:
+        """One try. Raises what `effect` raises, Unanswered, Busy or Crash.
+
+        `again` is the fault of the try before, if it still lasts.
+        """
         world, process = self.world, self.env.process
-        fault = world.faults.at(point)
+        fault = again or world.faults.at(point)
         world.reached(process, point, fault)
         if fault is not None:
             return self.faulty(point, fault, effect, timeout)
@@ -94,7 +105,7 @@ class Caller:
             raise _busy(fault, point)
         if fault is Fault.REFUSED:
             self.note(point, fault, "no byte sent")
-            raise Unanswered(waited=False, sent=False)
+            raise Unanswered(fault, waited=False, sent=False)
         if fault is Fault.LATE:
             late = dice.spread(0.1, LATE_SECONDS_MAX)
             self._later(late, point, effect)
@@ -102,9 +113,9 @@ class Caller:
         else:
             self.note(point, fault, _quietly(effect))
             if dice.chance(0.5):
-                raise Unanswered(waited=False)
+                raise Unanswered(fault, waited=False)
         scheduler.sleep(max(0.0, timeout - latency))
-        raise Unanswered(waited=True)
+        raise Unanswered(fault, waited=True)
 
     def outside(self, point: Point, exchange: Effect) -> Any:
         """A call whose network is somebody else's to play: `exchange` takes its own time."""
@@ -143,7 +154,7 @@ class Caller:
             else:
                 self.note(point, fault, _quietly(effect))
             scheduler.sleep(timeout)
-            raise Unanswered(waited=True)
+            raise Unanswered(fault, waited=True)
         if before:
             self.note(point, fault, f"waits {seconds:.1f} s")
             self._travel(seconds, effect)
@@ -194,7 +205,7 @@ def result_of(error: BaseException) -> str:
     return type(error).__name__
 
 
-def _busy(fault: Fault, point: Point) -> ClientError:
+def _busy(fault: Fault, point: Point) -> Busy:
     message = {"Message": "by the simulator"}
     operation = point.name.split(" ")[1].split(".")[1].split("(")[0]
     if operation == "transact_write_items":
@@ -208,4 +219,4 @@ def _busy(fault: Fault, point: Point) -> ClientError:
     else:
         code = "TransactionConflictException" if fault is Fault.CONFLICT else THROTTLING
         response = {"Error": {"Code": code, **message}}
-    return ClientError(response, operation)
+    return Busy(fault, response, operation)

@@ -20,7 +20,7 @@ from botocore.exceptions import (
     ReadTimeoutError,
 )
 
-from tests.simulation.calls import THROTTLING, Caller, Effect, Unanswered
+from tests.simulation.calls import THROTTLING, Busy, Caller, Effect, Unanswered
 from tests.simulation.faults import Fault, Kind, Point
 from tests.simulation.trace import OK
 
@@ -28,6 +28,8 @@ _READS = frozenset({"get_item", "batch_get_item", "query", "scan"})
 _RETRIED_CODES = frozenset(
     {THROTTLING, "ProvisionedThroughputExceededException", "TransactionInProgressException"}
 )
+LASTING = 0.5
+"""How often the fault of one try is that of the next."""
 
 
 class NoAnswer(Exception):
@@ -77,15 +79,18 @@ class ServiceClient:
     def _call(self, point: Point, effect: Effect) -> Any:
         """As the SDK's standard mode does it."""
         caller, world = self._caller, self._caller.world
+        fault: Fault | None = None
         for attempt in range(self._attempts_max):
             try:
-                answer = caller.once(point, effect, self._timeout)
+                answer = caller.once(point, effect, self._timeout, fault)
             except ClientError as error:
+                fault = error.fault if isinstance(error, Busy) else None
                 error.response.setdefault("ResponseMetadata", {})["RetryAttempts"] = attempt
                 code = error.response["Error"]["Code"]
                 if code not in _RETRIED_CODES or attempt == self._attempts_max - 1:
                     raise
             except Unanswered as silence:
+                fault = silence.fault
                 if attempt == self._attempts_max - 1:
                     raise _botocore(silence) from None
             else:
@@ -93,6 +98,7 @@ class ServiceClient:
                     answer.setdefault("ResponseMetadata", {})["RetryAttempts"] = attempt
                 return answer
             world.scheduler.sleep(world.faults.dice.between(0, 2**attempt))
+            fault = fault if world.faults.dice.chance(LASTING) else None
         raise AssertionError("no try is left")
 
 
@@ -171,14 +177,14 @@ class LambdaClient:
         if fault is Fault.LOST and world.faults.dice.chance(0.5):
             caller.note(point, fault, "started")
             world.scheduler.sleep(world.faults.dice.spread(0.001, self._timeout))
-            raise Unanswered(waited=False)
+            raise Unanswered(fault, waited=False)
         came = promise.wait(self._timeout)
         if fault is Fault.CRASH_AFTER:
             caller.note(point, fault, "gone")
             raise caller.crash()
         if not came or fault is Fault.LOST:
             world.trace.add(world.scheduler.now, process.name, point.name, "", "no answer")
-            raise Unanswered(waited=True)
+            raise Unanswered(fault or Fault.SLOW, waited=True)
         result = promise.value
         world.trace.add(world.scheduler.now, process.name, point.name, "", result.error or OK)
         answer: dict[str, Any] = {"StatusCode": 200, "Payload": io.BytesIO(result.payload())}

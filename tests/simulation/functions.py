@@ -70,7 +70,17 @@ class Context:
 class Environment:
     """One Lambda execution environment of a function."""
 
-    __slots__ = ("_world", "answer", "function", "gone", "platform", "process", "settings", "skew")
+    __slots__ = (
+        "_world",
+        "answer",
+        "function",
+        "generation",
+        "gone",
+        "platform",
+        "process",
+        "settings",
+        "skew",
+    )
 
     def __init__(self, world: World, function: Function, skew: float) -> None:
         self._world = world
@@ -78,6 +88,7 @@ class Environment:
         self.settings = world.settings(function.name)
         self.skew = skew
         self.gone = False
+        self.generation = world.functions.generation
         self.process = Process(function.name)
         self.answer: Promise | None = None
         self.platform = SimPlatform(self, world)
@@ -104,6 +115,8 @@ class Functions:
         self._world = world
         self._idle: dict[str, list[Environment]] = defaultdict(list)
         self._started = 0
+        self.generation = 0
+        """Of the deployment: environments of an earlier one end with what they are doing."""
 
     def start(self, name: str, event: Any) -> Promise:
         """Invoke a function. The promise gets its Result."""
@@ -120,7 +133,8 @@ class Functions:
         return promise
 
     def forget(self) -> None:
-        """Every idle environment is gone, as after a deployment."""
+        """What starts from now on starts in a new environment, as after a deployment."""
+        self.generation += 1
         self._idle.clear()
 
     def _environment(self, function: Function) -> tuple[Environment, float]:
@@ -149,7 +163,7 @@ class Functions:
             result = Result(error=type(error).__name__)
             world.failed(process, error)
         finally:
-            if not env.gone and not process.dead:
+            if not env.gone and not process.dead and env.generation == self.generation:
                 self._idle[function.name].append(env)
             ended = result.error or OK
             world.trace.add(scheduler.now, process.name, f"{function.name} ends", "", ended)

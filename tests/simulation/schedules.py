@@ -13,7 +13,7 @@ from datetime import datetime
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from tests.simulation.aws.table import WriteRecord
+from tests.simulation.aws.dynamo import Tables, WriteRecord
 from tests.simulation.faults import SKEW_SECONDS_MAX, Fault
 from tests.simulation.functions import Result
 from tests.simulation.stack import Schedule
@@ -67,9 +67,17 @@ class Waiting:
             new._rows[function] = rows.copy()
         return new
 
-    def follow(self, records: Iterable[WriteRecord]) -> set[str]:
-        """Take note of a write. For which functions something changed."""
-        changed = set()
+    @classmethod
+    def of(cls, tables: Tables) -> Waiting:
+        """What the tables hold, after they were filled without telling anybody."""
+        new = cls()
+        for name, table in tables.tables.items():
+            new.follow(WriteRecord(name, key, None, item) for key, item in table.rows.items())
+        return new
+
+    def follow(self, records: Iterable[WriteRecord]) -> list[str]:
+        """Take note of a write. For which functions something new waits."""
+        changed = []
         for table, key, old, new in records:
             before, after = mark_of(table, old), mark_of(table, new)
             if before == after:
@@ -78,7 +86,7 @@ class Waiting:
                 self._rows[before[0]].pop((table, key), None)
             if after is not None:
                 self._rows[after[0]][table, key] = after[1]
-                changed.add(after[0])
+                changed.append(after[0])
         return changed
 
     def first(self, function: str) -> float | None:
@@ -108,12 +116,19 @@ class Clockwork:
         for function in self.waiting.follow(records):
             self._ticks[function].arm()
 
+    def look_again(self, tables: Tables) -> None:
+        """The tables hold something else than before."""
+        self.waiting = Waiting.of(tables)
+        for ticks in self._ticks.values():
+            ticks.waiting = self.waiting
+            ticks.arm()
+
 
 class Ticks:
     """One schedule."""
 
     def __init__(self, world: World, schedule: Schedule, waiting: Waiting) -> None:
-        self._world, self._schedule, self._waiting = world, schedule, waiting
+        self._world, self._schedule, self.waiting = world, schedule, waiting
         every = schedule.every_seconds
         self._offset = schedule.at_seconds
         if self._offset is None:
@@ -125,7 +140,7 @@ class Ticks:
         """Fire at the first moment of the schedule at which there is something to find."""
         if self._running:
             return
-        first = self._waiting.first(self._schedule.function)
+        first = self.waiting.first(self._schedule.function)
         if first is None:
             return
         world = self._world
@@ -146,7 +161,7 @@ class Ticks:
             return
         self._armed_at = None
         faults, dice = self._world.faults, self._world.faults.dice
-        if self._waiting.first(self._schedule.function) is None:
+        if self.waiting.first(self._schedule.function) is None:
             return
         if faults.strikes(Fault.SCHEDULE_MISSING):
             self._note(Fault.SCHEDULE_MISSING)

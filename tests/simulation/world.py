@@ -42,6 +42,7 @@ from tests.support.lambdas import MERCHANT
 
 GATEWAY_SECONDS = 29.0
 KEYS_SEED = b"farthing"
+SYMMETRIC = "SYMMETRIC_DEFAULT"
 INDEX_LAG_SECONDS = (0.05, 30.0)
 DAY_SECONDS = 86_400.0
 
@@ -112,6 +113,7 @@ class World:
         self.errors: list[tuple[str, str, str]] = []
         """Process, type and place of each error that no handler of the product caught."""
         self._handlers = handlers or {}
+        self._key_ids: dict[str, str] = {}
         self._make_services(prepared)
         self.functions = Functions(self)
         self.acquirer: Acquirer | None = None
@@ -132,9 +134,15 @@ class World:
         self.scheduler.close()
 
     def run(self, seconds: float = inf, *, days: float = 0.0) -> None:
-        """Go on for so long, or until nothing is left to happen. Raises what is found wrong."""
-        length = days * DAY_SECONDS if days else seconds
-        self.scheduler.run(self.scheduler.now + length)
+        """Go on for so long, or until nothing is left to happen. Raises what is found wrong.
+
+        At the end of each day the tables' time to live is enforced.
+        """
+        end = self.scheduler.now + (days * DAY_SECONDS or seconds)
+        while days and self.scheduler.now + DAY_SECONDS < end:
+            self.scheduler.run(self.scheduler.now + DAY_SECONDS)
+            self.tables.expire(self.scheduler.now)
+        self.scheduler.run(end)
 
     def spawn(self, name: str, work: Callable[[], None], after: float = 0.0) -> Promise:
         """Somebody outside: a merchant, an acquirer that posts. The promise is set at its end."""
@@ -151,6 +159,11 @@ class World:
         """The second phase: nothing goes wrong any more, and what was started anew is in order."""
         self.faults.heal()
         self.functions.forget()
+
+    def restore_backup(self, backup: Prepared, tables: Sequence[str]) -> None:
+        """These tables hold again what they held then. Streams and queues know nothing of it."""
+        self.tables.restore_items(backup.tables, tables)
+        self._clockwork.look_again(self.tables)
 
     def prepare(self, extra: Any = None) -> Prepared:
         """What this world holds now, as the beginning of others."""
@@ -284,14 +297,8 @@ class World:
         for name, properties in self.stack.queues.items():
             self.queues.create_declared(name, properties)
         self.keys = Keys(KEYS_SEED)
-        ids = {
-            name: self.keys.create_key(properties.get("KeySpec", "SYMMETRIC_DEFAULT"))
-            for name, properties in self.stack.keys.items()
-        }
-        self._settings = {
-            name: {key: ids.get(value, value) for key, value in function.settings.items()}
-            for name, function in self.stack.functions.items()
-        }
+        for name, properties in self.stack.keys.items():
+            self._key_ids[name] = self.keys.create_key(properties.get("KeySpec", SYMMETRIC))
         self.secrets = Secrets()
         for name in self.stack.secrets:
             self.secrets.create_secret(name, f"{name}-text")
@@ -308,7 +315,8 @@ class World:
 
     def settings(self, function: str) -> Mapping[str, str]:
         """A function's environment variables."""
-        return self._settings[function]
+        settings = self.stack.functions[function].settings
+        return {name: self._key_ids.get(value, value) for name, value in settings.items()}
 
     def _now(self) -> float:
         return self.scheduler.now
