@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
 import boto3
 import pytest
@@ -60,6 +61,9 @@ class AcquirerLine:
         authorization: str = "",
         query: dict[str, str] | None = None,
     ) -> dict[str, Any]:
+        path, _, text = path.partition("?")
+        if text:
+            query = dict(parse_qsl(text))
         event = {
             "httpMethod": method,
             "path": path,

@@ -75,7 +75,7 @@ def send(address: Address, services: ChargeServices) -> Answer:
     except CannotSend:
         return NOT_SENT
     answer = acquirer.send(operation.instruction(), card)
-    if operation.kind is Kind.AUTHORIZE and answer.outcome in {Outcome.APPROVED, Outcome.DECLINED}:
+    if operation.token is not None and answer.outcome in {Outcome.APPROVED, Outcome.DECLINED}:
         services.forget_cvc(operation)
     return answer
 
@@ -90,7 +90,7 @@ def look_up(address: Address, services: ChargeServices) -> LookUp:
     if operation is None:
         raise LookUpFailed(f"there is no operation {address.operation_id}")
     found = acquirer.look_up(operation.instruction())
-    if operation.kind is Kind.AUTHORIZE and found.answer is not None:
+    if operation.token is not None and found.answer is not None:
         services.forget_cvc(operation)
     return found
 
