@@ -186,8 +186,8 @@ class Watch:
             self.violations.append(violation)
             raise
 
-    def load(self, rows: Iterable[tuple[Any, Item]]) -> None:
-        """Believe that these rows, by their keys, are what is stored now.
+    def load(self, tables: Mapping[str, Mapping[Any, Item]]) -> None:
+        """Believe that these rows, by table and key, are what is stored now.
 
         For a prepared world, and after a restore from a backup. References stay known: the
         acquirer knows them too.
@@ -203,10 +203,13 @@ class Watch:
             self.due,
         ):
             known.clear()
-        for key, item in rows:
-            handle = self._of_entity.get(text(item, "entity"))
-            if handle is not None:
-                handle(key, None, item)
+        for table, rows in tables.items():
+            for key, item in rows.items():
+                handle = self._of_entity.get(text(item, "entity"))
+                if handle is not None:
+                    handle(key, None, item)
+                if "due_pk" in item:
+                    self.due[table, key] = item
         self._touched.clear()
 
     def operation_of(self, reference: str) -> dict[str, Any] | None:

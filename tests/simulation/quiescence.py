@@ -1,0 +1,530 @@
+"""What must be true when everything has come to rest: section 12 of the design, the other half.
+
+Each check gets the facts and yields what contradicts an invariant. What must be true at every
+write is in invariants.py.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from farthing.clock import from_text
+from farthing.webhooks.event_types import subscribed
+from tests.simulation.acquirer import HostileAcquirer
+from tests.simulation.invariants import (
+    TERMINAL,
+    TERMINAL_EVENTS,
+    UNRESOLVED,
+    Item,
+    Payment,
+    Watch,
+    number,
+    text,
+)
+from tests.simulation.merchant import Conversation, intent_in, refund_in, shown_in
+from tests.simulation.receiver import Receiver
+from tests.simulation.scenarios import Endpoint
+from tests.simulation.violation import Violation
+
+DUE_GRACE_SECONDS = 3600.0
+"""What has been due for so long, nobody looks at."""
+
+
+@dataclass
+class AtRest:
+    """The facts. `now` is the true time; `healed_at` when the last fault was over.
+
+    `dead_letters` are the bodies in each dead-letter queue; `may_be_dead` says which of them may
+    be there. `decisions_allowed` says of an operation whether the acquirer leaves it to a person.
+    """
+
+    watch: Watch
+    acquirer: HostileAcquirer
+    receiver: Receiver
+    endpoints: Sequence[Endpoint]
+    conversations: Sequence[Conversation]
+    now: float
+    healed_at: float = float("-inf")
+    dead_letters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    may_be_dead: Callable[[str, str], bool] = lambda queue, body: False
+    settled: bool = True
+    """Whether the daily settlement has run since."""
+    decisions_allowed: Callable[[Item], bool] | None = None
+
+
+Check = Callable[[AtRest], Iterator[Violation]]
+
+
+def violations_at_rest(facts: AtRest) -> list[Violation]:
+    """Everything that is wrong, by check."""
+    return [violation for check in CHECKS for violation in check(facts)]
+
+
+def require_rest(facts: AtRest) -> None:
+    """Raises the first Violation, if there is one."""
+    for check in CHECKS:
+        for violation in check(facts):
+            facts.watch.violations.append(violation)
+            raise violation
+
+
+# --- 1: the acquirer's books are ours --------------------------------------------------------
+
+
+def books_agree(facts: AtRest) -> Iterator[Violation]:
+    """Per payment, to the cent: taken, given back, held."""
+    books, payments = facts.acquirer.books, facts.watch.payments
+    for order_id in books.orders():
+        if order_id not in payments or payments[order_id].intent is None:
+            rows = [(row.operation, row.status, row.amount_cents) for row in books.rows]
+            yield Violation(1, order_id, f"the acquirer knows it, and we do not: {rows}")
+    for intent_id, payment in payments.items():
+        if payment.intent is not None and payment.detail != "REQUIRES_DECISION":
+            yield from _one_agrees(facts, intent_id, payment)
+
+
+def _one_agrees(facts: AtRest, intent_id: str, payment: Payment) -> Iterator[Violation]:
+    assert payment.intent is not None
+    theirs = facts.acquirer.books.standing(intent_id, facts.now)
+    undecided = any(_asks(operation) for operation in payment.operations.values())
+    captured = number(payment.intent, "amount_captured")
+    refunded = number(payment.intent, "amount_refunded")
+    where = f"{payment.status} {payment.detail}".strip()
+    ours = f"{where}, captured {captured}, refunded {refunded}"
+    if theirs.captured != captured or (theirs.refunded != refunded and not undecided):
+        yield Violation(
+            1,
+            intent_id,
+            f"we say {ours}; the acquirer took {theirs.captured}, gave back {theirs.refunded}: "
+            f"{_history(facts, intent_id)}",
+        )
+    held = number(payment.intent, "amount_capturable")
+    wanted = (held,) if held else ()
+    if theirs.held != wanted and not (held and not theirs.held and payment.status == "PROCESSING"):
+        yield Violation(
+            1,
+            intent_id,
+            f"we say {ours}, held {held}; the acquirer holds {list(theirs.held)}: "
+            f"{_history(facts, intent_id)}",
+        )
+    if theirs.pending_refunds:
+        yield Violation(9, intent_id, f"refunds of {theirs.pending_refunds} are still pending")
+
+
+def _history(facts: AtRest, intent_id: str) -> str:
+    rows = [row for row in facts.acquirer.books.rows if row.order_id == intent_id]
+    return "; ".join(
+        f"{row.operation} {row.reference} {row.amount_cents} {row.status}" for row in rows
+    )
+
+
+# --- 5: the ledger ---------------------------------------------------------------------------
+
+
+def ledger_balances(facts: AtRest) -> Iterator[Violation]:
+    """The trial balance is zero, and what the acquirer owes is what its books say."""
+    total: Counter[str] = Counter()
+    owed: Counter[str] = Counter()
+    for account, currency, signed in _postings(facts.watch):
+        total[currency] += signed
+        if account.startswith("acquirer_receivable"):
+            owed[currency] += signed
+    for currency, balance in total.items():
+        if balance:
+            yield Violation(5, currency, f"the trial balance is {balance}")
+    taken: Counter[str] = Counter()
+    for payment in facts.watch.payments.values():
+        intent = payment.intent or {}
+        net = number(intent, "amount_captured") - number(intent, "amount_refunded")
+        taken[text(intent, "currency")] += net
+    for currency in sorted({*taken, *owed}):
+        if taken[currency] != owed[currency]:
+            says = f"{owed[currency]} by the ledger, {taken[currency]} by the payments"
+            yield Violation(5, currency, f"the acquirer owes {says}")
+
+
+def _postings(watch: Watch) -> Iterator[tuple[str, str, int]]:
+    """Account, currency, and the amount: debits positive, credits negative."""
+    for transaction in watch.ledger.values():
+        for wire in transaction["postings"]["L"]:
+            posting = wire["M"]
+            sign = 1 if text(posting, "side") == "DEBIT" else -1
+            signed = sign * number(posting, "amount_cents")
+            yield text(posting, "account"), text(posting, "currency"), signed
+
+
+# --- 9: everything ends ----------------------------------------------------------------------
+
+
+def payments_end(facts: AtRest) -> Iterator[Violation]:
+    """Each payment is over, waits for its merchant and for nobody else, or a person is asked."""
+    for intent_id, payment in facts.watch.payments.items():
+        intent = payment.intent
+        if intent is None or payment.status in TERMINAL:
+            continue
+        if payment.status == "CREATED" and "open_operation" not in intent:
+            continue
+        if payment.detail == "REQUIRES_CAPTURE" and not _expired(intent, facts.now):
+            continue
+        if payment.detail == "REQUIRES_DECISION" and any(
+            _asks(operation) for operation in payment.operations.values()
+        ):
+            continue
+        yield Violation(
+            9,
+            intent_id,
+            f"{payment.status} {payment.detail} at rest; operations "
+            f"{[_operation(operation) for operation in payment.operations.values()]}",
+        )
+
+
+def operations_end(facts: AtRest) -> Iterator[Violation]:
+    """Each outcome is known, or a person is asked where the acquirer cannot tell."""
+    allowed = facts.decisions_allowed or _left_to_a_person(facts)
+    for intent_id, payment in facts.watch.payments.items():
+        for operation in payment.operations.values():
+            if text(operation, "state") not in UNRESOLVED:
+                continue
+            if not _asks(operation):
+                yield Violation(9, intent_id, f"nobody knows of {_operation(operation)}")
+            elif not allowed(operation):
+                yield Violation(
+                    9,
+                    intent_id,
+                    f"a person is asked about {_operation(operation)}, and the acquirer can tell",
+                )
+        for refund_id, refund in payment.refunds.items():
+            pending = text(refund, "status") == "PENDING"
+            operation = payment.operations.get(refund_id)
+            if pending and (operation is None or not _asks(operation)):
+                yield Violation(9, intent_id, f"refund {refund_id} is PENDING at rest")
+
+
+def _left_to_a_person(facts: AtRest) -> Callable[[Item], bool]:
+    behaviour = facts.acquirer.behaviour
+
+    def allowed(operation: Item) -> bool:
+        if text(operation, "kind") == "AUTHORIZE":
+            return not (behaviour.idempotent_by_reference or behaviour.reversal_by_reference)
+        return not behaviour.idempotent_by_reference
+
+    return allowed
+
+
+def nothing_is_overdue(facts: AtRest) -> Iterator[Violation]:
+    """No row has been due for long: whoever is to look at it looks at it no more."""
+    for (table, key), item in facts.watch.due.items():
+        due_at = from_text(text(item, "due_at")).timestamp()
+        if due_at < facts.now - DUE_GRACE_SECONDS and not _asks(item):
+            yield Violation(9, f"{table} {key}", f"is due since {text(item, 'due_at')}")
+
+
+def keys_end(facts: AtRest) -> Iterator[Violation]:
+    """A key whose operation is over has its answer."""
+    over = {
+        text(operation, "operation_id"): intent_id
+        for intent_id, payment in facts.watch.payments.items()
+        for operation in payment.operations.values()
+        if text(operation, "state") not in UNRESOLVED
+    }
+    for key, item in facts.watch.keys.items():
+        operation_id = text(item, "operation_id")
+        if text(item, "state") == "OPEN" and operation_id in over:
+            yield Violation(7, over[operation_id], f"its key {key} still waits for {operation_id}")
+
+
+# --- 4: everything is told -------------------------------------------------------------------
+
+
+def ends_are_told_once(facts: AtRest) -> Iterator[Violation]:
+    """One event for each terminal change, no more and no less."""
+    for intent_id, payment in facts.watch.payments.items():
+        told = Counter(text(event, "type") for event in payment.events.values())
+        wanted: Counter[str] = Counter()
+        if payment.status in TERMINAL:
+            wanted[f"payment_intent.{payment.status.lower()}"] = 1
+        for refund in payment.refunds.values():
+            if text(refund, "status") != "PENDING":
+                wanted[f"refund.{text(refund, 'status').lower()}"] += 1
+        told = Counter({type_: n for type_, n in told.items() if type_ in TERMINAL_EVENTS})
+        if told != wanted:
+            yield Violation(4, intent_id, f"told {dict(told)}, and true is {dict(wanted)}")
+
+
+def events_arrive(facts: AtRest) -> Iterator[Violation]:
+    """Each event reached each endpoint that wants it, or a delivery says that it was given up."""
+    deliveries = {
+        (text(item, "event_id"), text(item, "endpoint_id")): item
+        for item in facts.watch.deliveries.values()
+    }
+    for intent_id, payment in facts.watch.payments.items():
+        for event in payment.events.values():
+            for endpoint in facts.endpoints:
+                if text(event, "merchant_id") == endpoint.merchant_id and subscribed(
+                    endpoint.event_types, text(event, "type")
+                ):
+                    delivery = deliveries.get((text(event, "event_id"), endpoint.endpoint_id))
+                    yield from _arrived(facts, intent_id, event, endpoint, delivery)
+
+
+def _arrived(
+    facts: AtRest, intent_id: str, event: Item, endpoint: Endpoint, delivery: Item | None
+) -> Iterator[Violation]:
+    event_id, type_ = text(event, "event_id"), text(event, "type")
+    what = f"{type_} {event_id} for {endpoint.url}"
+    seen = event_id in facts.receiver.seen(endpoint.url)
+    if delivery is None:
+        if not _wants_nothing(facts, endpoint):
+            yield Violation(4, intent_id, f"{what} has no delivery")
+        return
+    status = text(delivery, "status")
+    if status not in {"SUCCEEDED", "EXHAUSTED"}:
+        yield Violation(4, intent_id, f"{what} is {status} at rest")
+    if status == "SUCCEEDED" and not seen:
+        yield Violation(4, intent_id, f"{what} is SUCCEEDED, and was never taken")
+
+
+def _wants_nothing(facts: AtRest, endpoint: Endpoint) -> bool:
+    """Whether it said 410 once, and so is off."""
+    return endpoint.url in facts.receiver.gone
+
+
+def nobody_is_told_what_is_not_his(facts: AtRest) -> Iterator[Violation]:
+    """An endpoint got events of its own merchant's payments only."""
+    owners = {
+        text(event, "event_id"): text(event, "merchant_id")
+        for payment in facts.watch.payments.values()
+        for event in payment.events.values()
+    }
+    for endpoint in facts.endpoints:
+        for event_id in facts.receiver.seen(endpoint.url):
+            owner = owners.get(event_id)
+            if owner != endpoint.merchant_id:
+                yield Violation(10, event_id, f"of {owner}, was told to {endpoint.url}")
+
+
+def dead_letters_are_expected(facts: AtRest) -> Iterator[Violation]:
+    """What a queue gave up is there for a reason that is known."""
+    for queue, bodies in facts.dead_letters.items():
+        for body in bodies:
+            if not facts.may_be_dead(queue, body):
+                yield Violation(4, queue, f"a dead letter: {body[:500]}")
+
+
+# --- 7 and 3: what was answered is true ------------------------------------------------------
+
+
+def same_key_same_answer(facts: AtRest) -> Iterator[Violation]:
+    """One key and one body: every definite answer has the same status and body."""
+    first: dict[tuple[str, str, str, str], tuple[Conversation, int, Any]] = {}
+    for conversation, asked in shown_in(facts.conversations):
+        if conversation.key is None or not asked.definite:
+            continue
+        asked_for = (conversation.merchant_id, conversation.row_id, repr(conversation.sent), "")
+        known = first.setdefault(asked_for, (conversation, asked.status, asked.body))
+        if (asked.status, asked.body) != known[1:]:
+            yield Violation(
+                7,
+                _subject(asked.body),
+                f"{conversation}: {known[1]} {known[2]}, and then {asked.status} {asked.body}",
+            )
+
+
+def one_effect_for_a_key(facts: AtRest) -> Iterator[Violation]:
+    """All definite answers under one key, whatever was sent, are about one object."""
+    about: dict[tuple[str, str], tuple[Any, Any]] = {}
+    for conversation, asked in shown_in(facts.conversations):
+        if conversation.key is None or not asked.definite:
+            continue
+        intent, refund = intent_in(asked), refund_in(asked)
+        ids = (intent or {}).get("intent_id"), (refund or {}).get("refund_id")
+        known = about.setdefault((conversation.merchant_id, conversation.row_id), ids)
+        if known != ids:
+            yield Violation(7, _subject(asked.body), f"{conversation}: {known}, and then {ids}")
+
+
+def answers_are_true(facts: AtRest) -> Iterator[Violation]:
+    """What was told as final is what there is now."""
+    for conversation, asked in shown_in(facts.conversations):
+        intent, refund = intent_in(asked), refund_in(asked)
+        shown = [intent] if intent else []
+        listed = asked.body.get("data")
+        for one in listed if isinstance(listed, list) else ():
+            refund = one if "refund_id" in one else refund
+            shown += [one] if "intent_id" in one else []
+        for one in shown:
+            yield from _intent_is_true(facts, conversation, one)
+        if refund is not None:
+            yield from _refund_is_true(facts, conversation, refund)
+
+
+def _intent_is_true(
+    facts: AtRest, conversation: Conversation, shown: Mapping[str, Any]
+) -> Iterator[Violation]:
+    intent_id = str(shown["intent_id"])
+    payment = facts.watch.payments.get(intent_id)
+    if payment is None or payment.intent is None:
+        yield Violation(3, intent_id, f"{conversation}: was shown, and is not there")
+        return
+    if text(payment.intent, "merchant_id") != conversation.merchant_id:
+        yield Violation(10, intent_id, f"{conversation}: is shown to {conversation.merchant_id}")
+    if shown["status"] not in TERMINAL:
+        return
+    names = {"status": "status", "amount_captured_cents": "amount_captured"}
+    now = {"status": payment.status, "amount_captured": number(payment.intent, "amount_captured")}
+    told = {inside: shown[outside] for outside, inside in names.items()}
+    if told != now:
+        yield Violation(3, intent_id, f"{conversation}: told {told}, and true is {now}")
+    if shown["amount_refunded_cents"] > number(payment.intent, "amount_refunded"):
+        yield Violation(
+            3, intent_id, f"{conversation}: told as refunded {shown['amount_refunded_cents']}"
+        )
+
+
+def _refund_is_true(
+    facts: AtRest, conversation: Conversation, shown: Mapping[str, Any]
+) -> Iterator[Violation]:
+    intent_id, refund_id = str(shown["payment_intent_id"]), str(shown["refund_id"])
+    payment = facts.watch.payments.get(intent_id)
+    refund = payment.refunds.get(refund_id) if payment else None
+    if refund is None:
+        yield Violation(3, intent_id, f"{conversation}: refund {refund_id} is not there")
+        return
+    if text(refund, "merchant_id") != conversation.merchant_id:
+        yield Violation(10, intent_id, f"{conversation}: shows a refund of somebody else")
+    if shown["status"] != "PENDING" and shown["status"] != text(refund, "status"):
+        yield Violation(
+            3,
+            intent_id,
+            f"{conversation}: refund {refund_id} told as {shown['status']}, and is "
+            f"{text(refund, 'status')}",
+        )
+
+
+def success_is_success(facts: AtRest) -> Iterator[Violation]:
+    """200 and 201 mean done, 402 means that nothing moved: in what they show themselves."""
+    for conversation, asked in shown_in(facts.conversations):
+        if conversation.key is None:
+            continue
+        intent, refund = intent_in(asked), refund_in(asked)
+        if asked.status == 402 and refund is not None and refund["status"] != "FAILED":
+            yield Violation(3, _subject(asked.body), f"{conversation}: 402 for {refund['status']}")
+        if asked.status not in {200, 201}:
+            continue
+        if refund is not None and refund["status"] != "SUCCEEDED":
+            yield Violation(3, _subject(asked.body), f"{conversation}: done, {refund['status']}")
+        if intent is not None and not _done(conversation, intent):
+            shown = f"{intent['status']} {intent['status_detail']}"
+            yield Violation(3, _subject(asked.body), f"{conversation}: done, and shows {shown}")
+
+
+def _done(conversation: Conversation, intent: Mapping[str, Any]) -> bool:
+    path, status, detail = conversation.path, intent["status"], intent["status_detail"]
+    if path.endswith("/cancel"):
+        return bool(status == "CANCELLED")
+    if path.endswith("/capture"):
+        return bool(status == "SUCCEEDED")
+    if path.endswith("/confirm") or (conversation.sent or {}).get("confirm"):
+        held = intent["capture_method"] == "MANUAL" and detail == "REQUIRES_CAPTURE"
+        return bool(status == "SUCCEEDED" or held)
+    return bool(status == "CREATED")
+
+
+def a_healthy_system_answers(facts: AtRest) -> Iterator[Violation]:
+    """With no fault left, no call is left without an answer, and no input makes a 5xx."""
+    for conversation in facts.conversations:
+        for asked in conversation.calls:
+            began_well = asked.began >= facts.healed_at
+            if began_well and asked.ended and (asked.status == 0 or asked.status >= 500):
+                yield Violation(9, conversation.path, f"{conversation}, in a healthy system")
+
+
+# --- settlement ------------------------------------------------------------------------------
+
+
+def lines_are_entries(facts: AtRest) -> Iterator[Violation]:
+    """Each line of a batch says what its entry says, and the entry is that batch's."""
+    watch = facts.watch
+    names = ("intent_id", "reference", "operation", "amount_cents", "currency", "settlement_id")
+    for entry_id, line in watch.lines.items():
+        entry = watch.entries.get(entry_id, {})
+        if any(entry.get(name) != line.get(name) for name in names):
+            yield Violation(7, text(line, "intent_id"), f"the line of {entry_id} is no entry's")
+    for entry_id, entry in watch.entries.items():
+        if "settlement_id" in entry and entry_id not in watch.lines:
+            yield Violation(7, text(entry, "intent_id"), f"{entry_id} is claimed without a line")
+
+
+def everything_is_settled(facts: AtRest) -> Iterator[Violation]:
+    """What moved is in a batch, and the acquirer paid it."""
+    yield from _money_has_entries(facts.watch)
+    if not facts.settled:
+        return
+    for entry_id, entry in facts.watch.entries.items():
+        if "settlement_id" not in entry:
+            yield Violation(9, text(entry, "intent_id"), f"{entry_id} is in no batch")
+    for settlement_id, batch in facts.watch.batches.items():
+        if text(batch, "status") != "SETTLED":
+            reason = text(batch, "exception_detail")
+            yield Violation(1, settlement_id, f"the batch is {text(batch, 'status')} {reason}")
+
+
+def _money_has_entries(watch: Watch) -> Iterator[Violation]:
+    moved: dict[str, Counter[str]] = {intent_id: Counter() for intent_id in watch.payments}
+    for entry in watch.entries.values():
+        counts = moved.setdefault(text(entry, "intent_id"), Counter())
+        counts[text(entry, "operation")] += number(entry, "amount_cents")
+    for intent_id, counts in moved.items():
+        intent = watch.payments[intent_id].intent or {}
+        wanted = number(intent, "amount_captured"), number(intent, "amount_refunded")
+        if (counts["CAPTURE"], counts["REFUND"]) != wanted:
+            yield Violation(5, intent_id, f"moved {wanted}, and to be settled are {dict(counts)}")
+
+
+CHECKS: tuple[Check, ...] = (
+    books_agree,
+    ledger_balances,
+    payments_end,
+    operations_end,
+    nothing_is_overdue,
+    keys_end,
+    ends_are_told_once,
+    events_arrive,
+    nobody_is_told_what_is_not_his,
+    dead_letters_are_expected,
+    same_key_same_answer,
+    one_effect_for_a_key,
+    answers_are_true,
+    success_is_success,
+    a_healthy_system_answers,
+    lines_are_entries,
+    everything_is_settled,
+)
+
+
+def _asks(item: Item) -> bool:
+    """Whether an operation waits for a person."""
+    return bool(item.get("requires_decision", {}).get("BOOL", False))
+
+
+def _expired(intent: Item, now: float) -> bool:
+    authorization = intent.get("authorization")
+    expires_at = text(authorization["M"], "expires_at") if authorization else ""
+    return bool(expires_at) and from_text(expires_at).timestamp() < now - DUE_GRACE_SECONDS
+
+
+def _operation(operation: Item) -> str:
+    names = ("kind", "reference", "state", "lease_until", "due_at", "reversal_at")
+    return " ".join(text(operation, name) or "-" for name in names)
+
+
+def _subject(body: Mapping[str, Any]) -> str:
+    for shown in (body, body.get("payment_intent"), body.get("refund")):
+        if isinstance(shown, Mapping):
+            found = shown.get("intent_id") or shown.get("payment_intent_id")
+            if found:
+                return str(found)
+    return "an answer"

@@ -1,0 +1,179 @@
+"""One run: a world, its scenario, its invariants; badly first, then well, until all is at rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from farthing.acquiring.sandbox import CAPABILITIES
+from tests.simulation.acquirer import HostileAcquirer, Webhook
+from tests.simulation.acquirer_faults import Behaviour, draw_behaviour
+from tests.simulation.dice import Dice
+from tests.simulation.faults import Faults, Swarm
+from tests.simulation.invariants import Watch
+from tests.simulation.quiescence import AtRest, require_rest
+from tests.simulation.receiver import Manners, Receiver, draw_manners
+from tests.simulation.scenarios import Scenario, Setting, Stage, draw_scenario, prepare
+from tests.simulation.violation import Violation
+from tests.simulation.world import Prepared, World
+
+REST_DAYS = 8.0
+SEARCHED_PERMILLE = 125
+"""How many runs search every write and log line for card numbers: that takes half of a run."""
+
+
+@cache
+def prepared() -> Prepared:
+    """The beginning of every run."""
+    with World("prepared") as world:
+        setting = prepare(world)
+        return world.prepare(setting)
+
+
+def declared(*, idempotent: bool) -> Behaviour:
+    """What the product's connector says of its acquirer."""
+    return Behaviour(
+        idempotent_by_reference=idempotent,
+        key_retention_seconds=float(CAPABILITIES.key_retention_seconds),
+        lookup_lag_seconds=float(CAPABILITIES.lookup_lag_seconds),
+        max_flight_seconds=float(CAPABILITIES.max_flight_seconds),
+        reversal_by_reference=CAPABILITIES.reversal_by_reference,
+    )
+
+
+@dataclass
+class Run:
+    """A run that is being made: everything that somebody may want to look at afterwards."""
+
+    seed: int | str
+    world: World
+    setting: Setting
+    scenario: Scenario
+    watch: Watch
+    acquirer: HostileAcquirer
+    receiver: Receiver
+    stage: Stage
+    healed_at: float = float("inf")
+    violation: Violation | None = None
+    hooks: list[Callable[[Run], None]] = field(default_factory=list)
+    """Called between the two phases."""
+
+    def play(self) -> None:
+        """Both phases and the checks. Raises Violation."""
+        try:
+            self._play()
+        except Violation as violation:
+            self.violation = violation
+            raise
+
+    def _play(self) -> None:
+        world = self.world
+        world.spawn("merchant", lambda: self.scenario.run(self.stage))
+        world.run(seconds=self.scenario.seconds)
+        for hook in self.hooks:
+            hook(self)
+        world.heal()
+        self.acquirer.calm()
+        self.receiver.calm()
+        self.healed_at = world.scheduler.now
+        world.run(days=REST_DAYS)
+        require_rest(self.at_rest())
+        for line in world.log.lines:
+            self.watch.read_text("the log", line)
+
+    def at_rest(self) -> AtRest:
+        world = self.world
+        read = {source.queue for source in world.stack.queue_sources}
+        dead = {
+            name: [message.body for message in world.queues.messages(name)]
+            for name in world.stack.queues
+            if name not in read
+        }
+        return AtRest(
+            watch=self.watch,
+            acquirer=self.acquirer,
+            receiver=self.receiver,
+            endpoints=self.setting.endpoints,
+            conversations=self.stage.conversations,
+            now=world.scheduler.now,
+            healed_at=self.healed_at + 1800.0,
+            dead_letters=dead,
+            may_be_dead=lambda queue, body: True,
+        )
+
+
+def begin(
+    seed: int | str,
+    *,
+    faults: Faults | None = None,
+    scenario: Scenario | None = None,
+    behaviour: Behaviour | None = None,
+    manners: Manners | None = None,
+    searched: bool | None = None,
+    **world_arguments: Any,
+) -> Run:
+    """A run of a seed. What is not given is drawn."""
+    dice = Dice(seed, "run")
+    idempotent, searching = dice.chance(0.75), dice.below(1000) < SEARCHED_PERMILLE
+    search = searching if searched is None else searched
+    drawn = draw_scenario(dice)
+    behaviour = behaviour or draw_behaviour(dice, declared(idempotent=idempotent))
+    manners = manners or draw_manners(dice)
+    start = prepared()
+    setting: Setting = start.extra
+    parameters = {"SandboxIdempotent": str(behaviour.idempotent_by_reference).lower()}
+    world = World(
+        seed,
+        faults=faults if faults is not None else Swarm(seed),
+        prepared=start,
+        parameters=parameters,
+        scanned=search,
+        **world_arguments,
+    )
+    clock = lambda: world.scheduler.now  # noqa: E731
+    watch = Watch(setting.canaries, clock, setting.tenants, search=search)
+    watch.load({name: table.rows for name, table in world.tables.tables.items()})
+    world.tables.on_write.append(watch)
+    acquirer = HostileAcquirer(
+        Dice(seed, "acquirer"),
+        clock,
+        world.scheduler.sleep,
+        world.scheduler.at,
+        behaviour,
+        payments_secret="AcquirerSecret-text",
+        reporting_secret="AcquirerReportingSecret-text",
+        webhook_secret="AcquirerWebhookSecret-text",
+        operation_of=watch.operation_of,
+    )
+    acquirer.post_webhook = _poster(world, acquirer)
+    receiver = Receiver(Dice(seed, "receiver"), clock, setting.signing_secrets, manners)
+    world.acquirer, world.receiver = acquirer, receiver
+    stage = Stage(world, setting, Dice(seed, "scenario"))
+    return Run(seed, world, setting, scenario or drawn, watch, acquirer, receiver, stage)
+
+
+def _poster(world: World, acquirer: HostileAcquirer) -> Callable[[Webhook], None]:
+    def post(webhook: Webhook) -> None:
+        def work() -> None:
+            answer = world.call(
+                "POST",
+                "/v1/acquirer_webhooks/sandbox",
+                headers=webhook.headers,
+                raw=webhook.body.decode(),
+            )
+            if answer is None or answer.status != 200:
+                acquirer.not_taken(webhook)
+
+        world.spawn("acquirer", work)
+
+    return post
+
+
+def play(seed: int | str, **arguments: Any) -> Run:
+    """A whole run. Raises Violation."""
+    run = begin(seed, **arguments)
+    with run.world:
+        run.play()
+    return run

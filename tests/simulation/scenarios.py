@@ -1,0 +1,465 @@
+"""What merchants do in a run: drawn from a seed, or one of a few fixed scripts.
+
+A scenario is small, one or two payments, so that a run is about a hundred calls and crashes at any
+of them are likely to be met. The fixed scripts are the golden paths of the exhaustive mode.
+
+`prepare` makes merchants, endpoints, customers and cards through the real handlers, once; every
+run begins with what it left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from farthing.access.issue import open_account
+from farthing.ids import ENTROPY_BYTES, make_id
+from farthing.store.scope import SystemScope
+from farthing.store.table import DynamoStore
+from tests.simulation.canaries import Canaries
+from tests.simulation.dice import Dice
+from tests.simulation.merchant import Api, Asked, Conversation, Merchant, intent_in
+from tests.support.lambdas import MERCHANT, OTHER_MERCHANT
+
+CVCS = ("737", "911")
+"""No amount of a scenario is one of them."""
+AMOUNTS_CENTS = (100, 999, 1000, 2501, 99_999_999)
+INTENTS = "/v1/payment_intents"
+REFUNDS = "/v1/refunds"
+SHORT_SECONDS = 900.0
+ALL_DAY_SECONDS = 8 * 3600.0
+"""From the evening on: past midnight, and past the daily settlement."""
+
+# --- what there is before a run ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One endpoint, as its merchant knows it."""
+
+    merchant_id: str
+    endpoint_id: str
+    url: str
+    secret: str
+    event_types: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What a merchant has: tokens that live for fifteen minutes, and saved methods, never used."""
+
+    merchant_id: str
+    customer_id: str
+    tokens: tuple[str, ...]
+    methods: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What `prepare` made."""
+
+    stocks: Mapping[str, Stock]
+    endpoints: tuple[Endpoint, ...]
+    canaries: Canaries
+
+    @property
+    def tenants(self) -> tuple[str, ...]:
+        """The prefixes of all partition keys."""
+        return tuple(f"{merchant_id}#test#" for merchant_id in self.stocks)
+
+    @property
+    def signing_secrets(self) -> dict[str, tuple[str, ...]]:
+        return {endpoint.url: (endpoint.secret,) for endpoint in self.endpoints}
+
+
+def card_number(number: int) -> str:
+    """A card number that passes the checksum, another one for each number."""
+    digits = f"400010{number:09d}"
+    total = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit) * (1 if place % 2 else 2)
+        total += value - 9 if value > 9 else value
+    return digits + str(-total % 10)
+
+
+def prepare(world: Any, *, tokens: int = 4, methods: int = 2) -> Setting:
+    """Two merchants with all they need, made through the real handlers of `world`.
+
+    Runs the world until it is at rest.
+    """
+    numbers = [card_number(7_000_000 + n) for n in range(2 * (tokens + methods))]
+    cards = iter(numbers)
+    stocks: dict[str, Stock] = {}
+    endpoints: list[Endpoint] = []
+
+    def post(merchant_id: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        answer = world.call("POST", path, body, merchant_id=merchant_id)
+        if answer is None or answer.status != 201:
+            raise RuntimeError(f"{path}: {answer}")
+        made: dict[str, Any] = answer.body
+        return made
+
+    def token(merchant_id: str) -> str:
+        number = next(cards)
+        cvc = CVCS[int(number[-2]) % 2]
+        card = {"number": number, "exp_month": 12, "exp_year": 2031, "cvc": cvc}
+        return str(post(merchant_id, "/v1/tokens", card)["token"])
+
+    def endpoint(merchant_id: str, url: str, *types: str) -> Endpoint:
+        body = {"url": url, "event_types": list(types)}
+        made = post(merchant_id, "/v1/webhook_endpoints", body)
+        return Endpoint(merchant_id, made["endpoint_id"], url, made["secret"], types)
+
+    def work() -> None:
+        for merchant_id in (MERCHANT, OTHER_MERCHANT):
+            _open(world, merchant_id)
+            customer = str(post(merchant_id, "/v1/customers", {})["customer_id"])
+            saved = []
+            for _ in range(methods):
+                body = {"customer_id": customer, "token": token(merchant_id)}
+                saved.append(str(post(merchant_id, "/v1/payment_methods", body)["method_id"]))
+            alone = tuple(token(merchant_id) for _ in range(tokens))
+            stocks[merchant_id] = Stock(merchant_id, customer, alone, tuple(saved))
+        endpoints.append(endpoint(MERCHANT, "https://a.example/all", "*"))
+        endpoints.append(endpoint(MERCHANT, "https://a.example/refunds", "refund.*"))
+        endpoints.append(endpoint(OTHER_MERCHANT, "https://b.example/all", "*"))
+
+    world.spawn("preparing", work)
+    world.run()
+    return Setting(stocks, tuple(endpoints), Canaries(numbers, CVCS))
+
+
+def _open(world: Any, merchant_id: str) -> None:
+    """An account. It has no keys: the world's gateway says itself who calls."""
+    store = DynamoStore(
+        world.tables,
+        {"access": "access"},
+        SystemScope(),
+        sleep=world.scheduler.sleep,
+        chance=world.dice.random,
+        new_token=lambda: f"account of {merchant_id}"[-36:],
+    )
+    now = datetime.fromtimestamp(world.scheduler.now, UTC)
+    open_account(store, merchant_id, make_id("acc", now, bytes(ENTROPY_BYTES)), [], now)
+
+
+# --- who does what -----------------------------------------------------------------------------
+
+
+@dataclass
+class Stage:
+    """One run as its scenario sees it."""
+
+    world: Api
+    setting: Setting
+    dice: Dice
+    conversations: list[Conversation] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._keys = count(1)
+        self._tokens = {m: list(stock.tokens) for m, stock in self.setting.stocks.items()}
+
+    def merchant(self, merchant_id: str = MERCHANT) -> Merchant:
+        return Merchant(self.world, merchant_id, self.conversations)
+
+    def key(self) -> str:
+        """A new idempotency key."""
+        return f"key-{next(self._keys)}"
+
+    def token(self, merchant_id: str = MERCHANT) -> dict[str, Any]:
+        """A new card."""
+        return {"token": self._tokens[merchant_id].pop()}
+
+    def method(self, number: int = 0, merchant_id: str = MERCHANT) -> dict[str, Any]:
+        """A saved card."""
+        stock = self.setting.stocks[merchant_id]
+        return {"payment_method_id": stock.methods[number], "customer_id": stock.customer_id}
+
+
+Script = Callable[[Stage], None]
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A script, and how long its world is as bad as its seed makes it."""
+
+    name: str
+    run: Script
+    seconds: float = SHORT_SECONDS
+
+
+def paying(amount_cents: int, by: Mapping[str, Any], **more: Any) -> dict[str, Any]:
+    """The body that asks for a payment."""
+    return {"amount_cents": amount_cents, "currency": "eur", **by, **more}
+
+
+def intent_id_of(asked: Asked) -> str | None:
+    shown = intent_in(asked)
+    return str(shown["intent_id"]) if shown else None
+
+
+def settled(shown: Mapping[str, Any]) -> bool:
+    """Whether a payment waits for nobody but its merchant."""
+    return shown["status"] != "PROCESSING" or shown["status_detail"] == "REQUIRES_CAPTURE"
+
+
+# --- golden paths ------------------------------------------------------------------------------
+
+
+def charge(stage: Stage) -> None:
+    """A card is charged, and its merchant is told."""
+    body = paying(1000, stage.token(), confirm=True)
+    stage.merchant().insist(INTENTS, body, stage.key())
+
+
+def manual_capture(stage: Stage) -> None:
+    """Held, and a part of it taken."""
+    merchant = stage.merchant()
+    body = paying(1000, stage.method(), confirm=True, capture_method="MANUAL")
+    intent_id = intent_id_of(merchant.insist(INTENTS, body, stage.key()))
+    if intent_id is not None:
+        path = f"{INTENTS}/{intent_id}/capture"
+        merchant.insist(path, {"amount_cents": 600}, stage.key())
+
+
+def refund(stage: Stage) -> None:
+    """Charged, and a part given back."""
+    merchant = stage.merchant()
+    body = paying(1000, stage.token(), confirm=True)
+    intent_id = intent_id_of(merchant.insist(INTENTS, body, stage.key()))
+    if intent_id is not None:
+        asked = {"payment_intent_id": intent_id, "amount_cents": 400, "reason": "broken"}
+        merchant.insist(REFUNDS, asked, stage.key())
+
+
+def cancel(stage: Stage) -> None:
+    """Held, and given back."""
+    merchant = stage.merchant()
+    body = paying(1000, stage.token(), confirm=True, capture_method="MANUAL")
+    intent_id = intent_id_of(merchant.insist(INTENTS, body, stage.key()))
+    if intent_id is not None:
+        merchant.insist(f"{INTENTS}/{intent_id}/cancel", {}, stage.key())
+
+
+def webhook(stage: Stage) -> None:
+    """Nothing is charged; all that happens is that the merchant is told."""
+    merchant = stage.merchant()
+    body = paying(1000, {}, metadata={"order": "17"})
+    intent_id = intent_id_of(merchant.insist(INTENTS, body, stage.key()))
+    if intent_id is not None:
+        merchant.insist(f"{INTENTS}/{intent_id}/cancel", {}, stage.key())
+
+
+def settlement(stage: Stage) -> None:
+    """Charged, partly refunded, and paid out by the daily settlement."""
+    refund(stage)
+
+
+def expiry(stage: Stage) -> None:
+    """Held, and forgotten by its merchant."""
+    body = paying(1000, stage.token(), confirm=True, capture_method="MANUAL")
+    stage.merchant().insist(INTENTS, body, stage.key())
+
+
+GOLDEN: Mapping[str, Scenario] = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario("charge", charge),
+        Scenario("manual capture", manual_capture),
+        Scenario("refund", refund),
+        Scenario("cancel", cancel),
+        Scenario("webhook", webhook),
+        Scenario("settlement", settlement, ALL_DAY_SECONDS),
+        Scenario("expiry", expiry),
+    )
+}
+"""The paths of which every crash point is tried."""
+
+
+# --- drawn -------------------------------------------------------------------------------------
+
+
+@dataclass
+class Story:
+    """One payment from its creation on, with what its merchant does to it, well or badly."""
+
+    stage: Stage
+    merchant_id: str = MERCHANT
+
+    def __post_init__(self) -> None:
+        self.dice = self.stage.dice
+        self.merchant = self.stage.merchant(self.merchant_id)
+
+    def tell(self) -> None:
+        """All of it."""
+        manual = self.dice.chance(0.4)
+        amount = self.dice.choice(AMOUNTS_CENTS)
+        intent_id = self._begin(amount, manual=manual)
+        if intent_id is None:
+            return
+        if self.dice.chance(0.4):
+            self.merchant.read_until(f"{INTENTS}/{intent_id}", settled)
+        if manual:
+            self._end_hold(intent_id, amount)
+        if self.dice.chance(0.45):
+            self._refunds(intent_id, amount)
+        if self.dice.chance(0.2):
+            self._look_around(intent_id)
+
+    def _begin(self, amount: int, *, manual: bool) -> str | None:
+        by = self._card()
+        more = {"capture_method": "MANUAL"} if manual else {}
+        if self.dice.chance(0.3):
+            return self._create_then_confirm(paying(amount, {}, **more), by)
+        body, key = paying(amount, by, confirm=True, **more), self.stage.key()
+        match self.dice.below(12):
+            case 0 | 1:
+                return self._with_one_key_twice(INTENTS, body, key)
+            case 2:
+                return self._with_two_keys(body)
+            case 3:
+                other = {**body, "amount_cents": amount + 1 if amount < 10_000 else amount - 1}
+                self.merchant.at_once(
+                    lambda: self.merchant.insist(INTENTS, body, key),
+                    lambda: self.merchant.ask("POST", INTENTS, other, key),
+                )
+                return self._known()
+        return intent_id_of(self.merchant.insist(INTENTS, body, key))
+
+    def _card(self) -> dict[str, Any]:
+        if self.dice.chance(0.6):
+            return self.stage.token(self.merchant_id)
+        return self.stage.method(self.dice.below(2), self.merchant_id)
+
+    def _create_then_confirm(self, body: dict[str, Any], by: dict[str, Any]) -> str | None:
+        intent_id = intent_id_of(self.merchant.insist(INTENTS, body, self.stage.key()))
+        if intent_id is None:
+            return None
+        by.pop("customer_id", None)
+        path, key = f"{INTENTS}/{intent_id}/confirm", self.stage.key()
+        match self.dice.below(5):
+            case 0:
+                self._with_one_key_twice(path, by, key)
+            case 1:  # two keys for one payment
+                self.merchant.at_once(
+                    lambda: self.merchant.insist(path, by, key),
+                    lambda: self.merchant.insist(path, by, self.stage.key()),
+                )
+            case 2:  # cancelled while it is confirmed
+                cancelling = f"{INTENTS}/{intent_id}/cancel"
+                self.merchant.at_once(
+                    lambda: self.merchant.insist(path, by, key),
+                    lambda: self.merchant.insist(cancelling, {}, self.stage.key()),
+                )
+            case _:
+                self.merchant.insist(path, by, key)
+        return intent_id
+
+    def _with_one_key_twice(self, path: str, body: dict[str, Any], key: str) -> str | None:
+        self.merchant.at_once(
+            lambda: self.merchant.insist(path, body, key),
+            lambda: self.merchant.insist(path, body, key),
+        )
+        return self._known()
+
+    def _with_two_keys(self, body: dict[str, Any]) -> str | None:
+        """Two payments race for one token; a saved card pays for both."""
+        self.merchant.at_once(
+            lambda: self.merchant.insist(INTENTS, body, self.stage.key()),
+            lambda: self.merchant.insist(INTENTS, body, self.stage.key()),
+        )
+        return self._known()
+
+    def _known(self) -> str | None:
+        """A payment that an answer to this merchant named."""
+        for conversation in reversed(self.stage.conversations):
+            for asked in conversation.calls:
+                if conversation.merchant_id == self.merchant_id and (found := intent_id_of(asked)):
+                    return found
+        return None
+
+    def _end_hold(self, intent_id: str, amount: int) -> None:
+        taking, giving = f"{INTENTS}/{intent_id}/capture", f"{INTENTS}/{intent_id}/cancel"
+        part = self.dice.choice(({}, {"amount_cents": amount}, {"amount_cents": amount // 2 + 1}))
+        capture = lambda: self.merchant.insist(taking, part, self.stage.key())  # noqa: E731
+        cancel_ = lambda: self.merchant.insist(giving, {}, self.stage.key())  # noqa: E731
+        match self.dice.below(8):
+            case 0 | 1 | 2:
+                capture()
+            case 3:
+                cancel_()
+            case 4:
+                self.merchant.at_once(capture, cancel_)
+            case 5:
+                self.merchant.at_once(capture, capture)
+            case 6:
+                self._with_one_key_twice(taking, part, self.stage.key())
+            case _:
+                return  # forgotten: it expires
+
+    def _refunds(self, intent_id: str, amount: int) -> None:
+        sizes = (None, amount, amount // 2 + 1, amount // 3 + 1, 1)
+        bodies = []
+        for _ in range(1 + self.dice.below(3)):
+            size = self.dice.choice(sizes)
+            body: dict[str, Any] = {"payment_intent_id": intent_id}
+            bodies.append(body if size is None else body | {"amount_cents": size})
+        keys = [self.stage.key() for _ in bodies]
+        if self.dice.chance(0.2):  # a second server of theirs, with the same key
+            bodies.append(bodies[0])
+            keys.append(keys[0])
+        works = [
+            (lambda body=body, key=key: self.merchant.insist(REFUNDS, body, key))
+            for body, key in zip(bodies, keys, strict=True)
+        ]
+        if self.dice.chance(0.7):
+            self.merchant.at_once(*works)
+        else:
+            for work in works:
+                work()
+
+    def _look_around(self, intent_id: str) -> None:
+        self.merchant.read(f"{INTENTS}/{intent_id}")
+        if self.dice.chance(0.5):
+            asked = self.merchant.read(REFUNDS, payment_intent_id=intent_id)
+            for shown in asked.body.get("data", [])[:1]:
+                self.merchant.read(f"{REFUNDS}/{shown['refund_id']}")
+        if self.dice.chance(0.5):
+            other = OTHER_MERCHANT if self.merchant_id == MERCHANT else MERCHANT
+            self.stage.merchant(other).read(f"{INTENTS}/{intent_id}")
+
+
+def one_payment(stage: Stage) -> None:
+    Story(stage).tell()
+
+
+def two_payments(stage: Stage) -> None:
+    """At once, of one merchant or of two."""
+    other = stage.dice.choice((MERCHANT, OTHER_MERCHANT))
+    stories = Story(stage), Story(stage, other)
+    stage.merchant().at_once(*(story.tell for story in stories))
+
+
+def settlement_day(stage: Stage) -> None:
+    """A payment before midnight; then the settlement runs by its schedule and by hand."""
+    Story(stage).tell()
+    world = stage.world
+    midnight = (world.scheduler.now // 86_400 + 1) * 86_400
+    at = midnight + stage.dice.choice((60.0, 75 * 60.0, 75 * 60.0 + 1, 3 * 3600.0))
+    world.scheduler.sleep(max(0.0, at - world.scheduler.now))
+    stage.merchant().at_once(
+        *((lambda: world.invoke("settle", {})) for _ in range(1 + stage.dice.below(2)))
+    )
+
+
+def draw_scenario(dice: Dice) -> Scenario:
+    """What happens in the run of a seed."""
+    drawn = dice.random()
+    if drawn < 0.7:
+        return Scenario("one payment", one_payment)
+    if drawn < 0.93:
+        return Scenario("two payments", two_payments)
+    return Scenario("settlement day", settlement_day, ALL_DAY_SECONDS)
