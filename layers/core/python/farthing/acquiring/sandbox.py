@@ -147,7 +147,8 @@ class SandboxAcquirer:
             "order_id": instruction.order_id,
             "original_reference": instruction.reference,
         }
-        body = json.dumps(asked).encode()
+        named = {"merchant_reference": instruction.merchant_reference}
+        body = json.dumps(asked | named).encode()
         try:
             status, raw, signature = self.exchange("POST", REVERSALS, body, ANSWER_TIMEOUT_SECONDS)
             document = self._document(raw, signature)
