@@ -70,7 +70,7 @@ def resolve(
         address = _address(operation)
         found = Resolver.of(stack).resolve(address)
         due = f", looked into again at {found['due_at']}" if found.get("due_at") else ""
-        console.print(f"{found['operation_id']} is {found['state']}{due}", highlight=False)
+        _say(f"{found['operation_id']} is {found['state']}{due}")
     else:
         console.print_json(data=Resolver.of(stack).tick())
 
@@ -116,10 +116,7 @@ def decide(
     row = next((row for row in resolver.unresolved() if row["operation"] == address), None)
     if row is None:
         raise Failure(f"{address} is not unresolved: there is nothing to decide.")
-    console.print(
-        f"{row['kind']} of {_amount(row)}, {_age(row, resolver.now())} old, {row['state']}",
-        highlight=False,
-    )
+    _say(f"{row['kind']} of {_amount(row)}, {_age(row, resolver.now())} old, {row['state']}")
     if not row["requires_decision"]:
         console.print(f"[yellow]It is still looked into[/], next at {row['due_at']}.")
     if not yes:
@@ -127,7 +124,7 @@ def decide(
         question = f"Write down that the acquirer {what}, as {by} says? This cannot be taken back"
         typer.confirm(question, abort=True)
     found = resolver.decide(address, outcome.value.upper(), by, reason)
-    console.print(f"{found['operation_id']} is {found['state']}", highlight=False)
+    _say(f"{found['operation_id']} is {found['state']}")
 
 
 def _restore(resolver: Resolver, since: str, *, apply: bool) -> None:
@@ -167,14 +164,18 @@ def _show_verdicts(rows: list[Row]) -> None:
         _show(table)
     counted = Counter(str(row["verdict"]) for row in rows)
     said = " · ".join(f"{count} {verdict}" for verdict, count in sorted(counted.items()))
-    console.print(said or "The acquirer did nothing since then.", highlight=False)
+    _say(said or "The acquirer did nothing since then.")
+
+
+def _say(line: str) -> None:
+    console.print(line, highlight=False, soft_wrap=True)
 
 
 def _show(table: Table) -> None:
     """Whole, also where the terminal is narrow: an address is there to be copied."""
     options = console.options.update(width=WIDTH_MAX)
     width = Measurement.get(console, options, table).maximum
-    console.print(table, width=max(width, console.width), crop=False, soft_wrap=True)
+    Console(width=max(width, console.width)).print(table)
 
 
 def _amount(row: Row) -> str:

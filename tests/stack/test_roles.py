@@ -116,3 +116,21 @@ def test_what_is_not_granted_is_refused(probe: Probe) -> None:
     for function in ("tokens", "payment_intents", "settle"):
         said = probe.as_(function, [read_card, read_secret])["said"]
         assert set(said.values()) == {"AccessDeniedException"}, function
+
+
+def test_what_signs_an_acquirers_webhook_is_read_by_who_checks_it_and_by_the_sandbox(
+    probe: Probe,
+) -> None:
+    # Given
+    secret = probe.environment("acquirer_webhooks")["ACQUIRER_WEBHOOK_SECRET_ID"]
+    payments = probe.environment("acquirer_events")["PAYMENTS_TABLE"]
+    row = {"TableName": payments, "Key": {"pk": {"S": "x"}, "sk": {"S": "INTENT"}}}
+    read_secret = ("read the secret", "secretsmanager", "get_secret_value", {"SecretId": secret})
+    read_payment = ("read a payment", "dynamodb", "get_item", row)
+    # When, Then
+    for function in ("acquirer_webhooks", "sandbox_acquirer"):
+        said = probe.as_(function, [read_secret, read_payment])["said"]
+        assert said == {"read the secret": None, "read a payment": "AccessDeniedException"}
+    for function in ("acquirer_events", "resolve_unknown", "charge"):
+        said = probe.as_(function, [read_secret, read_payment])["said"]
+        assert said == {"read the secret": "AccessDeniedException", "read a payment": None}

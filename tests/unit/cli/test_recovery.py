@@ -47,7 +47,7 @@ class FakeLambda:
 @pytest.fixture
 def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple[Result, FakeLambda]]:
     """Run a command against a function that answers so."""
-    monkeypatch.setattr(recovery, "console", Console(width=300))
+    monkeypatch.setattr(recovery, "console", Console(width=80))
 
     def run(answer: Answer, *arguments: str, typed: str = "") -> tuple[Result, FakeLambda]:
         client = FakeLambda(answer)

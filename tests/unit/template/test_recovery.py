@@ -66,6 +66,24 @@ def test_who_resolves_may_ask_charge_and_queue_the_next_look_and_nothing_of_the_
     assert wanted <= set(environment)
 
 
+RESOLVING = {
+    f"dynamodb:{action}" for action in ("BatchGetItem", "GetItem", "PutItem", "UpdateItem")
+}
+
+
+@pytest.mark.parametrize("name", ["ResolveUnknown", "AcquirerEvents"])
+def test_who_only_resolves_may_make_these_calls_and_no_others(name: str) -> None:
+    granted = grants(f"{name}Role")
+    assert granted["PaymentsTable"] == RESOLVING
+    others = {"ResolveUnknown": {"PaymentsTable/index/due", "ScheduleFailures"}}
+    assert set(granted) == {
+        f"{name}Logs",
+        "PaymentsTable",
+        "ChargeFunction",
+        "ResolveQueue",
+    } | others.get(name, {"AcquirerEventsQueue"})
+
+
 def test_only_the_resolver_reads_what_is_due() -> None:
     readers = {role for role in ROLES if "PaymentsTable/index/due" in grants(role)}
     assert readers == {"ResolveUnknownRole", "OutboxRole"}
