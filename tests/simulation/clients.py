@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from typing import Any
 
 from botocore.exceptions import (
@@ -36,6 +37,16 @@ class NoAnswer(Exception):
     """Raised by a receiver that lets its caller wait until nobody waits any more."""
 
 
+@cache
+def point_of(function: str, service: str, method: str, about: str) -> Point:
+    """The call point of a service's method in a function."""
+    kind = Kind.AWS
+    if service == "dynamodb":
+        kind = Kind.READ if method in _READS else Kind.WRITE
+    detail = f"({about})" if about else ""
+    return Point(f"{function} {service}.{method}{detail}", kind)
+
+
 class ServiceClient:
     """A boto3 client: its methods are those of `target`, each call a call point."""
 
@@ -49,14 +60,13 @@ class ServiceClient:
     ) -> None:
         self._caller, self._service, self._target = caller, service, target
         self._timeout, self._attempts_max = read_timeout_seconds, attempts_max
-        self._points: dict[tuple[Any, ...], Point] = {}
 
     def __getattr__(self, method: str) -> Any:
-        target = getattr(self._target, method)
+        target, service = getattr(self._target, method), self._service
+        function = self._caller.env.function
 
         def call(**arguments: Any) -> Any:
-            about = _about(arguments)
-            point = self._points.get((method, about)) or self._point(method, about)
+            point = point_of(function, service, method, _about(arguments))
             return self._call(point, lambda: target(**arguments))
 
         setattr(self, method, call)
@@ -65,16 +75,6 @@ class ServiceClient:
     def get_paginator(self, method: str) -> Paginator:
         """Page by page, each a call of its own."""
         return Paginator(getattr(self, method))
-
-    def _point(self, method: str, about: str) -> Point:
-        env = self._caller.env
-        kind = Kind.AWS
-        if self._service == "dynamodb":
-            kind = Kind.READ if method in _READS else Kind.WRITE
-        detail = f"({about})" if about else ""
-        point = Point(f"{env.function} {self._service}.{method}{detail}", kind)
-        self._points[method, about] = point
-        return point
 
     def _call(self, point: Point, effect: Effect) -> Any:
         """As the SDK's standard mode does it."""

@@ -26,17 +26,28 @@ RETRY_SECONDS_MAX = 60.0
 Record = Mapping[str, Any]
 
 
-def matches(pattern: Mapping[str, Any], about: Any) -> bool:
-    """Whether an event pattern wants it: lists of exact values, in objects."""
-    if not isinstance(about, Mapping):
-        return False
+def wants(pattern: Mapping[str, Any]) -> list[tuple[tuple[str, ...], frozenset[str]]]:
+    """An event pattern as paths and the values wanted there: lists of exact texts, in objects."""
+    found: list[tuple[tuple[str, ...], frozenset[str]]] = []
     for name, wanted in pattern.items():
         if isinstance(wanted, Mapping):
-            if not matches(wanted, about.get(name)):
-                return False
-        elif not all(isinstance(value, str) for value in wanted):
+            found += [((name, *path), values) for path, values in wants(wanted)]
+        elif all(isinstance(value, str) for value in wanted):
+            found.append(((name,), frozenset(wanted)))
+        else:
             raise NotImplementedError(f"a pattern with {wanted}")
-        elif about.get(name) not in wanted:
+    return found
+
+
+def matches(pattern: Sequence[tuple[tuple[str, ...], frozenset[str]]], about: Any) -> bool:
+    """Whether a pattern (of `wants`) wants it."""
+    for path, values in pattern:
+        at = about
+        for name in path:
+            at = at.get(name)
+            if at is None:
+                return False
+        if at not in values:
             return False
     return True
 
@@ -131,6 +142,7 @@ class Stream:
         self._world, self._source = world, source
         self._shards = [Shard(world, source, number) for number in range(SHARDS)]
         self._seen = len(world.tables.stream(source.table))
+        self._wanted = [wants(pattern) for pattern in source.filters]
 
     def follow(self) -> None:
         """There may be new records."""
@@ -139,7 +151,6 @@ class Stream:
             return
         new, self._seen = records[self._seen :], len(records)
         for record in new:
-            filters = self._source.filters
-            if not filters or any(matches(pattern, record) for pattern in filters):
+            if not self._wanted or any(matches(pattern, record) for pattern in self._wanted):
                 pk = record["dynamodb"]["Keys"]["pk"]["S"]
                 self._shards[crc32(pk.encode()) % SHARDS].add(record)

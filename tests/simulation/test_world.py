@@ -20,7 +20,7 @@ from tests.simulation.dice import Dice
 from tests.simulation.faults import CRASHES, Fault, Faults, Script, Swarm, every_crash
 from tests.simulation.functions import EXITED, TIMED_OUT
 from tests.simulation.stack import stack
-from tests.simulation.streams import matches
+from tests.simulation.streams import matches, wants
 from tests.simulation.world import Answer, Prepared, World
 from tests.support.template import ROOT
 
@@ -404,7 +404,8 @@ def test_a_stream_may_bring_a_record_twice_or_stand_still() -> None:
 
 
 def test_patterns() -> None:
-    pattern = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"entity": {"S": ["event"]}}}}
+    declared = {"eventName": ["INSERT"], "dynamodb": {"NewImage": {"entity": {"S": ["event"]}}}}
+    pattern = wants(declared)
     image = {"NewImage": {"entity": {"S": "event"}}}
     assert matches(pattern, {"eventName": "INSERT", "dynamodb": image})
     assert not matches(pattern, {"eventName": "MODIFY", "dynamodb": image})

@@ -294,8 +294,9 @@ class World:
         for name, properties in self.stack.tables.items():
             self.tables.create_declared(name, properties)
         self.queues = Queues(self._now)
-        for name, properties in self.stack.queues.items():
-            self.queues.create_declared(name, properties)
+        if prepared is None:
+            for name, properties in self.stack.queues.items():
+                self.queues.create_declared(name, properties)
         self.keys = Keys(KEYS_SEED)
         for name, properties in self.stack.keys.items():
             self._key_ids[name] = self.keys.create_key(properties.get("KeySpec", SYMMETRIC))
