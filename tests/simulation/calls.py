@@ -59,12 +59,23 @@ class Caller:
         `again` is the fault of the try before, if it still lasts.
         """
         world, process = self.world, self.env.process
+        scheduler = world.scheduler
         fault = again or world.faults.at(point)
-        world.reached(process, point, fault)
+        world.calls.append(point.name)
         if fault is not None:
             return self.faulty(point, fault, effect, timeout)
-        self._travel(world.faults.latency(), effect)
-        return self._done(point, "", effect)
+        try:
+            scheduler.sleep(world.faults.latency())
+        except TimedOut:
+            self._perhaps(effect)
+            raise
+        try:
+            answer = effect()
+        except Exception as error:
+            world.trace.add(scheduler.now, process.name, point.name, "", result_of(error))
+            raise
+        world.trace.rows.append((scheduler.now, process.name, point.name, "", OK))
+        return answer
 
     def _done(self, point: Point, fault: str, effect: Effect) -> Any:
         world, name = self.world, self.env.process.name
@@ -78,18 +89,21 @@ class Caller:
 
     def _travel(self, seconds: float, effect: Effect) -> None:
         """The way there. Who is ended meanwhile cannot call back what it sent."""
-        world = self.world
         try:
-            world.scheduler.sleep(seconds)
+            self.world.scheduler.sleep(seconds)
         except TimedOut:
-            if world.faults.dice.chance(0.5):
-                _quietly(effect)
+            self._perhaps(effect)
             raise
+
+    def _perhaps(self, effect: Effect) -> None:
+        if self.world.faults.dice.chance(0.5):
+            _quietly(effect)
 
     def faulty(self, point: Point, fault: Fault, effect: Effect, timeout: float) -> Any:
         """One try that meets a fault."""
         world, dice = self.world, self.world.faults.dice
         scheduler = world.scheduler
+        world.struck_at(point, fault)
         latency = world.faults.latency()
         if fault in (Fault.SLOW, Fault.STALL, Fault.FREEZE):
             return self._waiting(point, fault, effect, timeout)
@@ -121,7 +135,9 @@ class Caller:
         """A call whose network is somebody else's to play: `exchange` takes its own time."""
         world, process = self.world, self.env.process
         fault = world.faults.at(point)
-        world.reached(process, point, fault)
+        world.calls.append(point.name)
+        if fault is not None:
+            world.struck_at(point, fault)
         if fault in (Fault.STALL, Fault.FREEZE):
             return self._waiting(point, fault, exchange, 0.0)
         if fault is Fault.CRASH_BEFORE:

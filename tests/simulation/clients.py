@@ -164,11 +164,13 @@ class LambdaClient:
         caller = self._caller
         world, process = caller.world, caller.env.process
         fault = world.faults.at(point)
-        world.reached(process, point, fault)
+        world.calls.append(point.name)
         if fault in (Fault.CRASH_BEFORE, Fault.REFUSED, Fault.THROTTLED, Fault.STALL, Fault.FREEZE):
             caller.faulty(point, fault, lambda: None, self._timeout)
         elif fault is None:
             world.scheduler.sleep(world.faults.latency())
+        else:
+            world.struck_at(point, fault)
         promise = world.functions.start(name, json.loads(payload))
         if fault is Fault.CRASH_DURING:
             caller.note(point, fault, "started")

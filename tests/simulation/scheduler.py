@@ -217,10 +217,12 @@ class Scheduler:
         process = task.process
         if process.stopped_by is not None:
             raise process.again()
-        wake = self.now + seconds
+        wake, heap = self.now + seconds, self._heap
+        while heap and heap[0][4] >= 0 and heap[0][3].turn != heap[0][4]:
+            heappop(heap)  # a wait that is over
         if (
-            wake < process.deadline
-            and wake < self.next_at()
+            (not heap or wake < heap[0][0])
+            and wake < process.deadline
             and wake <= self._until
             and self.steps < self._steps_max
         ):

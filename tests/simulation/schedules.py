@@ -8,7 +8,7 @@ them is due. That is what lets eight days pass in a moment.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from math import ceil
 from typing import TYPE_CHECKING, Any
@@ -105,16 +105,21 @@ class Waiting:
 class Clockwork:
     """All schedules of a world."""
 
-    def __init__(self, world: World, waiting: Waiting) -> None:
+    def __init__(self, world: World, waiting: Waiting, off: Collection[str]) -> None:
         self.waiting = waiting
-        self._ticks = {one.function: Ticks(world, one, waiting) for one in world.stack.schedules}
+        self._ticks = {
+            one.function: Ticks(world, one, waiting)
+            for one in world.stack.schedules
+            if one.function not in off
+        }
         for ticks in self._ticks.values():
             ticks.arm()
 
     def follow(self, records: Iterable[WriteRecord]) -> None:
         """A write: does something wait for a tick now?"""
         for function in self.waiting.follow(records):
-            self._ticks[function].arm()
+            if function in self._ticks:
+                self._ticks[function].arm()
 
     def look_again(self, tables: Tables) -> None:
         """The tables hold something else than before."""

@@ -20,7 +20,7 @@ class Step(NamedTuple):
     fault: str
     result: str
 
-    def line(self, start: float = START) -> str:
+    def line(self, start: float) -> str:
         """For people."""
         fault = f"  !! {self.fault}" if self.fault else ""
         result = "" if self.result == OK else f"  → {self.result}"
@@ -28,21 +28,27 @@ class Step(NamedTuple):
 
 
 class Trace:
-    """The steps of a run, in order."""
+    """The steps of a run, in order. `rows` are plain tuples in the order of `Step`'s fields."""
 
-    __slots__ = ("steps",)
+    __slots__ = ("rows", "start")
 
-    def __init__(self) -> None:
-        self.steps: list[Step] = []
+    def __init__(self, start: float = START) -> None:
+        self.start = start
+        self.rows: list[tuple[float, str, str, str, str]] = []
 
     def add(self, at: float, process: str, point: str, fault: str, result: str) -> None:
         """One more step."""
-        self.steps.append(Step(at, process, point, fault, result))
+        self.rows.append((at, process, point, fault, result))
+
+    @property
+    def steps(self) -> list[Step]:
+        """To look at."""
+        return [Step(*row) for row in self.rows]
 
     def digest(self) -> str:
         """Two runs with the same digest did the same."""
         hashed = blake2b(digest_size=16)
-        for at, process, point, fault, result in self.steps:
+        for at, process, point, fault, result in self.rows:
             line = f"{at:.6f}|{process}|{point}|{fault}|{result}\n"
             hashed.update(line.encode())
         return hashed.hexdigest()
@@ -55,7 +61,7 @@ class Trace:
             for step in self.steps
             if not words or any(word in step.process or word in step.point for word in words)
         ]
-        return "\n".join(step.line() for step in kept)
+        return "\n".join(step.line(self.start) for step in kept)
 
 
 def _moment(seconds: float) -> str:

@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import json
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, Protocol
@@ -83,7 +84,8 @@ class Answer:
 
 
 class World:
-    """One run."""
+    """One run. `handlers` stand in for those of the product; `off` are functions whose schedule
+    does not fire, such as `settle` in a run that is about something else."""
 
     def __init__(
         self,
@@ -93,6 +95,7 @@ class World:
         prepared: Prepared | None = None,
         parameters: Mapping[str, str] | None = None,
         handlers: Mapping[str, Handler] | None = None,
+        off: Collection[str] = (),
         scanned: bool = False,
         steps_max: int = STEPS_MAX,
     ) -> None:
@@ -107,7 +110,10 @@ class World:
             fixed=self.faults.fixed,
         )
         self.stack: Stack = stack(**(parameters or {}))
-        self.trace, self.coverage = Trace(), Coverage()
+        self.trace = Trace(self.scheduler.now)
+        self.calls: list[str] = []
+        """The names of the call points, as they were reached."""
+        self._strikes: Counter[tuple[str, str]] = Counter()
         self.log = logs.install()
         self.log.begin(scanned=scanned)
         self.errors: list[tuple[str, str, str]] = []
@@ -121,7 +127,7 @@ class World:
         self._streams = [Stream(self, source) for source in self.stack.stream_sources]
         self._queues_read = QueueSources(self)
         waiting = prepared.waiting.copy() if prepared else Waiting()
-        self._clockwork = Clockwork(self, waiting)
+        self._clockwork = Clockwork(self, waiting, off)
         self.tables.on_write.append(self._written)
         self.queues.on_send.append(self._queues_read.sent)
 
@@ -260,16 +266,19 @@ class World:
         """The product's handler, unless this world has another one."""
         return self._handlers.get(function) or handler(function)
 
-    def reached(self, process: Process, point: Point, fault: Fault | None) -> None:
-        """A call begins."""
-        counts = self.coverage.counts
-        counts[point.name, REACHED] += 1
-        if fault is not None:
-            counts[point.name, fault.value] += 1
+    @property
+    def coverage(self) -> Coverage:
+        """What was reached, and what struck there."""
+        counts = Counter({(point, REACHED): times for point, times in Counter(self.calls).items()})
+        return Coverage(counts + self._strikes)
+
+    def struck_at(self, point: Point, fault: Fault) -> None:
+        """A fault of a call."""
+        self._strikes[point.name, fault.value] += 1
 
     def struck(self, what: str, fault: Fault) -> None:
         """A fault that is none of a call."""
-        self.coverage.counts[what, fault.value] += 1
+        self._strikes[what, fault.value] += 1
         self.trace.add(self.scheduler.now, "world", what, fault.value, OK)
 
     def failed(self, process: Process, error: Exception) -> None:
