@@ -21,7 +21,7 @@ class Clock(Protocol):
 
 def to_text(at: datetime) -> str:
     """`2026-11-22T09:00:00.123Z`."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{at.microsecond // 1000:03d}Z"
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
 
 
 def from_text(text: str) -> datetime:

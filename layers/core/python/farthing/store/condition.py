@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 from farthing.store.item import Value
 
@@ -31,7 +32,7 @@ class Condition:
 
     def names(self) -> dict[str, str]:
         """The attribute names used, as DynamoDB's ExpressionAttributeNames."""
-        return {f"#{name}": name for name in _NAME.findall(self.expression)}
+        return dict(_names_in(self.expression))
 
     def __and__(self, other: Condition) -> Condition:
         clash = set(self.values) & set(other.values)
@@ -42,6 +43,12 @@ class Condition:
             f"({self.expression}) AND ({other.expression})",
             {**self.values, **other.values},
         )
+
+
+@cache
+def _names_in(expression: str) -> dict[str, str]:
+    """There are as many expressions as rules."""
+    return {f"#{name}": name for name in _NAME.findall(expression)}
 
 
 NOT_CREATED = Condition("NOT_CREATED", "attribute_not_exists(#pk)")
