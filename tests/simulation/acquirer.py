@@ -236,7 +236,9 @@ class HostileAcquirer:
     def _fault(self, what: str) -> Fault | None:
         """The fault that this exchange meets, if any."""
         behaviour = self.behaviour
-        if not behaviour.chance or not self.dice.chance(behaviour.chance):
+        if what not in behaviour.of or not behaviour.chance:
+            return None
+        if not self.dice.chance(behaviour.chance):
             return None
         possible = [fault for fault in POSSIBLE[what] if fault in behaviour.faults]
         if not possible:

@@ -79,8 +79,8 @@ POSSIBLE: dict[str, tuple[Fault, ...]] = {
 class Behaviour:
     """What an acquirer is, for a whole seed: what it guarantees, and how badly it behaves.
 
-    `chance` is the probability that an exchange meets one of `faults`. Its clock shows
-    `clock_offset_seconds` more than the true time.
+    `chance` is the probability that an exchange of one of the kinds `of` meets one of `faults`. Its
+    clock shows `clock_offset_seconds` more than the true time.
     """
 
     idempotent_by_reference: bool = True
@@ -92,6 +92,7 @@ class Behaviour:
     latency_seconds: tuple[float, float] = (0.05, 0.05)
     chance: float = 0.0
     faults: frozenset[Fault] = frozenset()
+    of: frozenset[str] = frozenset(POSSIBLE)
 
     def calm(self) -> Behaviour:
         """The same acquirer on a good day. What it guarantees does not change."""
@@ -99,13 +100,19 @@ class Behaviour:
 
 
 def draw_behaviour(dice: Dice, declared: Behaviour) -> Behaviour:
-    """An acquirer that keeps what is `declared` of it, and is otherwise drawn."""
+    """An acquirer that keeps what is `declared` of it, and is otherwise drawn.
+
+    One that is bad at everything ends most payments early, so half of them are bad at some kinds
+    of requests only.
+    """
+    at_all = dice.chance(0.5)
     return replace(
         declared,
         lookup_lag_seconds=dice.choice((0.0, declared.lookup_lag_seconds)),
         max_flight_seconds=dice.choice((0.25, 1.0)) * declared.max_flight_seconds,
         clock_offset_seconds=dice.between(-120.0, 120.0),
         latency_seconds=dice.choice(((0.02, 0.1), (0.05, 0.8), (0.5, 4.0))),
-        chance=dice.choice((0.0, 0.1, 0.3, 0.6, 0.9)),
+        chance=dice.choice((0.0, 0.1, 0.3, 0.5) if at_all else (0.3, 0.6, 0.9)),
         faults=frozenset([fault for fault in Fault if dice.chance(0.5)]),
+        of=frozenset([kind for kind in POSSIBLE if at_all or dice.chance(0.3)]),
     )

@@ -322,7 +322,7 @@ class Watch:
             self._fail(6, intent_id, f"{reference} changed: {_shown(fixed, old, new)}")
         if number(new, "fence") < number(old, "fence"):
             self._fail(3, intent_id, f"{reference}: the fence fell")
-        if "reversal_at" in old and "reversal_at" in differing:
+        if text(old, "reversal_at") and "reversal_at" in differing:
             self._fail(3, intent_id, f"{reference}: that it is to be reversed was taken back")
 
     def _refund(self, key: Any, old: Item | None, new: Item | None) -> None:

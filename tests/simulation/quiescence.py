@@ -35,10 +35,11 @@ DUE_GRACE_SECONDS = 3600.0
 
 @dataclass
 class AtRest:
-    """The facts. `now` is the true time; `healed_at` when the last fault was over.
+    """The facts. `now` is the true time, and `calm_since` when nothing of the faults was left.
 
-    `dead_letters` are the bodies in each dead-letter queue; `may_be_dead` says which of them may
-    be there. `decisions_allowed` says of an operation whether the acquirer leaves it to a person.
+    `dead_letters` are the bodies that came into each queue of failures since then; `may_be_dead`
+    says which of them may. `decisions_allowed` says of an operation whether the acquirer leaves it
+    to a person.
     """
 
     watch: Watch
@@ -47,7 +48,7 @@ class AtRest:
     endpoints: Sequence[Endpoint]
     conversations: Sequence[Conversation]
     now: float
-    healed_at: float = float("-inf")
+    calm_since: float = float("-inf")
     dead_letters: Mapping[str, Sequence[str]] = field(default_factory=dict)
     may_be_dead: Callable[[str, str], bool] = lambda queue, body: False
     settled: bool = True
@@ -437,7 +438,7 @@ def a_healthy_system_answers(facts: AtRest) -> Iterator[Violation]:
     """With no fault left, no call is left without an answer, and no input makes a 5xx."""
     for conversation in facts.conversations:
         for asked in conversation.calls:
-            began_well = asked.began >= facts.healed_at
+            began_well = asked.began >= facts.calm_since
             if began_well and asked.ended and (asked.status == 0 or asked.status >= 500):
                 yield Violation(9, conversation.path, f"{conversation}, in a healthy system")
 
