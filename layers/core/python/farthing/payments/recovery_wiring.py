@@ -58,6 +58,14 @@ def _look(event: Mapping[str, Any]) -> dict[str, Any]:
     return show(look_into(Address.parse(event["operation"])))
 
 
+def _show(event: Mapping[str, Any]) -> dict[str, Any]:
+    address = Address.parse(event["show"])
+    try:
+        return show(read_operation(address, services_of(address.tenant)))
+    except LookupError:
+        return {"error": f"there is no operation {address}"}
+
+
 def _list(event: Mapping[str, Any]) -> dict[str, Any]:
     found = list(due.unresolved(runtime.system_store()))[:LISTED_MAX]
     return {"rows": [show(operation) for operation in found]}
@@ -103,6 +111,7 @@ def show(operation: Operation) -> dict[str, Any]:
 
 BY_HAND: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {
     "operation": _look,
+    "show": _show,
     "list": _list,
     "decide": _decide,
     "since": _restore,
