@@ -17,7 +17,7 @@ from farthing.cards import holds_pan
 from farthing.clock import from_text, to_text
 from farthing.ids import is_id
 from farthing.money import Money
-from farthing.payments.operation import Address
+from farthing.payments.operation import UNRESOLVED, Address
 from farthing_cli import duration
 from farthing_cli.failure import Failure
 from farthing_cli.resolver import Resolver, Row
@@ -113,9 +113,9 @@ def decide(
     for name, text in (("--by", by), ("--reason", reason)):
         _check_text(name, text)
     resolver = Resolver.of(stack)
-    row = next((row for row in resolver.unresolved() if row["operation"] == address), None)
-    if row is None:
-        raise Failure(f"{address} is not unresolved: there is nothing to decide.")
+    row = resolver.show(address)
+    if row["state"] not in UNRESOLVED:
+        raise Failure(f"{address} is {row['state']}: there is nothing to decide.")
     _say(f"{row['kind']} of {_amount(row)}, {_age(row, resolver.now())} old, {row['state']}")
     if not row["requires_decision"]:
         console.print(f"[yellow]It is still looked into[/], next at {row['due_at']}.")

@@ -2,6 +2,7 @@
 
     {}                                     what the schedule does every minute
     {"operation": address}                 look into one operation now
+    {"show": address}                      what is known of it
     {"list": true}                         what is unresolved
     {"since": time, "after": …, "apply": …}  the acquirer's books against ours, page by page
     {"decide": {…}}                        a person's decision, kept for the audit
@@ -62,6 +63,10 @@ class Resolver:
     def resolve(self, address: str) -> Row:
         """Look into one operation now."""
         return self._call({"operation": address})
+
+    def show(self, address: str) -> Row:
+        """What is known of one operation."""
+        return self._call({"show": address})
 
     def unresolved(self) -> list[Row]:
         """Every operation whose outcome nobody knows."""

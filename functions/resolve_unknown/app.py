@@ -3,6 +3,7 @@
 {}                                              the minute's tick: queue what is due
 {"Records": [...]}                              the queue: look into one operation or expiry
 {"operation": address}                          the same, now
+{"show": address}                               the same, without a look
 {"list": true}                                  what is unknown
 {"decide": {operation, outcome, by, reason}}    a person's decision
 {"since": time, "after": ..., "apply": bool}    after a restore: a page of the acquirer's books

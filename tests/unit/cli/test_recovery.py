@@ -114,6 +114,9 @@ def waiting(*rows: dict[str, Any]) -> Answer:
     def answer(event: dict[str, Any]) -> dict[str, Any]:
         if "list" in event:
             return {"rows": list(rows)}
+        if "show" in event:
+            found = [row for row in rows if row["operation"] == event["show"]]
+            return found[0] if found else {"error": f"there is no operation {event['show']}"}
         return {"operation_id": f"op_{PART}", "state": event["decide"]["outcome"], "due_at": None}
 
     return answer
@@ -254,7 +257,7 @@ def test_a_decision_shows_the_amount_and_asks_first(run: Run) -> None:
     result, client = run(there, "decide", ADDRESS, *DECISION, typed="n\n")
     assert result.exit_code == 1
     assert "CAPTURE of 19.99 EUR" in result.output
-    assert client.events == [{"list": True}]
+    assert client.events == [{"show": ADDRESS}]
     # When it is yes
     result, client = run(there, "decide", ADDRESS, *DECISION, typed="y\n")
     assert result.exit_code == 0
@@ -276,9 +279,12 @@ def test_with_yes_it_does_not_ask_and_says_that_it_is_still_looked_into(run: Run
 
 
 def test_there_is_nothing_to_decide_about_what_is_known(run: Run) -> None:
-    result, client = run(waiting(unresolved()), "decide", REFUND, *DECISION, "--yes")
-    assert "nothing to decide" in failure_of(result)
-    assert client.events == [{"list": True}]
+    known = waiting(unresolved(state="APPROVED"))
+    result, client = run(known, "decide", ADDRESS, *DECISION, "--yes")
+    assert "is APPROVED: there is nothing to decide" in failure_of(result)
+    assert client.events == [{"show": ADDRESS}]
+    result, _ = run(known, "decide", REFUND, *DECISION, "--yes")
+    assert "there is no operation" in failure_of(result)
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 501, "card 4242 4242 4242 4242"])
@@ -297,8 +303,7 @@ def test_an_outcome_is_one_of_two(run: Run) -> None:
 
 def test_a_function_that_refuses_says_why(run: Run) -> None:
     def answer(event: dict[str, Any]) -> Any:
-        there = {"rows": [unresolved()]}
-        return there if "list" in event else {"error": "it was decided before"}
+        return unresolved() if "show" in event else {"error": "it was decided before"}
 
     result, _ = run(answer, "decide", ADDRESS, *DECISION, "--yes")
     assert failure_of(result) == "Refused: it was decided before"
