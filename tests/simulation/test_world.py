@@ -200,6 +200,29 @@ def test_a_frozen_process_goes_on_after_its_caller_was_told_of_the_timeout() -> 
     assert 27 < ends[1][1] < 58
 
 
+def test_what_runs_at_once_ends_together_in_order_and_crashes_together() -> None:
+    done: list[int] = []
+
+    def one(number: int) -> int:
+        runtime.platform().sleep(10 - number)
+        if number == 7:
+            raise ValueError("seven")
+        done.append(number)
+        return number
+
+    def handle(numbers: Any, context: Any) -> Any:
+        return runtime.platform().at_once(one, numbers, 10)
+
+    with world(charge=handle) as here:
+        for numbers in ([1, 2, 3], [6, 7]):
+            promise = here.functions.start("charge", numbers)
+            here.run()
+            done.append(0)
+            done += promise.value.value or [promise.value.error]
+
+    assert done == [3, 2, 1, 0, 1, 2, 3, 6, 0, "ValueError"]
+
+
 # --- the SDK's errors ------------------------------------------------------------------------
 
 
@@ -483,6 +506,57 @@ def test_a_daily_firing_that_fails_is_repeated_and_then_told() -> None:
     assert [round(time - times[0]) for time in times] == [0, 60, 180]
     assert times[0] % 86_400 == pytest.approx(4500, abs=1)  # 01:15
     assert len(here.queues.messages("ScheduleFailures")) == 1
+
+
+def test_a_backup_brings_back_what_waits_for_a_tick() -> None:
+    ticks: list[float] = []
+
+    with world(resolve_unknown=lambda e, c: ticks.append(here.scheduler.now)) as here:
+        due(here, "2026-05-28T20:30:00.000Z")
+        backup = here.prepare()
+        put(here, entity="operation", sk="due")  # done
+        here.run(1200)
+        assert ticks == []
+        here.restore_backup(backup, ["payments"])
+        here.run(120)
+
+    assert len(ticks) == 2
+
+
+def test_an_index_may_be_late() -> None:
+    def shown(here: World) -> int:
+        page = here.tables.query(
+            TableName="payments",
+            IndexName="due",
+            KeyConditionExpression="due_pk = :pk",
+            ExpressionAttributeValues={":pk": {"S": "OPERATION#1"}},
+        )
+        return len(page["Items"])
+
+    with World(1, faults=Swarm(1, only=[Fault.STALE_INDEX]), off=["resolve_unknown"]) as here:
+        due(here, "2026-05-28T20:30:00.000Z")
+        assert shown(here) == 0
+        here.run(31)
+        assert shown(here) == 1
+
+
+def test_a_schedule_that_is_off_does_not_fire() -> None:
+    with World(1, off=["resolve_unknown"]) as here:
+        due(here, "2026-01-01T00:00:00.000Z")
+        here.run(days=8)
+    assert here.trace.steps == []
+
+
+def test_an_error_that_no_fault_explains_is_a_mistake() -> None:
+    def handle(event: Any, context: Any) -> None:
+        raise KeyError("amount_cents") if event else ReadTimeoutError(endpoint_url="")
+
+    with world(charge=handle) as here:
+        here.functions.start("charge", {})
+        here.functions.start("charge", {"a": 1})
+        here.run()
+
+    assert [kind for kind, _ in here.mistakes()] == ["KeyError"]
 
 
 # --- payments through the real handlers --------------------------------------------------------
