@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tests.simulation.aws.grammar import Invalid, Tree
+from tests.simulation.aws.grammar import Tree
 from tests.simulation.aws.values import Item, Value, equal, order
 
 Values = Mapping[str, Value]
@@ -116,40 +116,12 @@ def _begins_with(operand: Tree, prefix: Tree) -> Test:
     return test
 
 
-def _contains(operand: Tree, part: Tree) -> Test:
-    mine, other = operand_of(operand), operand_of(part)
-
-    def test(item: Item, values: Values) -> bool:
-        whole, wanted = mine(item, values), other(item, values)
-        if whole is None or wanted is None:
-            return False
-        if "L" in whole:
-            return any(equal(element, wanted) for element in whole["L"])
-        return any(kind in wanted and wanted[kind] in whole[kind] for kind in whole if kind in "SB")
-
-    return test
-
-
 def operand_of(tree: Tree) -> Operand:
     """What gives an operand's value; None if the attribute is missing."""
     kind, name = tree
     if kind == "name":
         return lambda item, values: item.get(name)
-    if kind == "value":
-        return lambda item, values: values[name]
-    return lambda item, values: _size(item.get(name))
-
-
-def _size(value: Value | None) -> Value | None:
-    if value is None:
-        return None
-    ((kind, content),) = value.items()
-    if kind not in ("S", "B", "L", "M"):
-        raise Invalid(
-            "Invalid ConditionExpression: Incorrect operand type for operator or function; "
-            f"operator or function: size, operand type: {kind}"
-        )
-    return {"N": str(len(content.encode() if kind == "S" else content))}
+    return lambda item, values: values[name]
 
 
 _MAKERS: dict[str, Callable[..., Test]] = {
@@ -163,7 +135,6 @@ _MAKERS: dict[str, Callable[..., Test]] = {
     "between": _between,
     "in": _in,
     "begins_with": _begins_with,
-    "contains": _contains,
 }
 
 

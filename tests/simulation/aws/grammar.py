@@ -22,8 +22,8 @@ COMPARATORS = frozenset({"=", "<>", "<", "<=", ">", ">="})
 
 _TOKEN = re.compile(r"\s*(?:([#:]?[A-Za-z0-9_]+)|(<>|<=|>=|[=<>(),+\-*/.\[\]]))")
 _WORDS = frozenset({"AND", "OR", "NOT", "IN", "BETWEEN", "SET", "ADD", "REMOVE", "DELETE"})
-_PREDICATES = {"attribute_exists": 1, "attribute_not_exists": 1, "begins_with": 2, "contains": 2}
-_UNKNOWN_PREDICATES = frozenset({"attribute_type"})
+_PREDICATES = {"attribute_exists": 1, "attribute_not_exists": 1, "begins_with": 2}
+_UNKNOWN_FUNCTIONS = frozenset({"attribute_type", "contains", "size"})
 
 
 class Invalid(Exception):
@@ -128,8 +128,7 @@ class Parser:
         """A condition without AND, OR and NOT, or a whole one in parentheses."""
         if self.peek() == "(":
             return self.group()
-        name = self.peek()
-        if self.tokens[self.at + 1 : self.at + 2] == ["("] and name != "size":
+        if self.tokens[self.at + 1 : self.at + 2] == ["("]:
             return self.predicate()
         return self.comparison(self.operand())
 
@@ -146,7 +145,7 @@ class Parser:
     def predicate(self) -> Tree:
         """One of the functions that are true or false."""
         name = self.next()
-        if name in _UNKNOWN_PREDICATES:
+        if name in _UNKNOWN_FUNCTIONS:
             raise NotImplementedError(f"the fake has no {name}")
         if name not in _PREDICATES:
             raise self.invalid(f"Invalid function name; function: {name}")
@@ -213,13 +212,10 @@ class Parser:
         return tree
 
     def operand(self) -> Tree:
-        """A value, an attribute, or the size of one."""
+        """A value or an attribute."""
         token = self.peek()
-        if token == "size" and self.tokens[self.at + 1 : self.at + 2] == ["("]:
-            self.at += 2
-            name = self.name()
-            self.expect(")")
-            return ("size", name)
+        if token in _UNKNOWN_FUNCTIONS:
+            raise NotImplementedError(f"the fake has no {token}")
         return self.value() if token.startswith(":") else ("name", self.name())
 
     # What every expression is made of

@@ -180,7 +180,7 @@ def _wrong_values(values: Values, needed: frozenset[str]) -> str:
 
 
 def _names_in(tree: Tree) -> set[str]:
-    if tree[0] in ("name", "size"):
+    if tree[0] == "name":
         return {tree[1]}
     return set().union(*(_names_in(part) for part in tree[1:] if isinstance(part, tuple)))
 

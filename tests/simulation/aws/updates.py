@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from tests.simulation.aws.conditions import Values
 from tests.simulation.aws.grammar import Invalid, Parser, Tree
-from tests.simulation.aws.values import Item, Refused, Value, number, number_text
+from tests.simulation.aws.values import Item, Refused, Value, number, number_text, total
 
 Change = Callable[[Item, Item, Values], None]
 """Changes the new item (the second argument) by what the old one (the first) holds."""
@@ -124,8 +124,6 @@ def _plain(tree: Tree) -> Operand:
     kind, name = tree
     if kind == "value":
         return lambda old, values: values[name]
-    if kind == "size":
-        raise NotImplementedError("the fake has no size() in an update")
 
     def read(old: Item, values: Values) -> Value:
         value = old.get(name)
@@ -145,8 +143,6 @@ def _computed(left: Operand, sign: str, right: Operand) -> Operand:
 def _sum(left: Mapping[str, str], sign: str, right: Mapping[str, str]) -> Value:
     if "N" not in left or "N" not in right:
         raise Refused("An operand in the update expression has an incorrect data type")
-    first, second = number(left["N"]), number(right["N"])
-    total = first + second if sign == "+" else first - second
-    return {
-        "N": str(total) if isinstance(total, int) and abs(total) < 10**38 else number_text(total)
-    }
+    amount = number(right["N"])
+    result = total(number(left["N"]), amount if sign == "+" else -amount)
+    return {"N": number_text(result)}

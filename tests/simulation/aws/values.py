@@ -7,7 +7,7 @@ because nothing stores one.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import Any
 
 Value = dict[str, Any]
@@ -96,11 +96,13 @@ def number(content: str) -> int | Decimal:
 def number_text(value: int | Decimal) -> str:
     """A number as DynamoDB writes it. Raises Refused if it has too many digits or is too large."""
     if isinstance(value, int):
+        if abs(value) < 10**NUMBER_DIGITS_MAX:
+            return str(value)
         value = Decimal(value)
     if value == 0:
         return "0"
-    digits = len(value.normalize().as_tuple().digits)
-    if digits > NUMBER_DIGITS_MAX:
+    digits = "".join(map(str, value.as_tuple().digits)).strip("0")
+    if len(digits) > NUMBER_DIGITS_MAX:
         raise Refused("Attempting to store more than 38 significant digits in a Number")
     if value.adjusted() > NUMBER_EXPONENT_MAX:
         raise Refused(
@@ -109,6 +111,16 @@ def number_text(value: int | Decimal) -> str:
         )
     text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def total(left: int | Decimal, right: int | Decimal) -> int | Decimal:
+    """A sum without a rounding."""
+    if isinstance(left, int) and isinstance(right, int):
+        return left + right
+    return _EXACT.add(Decimal(left), Decimal(right))
+
+
+_EXACT = Context(prec=2 * (NUMBER_DIGITS_MAX + NUMBER_EXPONENT_MAX))
 
 
 def equal(left: Value, right: Value) -> bool:

@@ -53,7 +53,11 @@ def put(
         check_indexed(Item, table.schemas)
     old = table.rows.get(place)
     _check(plan, old, ExpressionAttributeValues, ReturnValuesOnConditionCheckFailure)
-    new, size = settle(Item)
+    try:
+        new, size = settle(Item)
+    except Refused as refused:
+        # What came with the request makes the request wrong, not only its action.
+        raise Invalid(str(refused)) from None
     # A copy, so that the caller may go on with its own.
     return table, place, old, new.copy(), size
 
