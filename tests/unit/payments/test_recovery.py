@@ -12,6 +12,11 @@ import pytest
 from farthing import runtime
 from farthing.acquiring.connectors import TERMINAL_SECONDS
 from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
+from farthing.clock import to_text
+from farthing.payments.operation import Operation
+from farthing.payments.resolve import resolve
+from farthing.payments.wiring import services_of
+from farthing.store.item import item_from_wire
 from tests.support.lambdas import MERCHANT, Answer, Context, load
 from tests.support.stack import DECLINED, Exchanged, Stack
 
@@ -353,6 +358,31 @@ def test_a_message_that_the_queue_refuses_costs_no_answer(stack: Stack) -> None:
     stack.looks.fail = EndpointConnectionError(endpoint_url="https://sqs")
     lost(stack, "/v1/authorizations")
     assert stack.pay().status == 202
+
+
+def test_what_is_being_undone_is_not_adopted_by_one_who_read_it_before(stack: Stack) -> None:
+    # Given a charge whose answer was lost, and somebody who read its operation
+    def silent(method: str, path: str, answer: Exchanged) -> Exchanged:
+        stack.acquirer.after = lambda method, path, answer: answer
+        raise NoUsableAnswer
+
+    stack.acquirer.after = silent
+    first = stack.pay()
+    (row,) = stack.items("operation")
+    read_before = Operation.from_item(item_from_wire(row))
+    # When it is decided to undo it, under the same fence
+    boto3.client("dynamodb").update_item(
+        TableName="PaymentsTable",
+        Key={"pk": row["pk"], "sk": row["sk"]},
+        UpdateExpression="SET reversal_at = :now",
+        ExpressionAttributeValues={":now": {"S": to_text(runtime.clock().now())}},
+    )
+    # Then whoever read it before undoes it too
+    stack.advance(10)
+    runtime.begin(Context())
+    assert resolve(read_before, services_of(read_before.tenant)).state == "ABSENT"
+    assert intent_of(stack, first)["detail"] == "REVERSED"
+    assert stack.moved(first.body["intent_id"], "CAPTURE") == 0
 
 
 class TestExpiry:

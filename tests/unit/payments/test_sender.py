@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from typing import Any
 
 import boto3
@@ -222,3 +224,20 @@ def test_a_sender_that_was_overtaken_and_finds_a_busy_table_says_unknown(
     monkeypatch.setattr(perform, "replay", busy)
     answer = stack.pay(token=token)
     assert (answer.status, answer.body["status_detail"]) == (202, "OUTCOME_UNKNOWN")
+
+
+def test_a_process_that_stood_still_after_its_claim_sends_nothing(stack: Stack) -> None:
+    # Given that the time is up between the claim and the send
+    class StoodStill(Context):
+        def get_remaining_time_in_millis(self) -> int:
+            return 20_000 if audit_rows() == 0 else 14_000
+
+    def invoke(*, Payload: bytes, **_: Any) -> Any:
+        answer = load("charge").handler(json.loads(Payload), StoodStill())
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+    stack.charge.invoke = invoke  # type: ignore[method-assign]
+    # When it goes on, Then nothing leaves it
+    answer = stack.pay()
+    assert (answer.status, answer.body["outcome"]) == (503, "NONE")
+    assert audit_rows() == 1 and stack.acquirer.requests == []

@@ -1,8 +1,8 @@
 """What the `charge` function does: an operation's row → the card → the acquirer → an outcome.
 
-    row read ─► still time? ─► claim to send ─► decrypt ─► ask the acquirer ─► CVC forgotten
-                    │                │             │
-                    └─ NOT_SENT      │             └─ cannot: NOT_SENT, for no byte has left
+    row read ─► still time? ─► claim to send ─► decrypt ─► still time? ─► ask the acquirer
+                    │                │             │            │
+                    └─ NOT_SENT      │             └────────────┴─ NOT_SENT, for no byte has left
                                      └─ claimed before: UNKNOWN, for somebody may be sending
 
 The claim is the vault's audit row for (reference, fence). It is written before the card is
@@ -70,6 +70,8 @@ def send(address: Address, services: ChargeServices) -> Answer:
             return NOT_SENT
         services.claim(operation)
         card = services.open_card(operation) if operation.kind is Kind.AUTHORIZE else None
+        if services.seconds_left() < acquirer.capabilities.timeout_seconds:
+            return NOT_SENT
     except AlreadyClaimed:
         return UNKNOWN
     except CannotSend:

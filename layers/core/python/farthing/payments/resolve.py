@@ -45,9 +45,11 @@ def resolve(operation: Operation, services: Services) -> Operation:
 
 
 def take_over(operation: Operation, services: Services) -> Operation | None:
-    """The operation under the next fence: nobody else may send or conclude it any more.
+    """The operation under the next fence: nobody else may send, undo or conclude it any more.
 
-    None if somebody else is at it, or was faster.
+    It is read anew: what was read before the fence was raised may lack what somebody wrote in
+    between, and an outcome must not be adopted of what is being undone. None if somebody else is at
+    it, or was faster.
     """
     now = services.now()
     ours = operation.taken_over(now)
@@ -57,7 +59,8 @@ def take_over(operation: Operation, services: Services) -> Operation | None:
         services.store.write(Update(operation.address.key, when, set=taken))
     except (ConditionFailed, StoreBusy):
         return None
-    return ours
+    taken_over = read_operation(operation.address, services)
+    return taken_over if taken_over.fence == ours.fence else None
 
 
 def look_up(operation: Operation, services: Services) -> LookUp | None:
