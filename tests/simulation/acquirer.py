@@ -168,7 +168,8 @@ class HostileAcquirer:
         if fault is Fault.LOST:
             self._gives_up(timeout)
         if fault is Fault.DELAYED:
-            lands_at = self.now() + asked.draw * self.behaviour.max_flight_seconds
+            late = 1.0 - (1.0 - asked.draw) ** 2  # rather at the end than at the beginning
+            lands_at = self.now() + late * self.behaviour.max_flight_seconds
             self.at(lands_at, lambda: self._lands(asked))
             self._gives_up(timeout if asked.draw < 0.7 else min(there, timeout))
         if fault is Fault.SERVER_ERROR:

@@ -102,17 +102,21 @@ class Behaviour:
 def draw_behaviour(dice: Dice, declared: Behaviour) -> Behaviour:
     """An acquirer that keeps what is `declared` of it, and is otherwise drawn.
 
-    One that is bad at everything ends most payments early, so half of them are bad at some kinds
-    of requests only.
+    One that is bad at everything ends most payments early, and one that has every fault has each of
+    them rarely twice. So half of them are bad at some kinds of requests only, and half of them have
+    one to three faults, and those often.
     """
-    at_all = dice.chance(0.5)
+    at_all, many = dice.chance(0.5), dice.chance(0.5)
+    few = dice.shuffled(list(Fault))[: 1 + dice.below(3)]
+    faults = [fault for fault in Fault if dice.chance(0.5)] if many else few
+    rarely = many and at_all
     return replace(
         declared,
         lookup_lag_seconds=dice.choice((0.0, declared.lookup_lag_seconds)),
-        max_flight_seconds=dice.choice((0.25, 1.0)) * declared.max_flight_seconds,
+        max_flight_seconds=dice.choice((0.25, 1.0, 1.0)) * declared.max_flight_seconds,
         clock_offset_seconds=dice.between(-120.0, 120.0),
         latency_seconds=dice.choice(((0.02, 0.1), (0.05, 0.8), (0.5, 4.0))),
-        chance=dice.choice((0.0, 0.1, 0.3, 0.5) if at_all else (0.3, 0.6, 0.9)),
-        faults=frozenset([fault for fault in Fault if dice.chance(0.5)]),
+        chance=dice.choice((0.0, 0.1, 0.3, 0.5) if rarely else (0.3, 0.6, 0.9)),
+        faults=frozenset(faults),
         of=frozenset([kind for kind in POSSIBLE if at_all or dice.chance(0.3)]),
     )
