@@ -41,6 +41,9 @@ from tests.simulation.violation import Violation
 
 DECLINE_CODES = ("05", "51", "54", "N7")
 SOFT_DECLINE_CODE = "96"
+NOT_TO_BE_BELIEVED = frozenset({Fault.UNSIGNED, Fault.WRONGLY_SIGNED, *IN_THE_ANSWER})
+LYING = 0.5
+"""How often an answer that is not to be believed says the opposite of what is true."""
 PENDING_SECONDS = (5.0, 30.0, 600.0, 5 * 3600.0, 40 * 3600.0)
 WEBHOOK_TRIES_MAX = 5
 CONNECT_SECONDS = 0.01
@@ -223,6 +226,8 @@ class HostileAcquirer:
             return signed(500, error("INTERNAL", "look-ups fail today"), asked.secret)
         if fault is Fault.HTML:
             return 502, b"<html><body>Bad Gateway</body></html>", ""
+        if fault in NOT_TO_BE_BELIEVED and asked.draw < LYING:
+            document = lying(document)
         if fault is Fault.WRONGLY_SIGNED:
             return signed(status, document, "somebody-else")
         if fault in IN_THE_ANSWER and status == 200:
@@ -504,6 +509,18 @@ def signed(status: int, document: Mapping[str, Any], secret: str) -> Exchanged:
     """An answer with the proof that it is from whoever holds `secret`."""
     raw = json.dumps(document, separators=(",", ":")).encode()
     return status, raw, hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
+
+
+def lying(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The opposite: an answer of somebody else, or about something else, is not even likely."""
+    told = dict(document)
+    if told.get("status") == "APPROVED":
+        told |= {"status": "DECLINED", "decline_code": DECLINE_CODES[0]}
+    elif told.get("status") == "DECLINED":
+        told |= {"status": "APPROVED", "decline_code": None}
+    if "result" in told:
+        told["result"] = "NOT_FOUND" if told["result"] == "REVERSED" else "REVERSED"
+    return told
 
 
 def mangled(document: Mapping[str, Any], fault: Fault) -> dict[str, Any]:
