@@ -23,6 +23,7 @@ from botocore.exceptions import (
 
 from tests.simulation.calls import THROTTLING, Busy, Caller, Effect, Unanswered
 from tests.simulation.faults import Fault, Kind, Point
+from tests.simulation.scheduler import Promise
 from tests.simulation.trace import OK
 
 _READS = frozenset({"get_item", "batch_get_item", "query", "scan"})
@@ -172,6 +173,20 @@ class LambdaClient:
         else:
             world.struck_at(point, fault)
         promise = world.functions.start(name, json.loads(payload))
+        if fault is Fault.TWICE:
+            another = world.functions.start(name, json.loads(payload))
+            promise = world.faults.dice.choice((promise, another))
+        self._wait(point, fault, promise)
+        result = promise.value
+        world.trace.add(world.scheduler.now, process.name, point.name, "", result.error or OK)
+        answer: dict[str, Any] = {"StatusCode": 200, "Payload": io.BytesIO(result.payload())}
+        if result.error:
+            answer["FunctionError"] = "Unhandled"
+        return answer
+
+    def _wait(self, point: Point, fault: Fault | None, promise: Promise) -> None:
+        """Until the answer is there. Raises Unanswered or Crash if it is not heard."""
+        caller, world = self._caller, self._caller.world
         if fault is Fault.CRASH_DURING:
             caller.note(point, fault, "started")
             world.scheduler.sleep(world.faults.during())
@@ -185,11 +200,6 @@ class LambdaClient:
             caller.note(point, fault, "gone")
             raise caller.crash()
         if not came or fault is Fault.LOST:
-            world.trace.add(world.scheduler.now, process.name, point.name, "", "no answer")
+            name = caller.env.process.name
+            world.trace.add(world.scheduler.now, name, point.name, "", "no answer")
             raise Unanswered(fault or Fault.SLOW, waited=True)
-        result = promise.value
-        world.trace.add(world.scheduler.now, process.name, point.name, "", result.error or OK)
-        answer: dict[str, Any] = {"StatusCode": 200, "Payload": io.BytesIO(result.payload())}
-        if result.error:
-            answer["FunctionError"] = "Unhandled"
-        return answer

@@ -33,6 +33,7 @@ class Fault(StrEnum):
     LATE = "late"  # the caller has given up when it is applied
     SLOW = "slow"  # takes up to minutes
     STALL = "stall"  # the process stands still, and is ended at its limit
+    TWICE = "twice"  # Lambda runs an invocation twice, and one of the two is heard
     FREEZE = "freeze"  # the process stands still, past its limit, and then goes on for a moment
 
     # in the world
@@ -86,6 +87,7 @@ FAULTS_OF: Mapping[Kind, tuple[Fault, ...]] = {
         Fault.REFUSED,
         Fault.THROTTLED,
         Fault.LOST,
+        Fault.TWICE,
         Fault.STALL,
         Fault.FREEZE,
     ),
@@ -93,11 +95,16 @@ FAULTS_OF: Mapping[Kind, tuple[Fault, ...]] = {
     Kind.ACQUIRER: (*CRASHES, Fault.CRASH_DURING, Fault.STALL, Fault.FREEZE),
 }
 
+OPT_IN = frozenset({Fault.TWICE})
+"""Not drawn unless asked for: Lambda does not promise that a synchronous invocation runs once, and
+does not say either that it may run twice."""
+
 _OFTEN: Mapping[Fault, tuple[float, float]] = {
     Fault.CRASH_BEFORE: (0.003, 0.06),
     Fault.CRASH_AFTER: (0.003, 0.06),
     Fault.CRASH_DURING: (0.01, 0.3),
     Fault.CONFLICT: (0.01, 0.3),
+    Fault.TWICE: (0.01, 0.5),
     Fault.STALL: (0.002, 0.05),
     Fault.FREEZE: (0.002, 0.05),
     Fault.SKEW: (1.0, 1.0),
@@ -149,13 +156,20 @@ class Faults:
 
 
 class Swarm(Faults):
-    """The faults of one seed."""
+    """The faults of one seed: drawn from all classes and those of OPT_IN that are in `also`, or
+    those in `only`, all of them."""
 
     fixed = False
 
-    def __init__(self, seed: int | str, only: Iterable[Fault] | None = None) -> None:
+    def __init__(
+        self,
+        seed: int | str,
+        only: Iterable[Fault] | None = None,
+        also: Iterable[Fault] = (),
+    ) -> None:
         self.dice = Dice(seed, "faults")
-        self.rates = _drawn(self.dice, None if only is None else frozenset(only))
+        shut = OPT_IN - frozenset(also)
+        self.rates = _drawn(self.dice, None if only is None else frozenset(only), shut)
         self._healed = False
         self._scale = self.dice.spread(0.001, 0.05)
         self._tables: dict[Kind, tuple[float, list[tuple[float, Fault]]]] = {}
@@ -206,12 +220,12 @@ class Swarm(Faults):
         return upto, rows
 
 
-def _drawn(dice: Dice, only: frozenset[Fault] | None) -> dict[Fault, float]:
-    """Half of the classes, or those that were asked for; how often each one strikes."""
+def _drawn(dice: Dice, only: frozenset[Fault] | None, shut: frozenset[Fault]) -> dict[Fault, float]:
+    """Half of the classes, or all that were asked for; how often each one strikes."""
     rates = {}
     for fault in Fault:
         on, rate = dice.chance(0.5), dice.spread(*_OFTEN.get(fault, _OFTEN_OTHERWISE))
-        if (on and only is None) or (only is not None and fault in only):
+        if fault in only if only is not None else on and fault not in shut:
             rates[fault] = rate
     return rates
 

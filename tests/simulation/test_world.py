@@ -264,6 +264,26 @@ def test_an_invoke_is_never_sent_again() -> None:
     assert len(started) == 1
 
 
+def test_an_invocation_may_run_twice() -> None:
+    started: list[Any] = []
+
+    def charge(event: Any, context: Any) -> int:
+        started.append(event)
+        return len(started)
+
+    def caller(event: Any, context: Any) -> Any:
+        client = runtime.client("lambda", read_timeout_seconds=22, attempts_max=1)
+        return json.load(client.invoke(FunctionName="charge", Payload=b"{}")["Payload"])
+
+    handlers = {"charge": charge, "payment_intents": caller}
+    with World(1, handlers=handlers, faults=Script({1: Fault.TWICE})) as here:
+        promise = here.functions.start("payment_intents", {})
+        here.run()
+
+    assert started == [{}, {}]
+    assert promise.value.value in {1, 2}
+
+
 # --- queues ----------------------------------------------------------------------------------
 
 
