@@ -3,7 +3,7 @@ PYTHON ?= python3
 PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check
 export PYTHONUTF8 := 1
 
-.PHONY: help setup dev redeploy invoke test check fmt build deploy validate clean
+.PHONY: help setup dev redeploy invoke test check fmt build deploy validate clean simulate exhaustive bench
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -22,6 +22,16 @@ setup: .venv/.check ## make .venv with all that tests and checks need
 
 test: .venv/.check ## every test that needs no browser and no Docker
 	.venv/bin/python -m pytest -n 2 -m 'not stack and not docker' && .venv/bin/python -m pytest -m stack
+
+simulate: .venv/.check ## SEEDS=10000 or SECONDS=60, FROM=0, INTO=file: payments through everything that can go wrong
+	@.venv/bin/farthing simulate --from $(or $(FROM),0) $(if $(INTO),--into $(INTO)) \
+	  $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SECONDS),--seconds $(SECONDS))$(if $(SEEDS)$(SECONDS),,--seconds 60)
+
+exhaustive: .venv/.check ## every crash, and every pair of crashes, of each golden path
+	@PYTHONPATH=layers/core/python:. .venv/bin/python -m tests.simulation.exhaustive --pairs
+
+bench: .venv/.check ## schedules a second and core, against the same payment on moto
+	@PYTHONPATH=layers/core/python:. .venv/bin/python -m bench.simulation
 
 fmt: .venv/.check ## format and sort
 	.venv/bin/ruff format . && .venv/bin/ruff check --fix .

@@ -12,7 +12,7 @@ import typer
 from botocore.exceptions import ReadTimeoutError
 from rich.console import Console
 
-from farthing_cli import clock, duration, logs, recovery, state
+from farthing_cli import clock, duration, logs, recovery, simulate, state
 from farthing_cli.aws import Account
 from farthing_cli.failure import Failure
 from farthing_cli.project import run_folder
@@ -108,6 +108,7 @@ def redeliver() -> None:
 app.command()(recovery.resolve)
 app.command()(recovery.unknown)
 app.command()(recovery.decide)
+app.command()(simulate.simulate)
 
 
 @app.command()

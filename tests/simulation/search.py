@@ -1,0 +1,172 @@
+"""Many seeds, on every core: `make simulate SEEDS=10000 FROM=0`, or `SECONDS=60`.
+
+Seeds are dealt in small chunks to processes that start from nothing (spawn), so nothing of one
+machine or one process comes into a run. What a seed does never depends on who ran it or when.
+
+With `--into FILE` the counts are kept in a file, and a search that was interrupted goes on with the
+seeds that are missing. That is how a long soak is done in parts.
+"""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import platform
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import count
+from math import inf
+from pathlib import Path
+
+from tests.simulation.run import Run, begin
+from tests.simulation.scenarios import Scenario
+from tests.simulation.tally import Finding, Part, Span, Tally, without
+from tests.simulation.violation import Violation
+from tests.support.template import ROOT
+
+CHUNK_SEEDS = 25
+"""So few that a progress bar moves, so many that handing them out costs nothing."""
+SAVED_EVERY_SECONDS = 20.0
+FINDINGS_MAX = 50
+"""A search ends early when it has found so many: they have one cause."""
+LONGEST = 10_000_000_000
+
+Progress = Callable[[Tally], None]
+"""Called with all that is counted so far, after each chunk."""
+
+
+# --- in a worker -------------------------------------------------------------------------------
+
+
+def examine(span: Span, scenario: Scenario | None = None) -> Tally:
+    """Run these seeds, here, one after the other."""
+    began = time.process_time()
+    tally = Tally(seeds=[span])
+    for seed in range(*span):
+        _examine(seed, scenario, tally)
+    tally.cpu_seconds = time.process_time() - began
+    return tally
+
+
+def _examine(seed: int, scenario: Scenario | None, tally: Tally) -> None:
+    run = begin(seed, scenario=scenario)
+    finding = found_in(run)
+    if finding is not None:
+        tally.findings.append(finding)
+    tally.calls += len(run.world.calls)
+    tally.coverage.add(run.world.coverage)
+    tally.scenarios[run.scenario.name] += 1
+    tally.others.update(others_in(run))
+
+
+def found_in(run: Run) -> Finding | None:
+    """Play a run; what is wrong with it, if anything is."""
+    assert isinstance(run.seed, int)
+    try:
+        with run.world:
+            run.play()
+    except Violation as violation:
+        what = f"invariant {violation.invariant}"
+        return Finding(run.seed, what, violation.subject, violation.facts)
+    except Exception as error:  # noqa: BLE001 - a run that breaks is a finding too
+        return Finding(run.seed, type(error).__name__, "the run itself", str(error))
+    return None
+
+
+def others_in(run: Run) -> Counter[str]:
+    """What acquirer and receiver did wrong, by name."""
+    hits = {f"acquirer {what} {fault}": n for (what, fault), n in run.acquirer.hits.items()}
+    hits |= {f"receiver {fault}": n for fault, n in run.receiver.hits.items()}
+    return Counter(hits)
+
+
+def _ready() -> None:
+    """What a worker does once: make the beginning, and leave it out of every collection."""
+    examine((0, 1))
+    gc.collect()
+    gc.freeze()
+
+
+# --- over all of them --------------------------------------------------------------------------
+
+
+def search(
+    wanted: Span,
+    *,
+    seconds: float = inf,
+    into: Path | None = None,
+    processes: int | None = None,
+    progress: Progress = lambda tally: None,
+) -> Tally:
+    """Run the seeds of `wanted` that `into` does not know yet, for so long at most."""
+    tally = Tally.load(into) if into else Tally()
+    before, began = tally.schedules, time.monotonic()
+    processes = processes or os.cpu_count() or 1
+    part = Part(_today(), _commit(), platform.python_version(), processes, 0, 0.0)
+    parts, saved_at = tally.parts, began
+
+    def counted() -> None:
+        took = round(time.monotonic() - began, 1)
+        done = replace(part, schedules=tally.schedules - before, wall_seconds=took)
+        tally.parts = [*parts, done] if done.schedules else parts
+
+    chunks = _chunks(without(wanted, tally.seeds))
+    for more in _examined(chunks, processes, began + seconds):
+        tally.add(more)
+        counted()
+        progress(tally)
+        if into and time.monotonic() > saved_at + SAVED_EVERY_SECONDS:
+            saved_at = time.monotonic()
+            tally.save(into)
+        if len(tally.findings) >= FINDINGS_MAX:
+            break
+    tally.findings.sort(key=lambda finding: finding.seed)
+    if into:
+        tally.save(into)
+    return tally
+
+
+def _examined(chunks: Iterator[Span], processes: int, until: float) -> Iterator[Tally]:
+    """What the workers counted, chunk by chunk, in the order in which they end."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, mp_context=spawn, initializer=_ready) as pool:
+        running: set[Future[Tally]] = set()
+        try:
+            while True:
+                while len(running) < 2 * processes and time.monotonic() < until:
+                    chunk = next(chunks, None)
+                    if chunk is None:
+                        break
+                    running.add(pool.submit(examine, chunk))
+                if not running:
+                    return
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    yield future.result()
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _chunks(spans: Iterable[Span]) -> Iterator[Span]:
+    for first, end in spans:
+        for at in count(first, CHUNK_SEEDS):
+            if at >= end:
+                break
+            yield at, min(at + CHUNK_SEEDS, end)
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+def _commit() -> str:
+    """Which code it is; `unknown` outside a repository."""
+    asked = ["git", "describe", "--always", "--dirty", "--abbrev=10"]
+    ran = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
+    return ran.stdout.strip() or "unknown"
