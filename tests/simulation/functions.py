@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -175,38 +175,3 @@ def handler(function: str) -> Handler:
     """The real handler of a function."""
     found: Handler = load(function).handler
     return found
-
-
-def api_event(
-    method: str,
-    path: str,
-    *,
-    body: str | None,
-    headers: Mapping[str, str],
-    query: Mapping[str, str] | None,
-    authorizer: Mapping[str, str] | None,
-    request_id: str,
-) -> dict[str, Any]:
-    """API Gateway's proxy event."""
-    return {
-        "resource": path,
-        "path": path,
-        "httpMethod": method,
-        "headers": dict(headers),
-        "multiValueHeaders": {name: [value] for name, value in headers.items()},
-        "queryStringParameters": dict(query) if query else None,
-        "multiValueQueryStringParameters": {k: [v] for k, v in (query or {}).items()},
-        "pathParameters": None,
-        "stageVariables": None,
-        "requestContext": {
-            "requestId": request_id,
-            "stage": "v1",
-            "path": path,
-            "httpMethod": method,
-            "resourcePath": path,
-            "identity": {"sourceIp": "203.0.113.7"},
-            **({"authorizer": dict(authorizer)} if authorizer else {}),
-        },
-        "body": body,
-        "isBase64Encoded": False,
-    }

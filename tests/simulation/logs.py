@@ -17,6 +17,23 @@ import aws_lambda_powertools.metrics as powertools_metrics
 
 from farthing import observe
 
+OURS = frozenset(
+    {
+        "AssertionError",
+        "AttributeError",
+        "IndexError",
+        "KeyError",
+        "NameError",
+        "NotImplementedError",
+        "RecursionError",
+        "TypeError",
+        "UnboundLocalError",
+        "ValidationError",
+        "ZeroDivisionError",
+    }
+)
+"""Errors that no fault of the world explains: the code is wrong."""
+
 
 class Sink:
     """Stands in for the logger of Powertools."""

@@ -19,9 +19,10 @@ from tests.simulation.acquirer import HostileAcquirer
 from tests.simulation.dice import Dice
 from tests.simulation.faults import CRASHES, Fault, Faults, Script, Swarm, every_crash
 from tests.simulation.functions import EXITED, TIMED_OUT
+from tests.simulation.gateway import Answer
 from tests.simulation.stack import stack
 from tests.simulation.streams import matches, wants
-from tests.simulation.world import Answer, Prepared, World
+from tests.simulation.world import Prepared, World
 from tests.support.template import ROOT
 
 Handle = Callable[[Any, Any], Any]

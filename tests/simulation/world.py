@@ -22,9 +22,7 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Protocol
 
-from farthing.access.keys import SCOPES
-from farthing.access.principal import KeyKind
-from tests.simulation import logs
+from tests.simulation import gateway, logs
 from tests.simulation.aws.dynamo import Tables, WriteRecord
 from tests.simulation.aws.kms import Keys
 from tests.simulation.aws.secrets import Secrets
@@ -33,37 +31,20 @@ from tests.simulation.aws.storage import Snapshot
 from tests.simulation.coverage import REACHED, Coverage
 from tests.simulation.dice import Dice
 from tests.simulation.faults import Fault, Faults, Point
-from tests.simulation.functions import Functions, Handler, Result, api_event, handler
+from tests.simulation.functions import Functions, Handler, Result, handler
+from tests.simulation.gateway import Answer
 from tests.simulation.queues import QueueSources
 from tests.simulation.scheduler import START, STEPS_MAX, Process, Promise, Scheduler
 from tests.simulation.schedules import Clockwork, Waiting
 from tests.simulation.stack import Stack, stack
 from tests.simulation.streams import Stream
 from tests.simulation.trace import OK, Trace
-from tests.support.lambdas import MERCHANT
 
-GATEWAY_SECONDS = 29.0
 KEYS_SEED = b"farthing"
 SYMMETRIC = "SYMMETRIC_DEFAULT"
 INDEX_LAG_SECONDS = (0.05, 30.0)
 DAY_SECONDS = 86_400.0
 EXPIRY_SECONDS = 2.5 * DAY_SECONDS
-OURS = frozenset(
-    {
-        "AssertionError",
-        "AttributeError",
-        "IndexError",
-        "KeyError",
-        "NameError",
-        "NotImplementedError",
-        "RecursionError",
-        "TypeError",
-        "UnboundLocalError",
-        "ValidationError",
-        "ZeroDivisionError",
-    }
-)
-"""Errors that no fault of the world explains: the code is wrong."""
 
 
 class Acquirer(Protocol):
@@ -90,15 +71,6 @@ class Prepared:
     keys: int
     waiting: Waiting
     extra: Any = None
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What a merchant's call was answered."""
-
-    status: int
-    body: dict[str, Any]
-    headers: dict[str, str]
 
 
 class World:
@@ -206,73 +178,14 @@ class World:
 
     # --- who calls the API -------------------------------------------------------------------
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        body: Any = None,
-        *,
-        key: str | None = None,
-        merchant_id: str = MERCHANT,
-        mode: str = "test",
-        kind: KeyKind = KeyKind.SECRET,
-        query: Mapping[str, str] | None = None,
-        headers: Mapping[str, str] | None = None,
-        raw: str | None = None,
-    ) -> Answer | None:
-        """One HTTP call through the gateway, from a task. None: no answer, or not the function's.
-
-        The gateway gives up after 29 seconds; the function does not. Who is asking was authorised
-        before, as the gateway keeps that for a minute.
-        """
-        authorizer = {
-            "merchant_id": merchant_id,
-            "mode": mode,
-            "kind": kind.value,
-            "key_id": "key_sim",
-            "scopes": _scopes(kind),
-        }
-        sent = {"Content-Type": "application/json", **(headers or {})}
-        if key is not None:
-            sent["Idempotency-Key"] = key
-        text = raw if raw is not None else None if body is None else json.dumps(body)
-        route = self._route(method, path)
-        event = api_event(
-            method,
-            path,
-            body=text,
-            headers=sent,
-            query=query,
-            authorizer=None if route.public else authorizer,
-            request_id=f"req-{self.scheduler.steps}",
-        )
-        return self._ask(route.function, event, f"{method} {path}")
+    def call(self, method: str, path: str, body: Any = None, **more: Any) -> Answer | None:
+        """One HTTP call through the API gateway, from a task: see `gateway.call`."""
+        return gateway.call(self, method, path, body, **more)
 
     def invoke(self, function: str, event: Any, seconds: float = inf) -> Result | None:
         """Invoke a function by hand, from a task. None if that takes longer."""
         promise = self.functions.start(function, event)
         return promise.value if promise.wait(seconds) else None
-
-    def _ask(self, function: str, event: dict[str, Any], what: str) -> Answer | None:
-        name = self.scheduler.current().process.name
-        promise = self.functions.start(function, event)
-        came = promise.wait(GATEWAY_SECONDS)
-        if came and self.faults.strikes(Fault.GATEWAY_LOST):
-            self.struck(what, Fault.GATEWAY_LOST)
-            came = False
-        result: Result | None = promise.value if came else None
-        if result is None or result.error:
-            why = result.error if result else "no answer"
-            self.trace.add(self.scheduler.now, name, what, "", why)
-            return None
-        self.trace.add(self.scheduler.now, name, what, "", str(result.value["statusCode"]))
-        return _answer(result.value)
-
-    def _route(self, method: str, path: str) -> Any:
-        for route in self.stack.routes:
-            if route.method == method and route.pattern.fullmatch(path):
-                return route
-        raise LookupError(f"no function answers {method} {path}")
 
     # --- what the parts of a world tell it -----------------------------------------------------
 
@@ -308,7 +221,7 @@ class World:
     def mistakes(self) -> list[tuple[str, str]]:
         """Errors of the product, logged or raised, that no fault explains: type and place."""
         raised = [(error.partition("(")[0], where) for _, error, where in self.errors]
-        return [each for each in (*raised, *self.log.unhandled) if each[0] in OURS]
+        return [each for each in (*raised, *self.log.unhandled) if each[0] in logs.OURS]
 
     def put_into(self, queue: str, message: Mapping[str, Any]) -> None:
         """What a service puts into a queue, such as a failure's."""
@@ -371,13 +284,3 @@ def many_runs() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-
-
-def _scopes(kind: KeyKind) -> str:
-    return " ".join(SCOPES[kind])
-
-
-def _answer(value: Mapping[str, Any]) -> Answer:
-    text = value["body"]
-    headers = {name: values[0] for name, values in value.get("multiValueHeaders", {}).items()}
-    return Answer(value["statusCode"], json.loads(text) if text else {}, headers)
