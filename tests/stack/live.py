@@ -97,6 +97,16 @@ class Live:
             if row["operation"] == operation and row["status"] == "APPROVED"
         )
 
+    def told(self, intent_id: str) -> list[dict[str, Any]]:
+        """The payment's events, in the order of the merchant's feed."""
+        found, cursor = [], ""
+        while True:
+            page = self.get(f"events?limit=100&after={cursor}").body
+            found += [it for it in page["data"] if it["payment_intent_id"] == intent_id]
+            cursor = page["next"]
+            if not page["has_more"]:
+                return found
+
     def aws(self, service: str) -> Any:
         return boto3.client(
             service,
@@ -108,7 +118,13 @@ class Live:
 
     def farthing(self, *arguments: str) -> str:
         """The command line, as in a terminal."""
-        ran = subprocess.run(
+        ran = self.run(*arguments)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command line, also where it is to fail."""
+        return subprocess.run(
             [ROOT / ".venv" / "bin" / "farthing", *arguments],
             cwd=ROOT,
             capture_output=True,
@@ -116,8 +132,6 @@ class Live:
             timeout=300,
             check=False,
         )
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        return ran.stdout
 
     def advance(self, duration: str) -> None:
         """Move every function's clock forward. It stays there: time does not go back."""

@@ -96,7 +96,8 @@ def test_the_vaults_key_encrypts_for_tokens_and_decrypts_for_charge_alone(probe:
     data_key = {"KeyId": key_id, "CiphertextBlob": made["ciphertext"]}
     decrypt = ("decrypt", "kms", "decrypt", data_key)
     assert probe.as_("charge", [decrypt])["said"] == {"decrypt": None}
-    for function in ("tokens", "payment_intents", "refunds", "settle", "sandbox_acquirer"):
+    others = ("tokens", "payment_intents", "refunds", "settle", "sandbox_acquirer")
+    for function in (*others, "resolve_unknown", "acquirer_events"):
         said = probe.as_(function, [decrypt])["said"]
         assert said == {"decrypt": "AccessDeniedException"}, function
     said = probe.as_("charge", [make])["said"]
@@ -113,7 +114,8 @@ def test_what_is_not_granted_is_refused(probe: Probe) -> None:
     # When, Then
     allowed = probe.as_("charge", [read_card, read_secret])["said"]
     assert allowed == {"read a card": None, "read the secret": None}
-    for function in ("tokens", "payment_intents", "settle"):
+    others = ("tokens", "payment_intents", "settle", "resolve_unknown", "acquirer_webhooks")
+    for function in others:
         said = probe.as_(function, [read_card, read_secret])["said"]
         assert set(said.values()) == {"AccessDeniedException"}, function
 

@@ -17,9 +17,10 @@ def test_a_charge_without_an_answer_is_202_and_adopted_on_read(live: Live, numbe
     assert live.moved(read["intent_id"], "AUTHORIZE") == 1234
 
 
-def test_a_lost_request_stays_unknown_and_is_never_failed(live: Live) -> None:
+def test_a_lost_request_is_sent_again_on_read(live: Live) -> None:
     answer = live.pay(1234, "4000009900000038")
     assert answer.status == 202, answer.text
+    assert live.books(answer.body["intent_id"]) == []
     read = live.get(f"payment_intents/{answer.body['intent_id']}").body
-    assert (read["status"], read["status_detail"]) == ("PROCESSING", "OUTCOME_UNKNOWN")
-    assert live.books(read["intent_id"]) == []
+    assert (read["status"], read["amount_captured_cents"]) == ("SUCCEEDED", 1234)
+    assert live.moved(read["intent_id"], "AUTHORIZE") == 1234
