@@ -1,0 +1,482 @@
+"""The bugs of the gate: first those that money has been lost to elsewhere, then those that we fear.
+
+Each function is what somebody might have written instead. `invariant` is the number in section 12
+of the design, `limit` about seven times the mean number of seeds that it takes, so that a change
+of the product, which deals all seeds anew, makes a bug be missed one time in a thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from farthing import runtime
+from farthing.acquiring import sandbox
+from farthing.acquiring.decline import decline
+from farthing.acquiring.port import ABSENT, Answer, Found, Kind, LookUp, Outcome
+from farthing.clock import epoch_seconds, later, to_text
+from farthing.http.response import Response, dump
+from farthing.ledger import posting
+from farthing.payments import (
+    answers,
+    begin,
+    conclusion,
+    conditions,
+    event,
+    expiry,
+    idempotency,
+    operation,
+    perform,
+    recovery,
+    refund,
+    refund_outcome,
+    refunds,
+    resolve,
+)
+from farthing.payments.operation import Operation, OperationState
+from farthing.payments.recovery import Plan, Step
+from farthing.settlement import entry
+from farthing.store import Condition, Put, StoreBusy, Update
+from farthing.store import table as store_table
+from farthing.store.errors import ConditionFailed
+from farthing.store.table import DynamoStore
+from farthing.webhooks import delivery_row, feed, outbox
+from farthing.webhooks.outbox import Outbox
+from tests.simulation import profiles
+from tests.simulation.planted import Bug, Patches, Plant
+from tests.simulation.profiles import DRAWN, Profile
+
+BUGS: list[Bug] = []
+
+ANYTHING = Condition("ANYTHING", "attribute_exists(#pk) OR attribute_not_exists(#pk)")
+
+
+def bug(
+    what: str, *, invariant: int, limit: int = 50, profile: Profile = DRAWN
+) -> Callable[[Plant], Plant]:
+    """Put a bug on the list, under the name of its function."""
+
+    def listed(plant: Plant) -> Plant:
+        name = plant.__name__.replace("_", " ")
+        BUGS.append(Bug(name, what, invariant, limit, plant, profile))
+        return plant
+
+    return listed
+
+
+def no_condition(*_: Any) -> Condition:
+    """What a rule becomes when nobody thought of it."""
+    return ANYTHING
+
+
+# --- one operation, one reference --------------------------------------------------------------
+
+
+@bug("a resend goes out under a reference of its own", invariant=6)
+def new_reference_on_retry(patch: Patches) -> None:
+    def reference(self: Operation) -> str:
+        name = operation.reference_of(self.operation_id)
+        return name if self.fence == operation.FIRST_FENCE else f"{name}F{self.fence}"
+
+    patch.attribute(Operation, "reference", property(reference))
+
+
+@bug("a payment's refunds share a reference", invariant=7, profile=profiles.RACE_OF_REFUNDS)
+def two_refunds_under_one_reference(patch: Patches) -> None:
+    def reference(self: Operation) -> str:
+        named = self.intent_id if self.kind is Kind.REFUND else self.operation_id
+        return operation.reference_of(named)
+
+    patch.attribute(Operation, "reference", property(reference))
+
+
+# --- what an answer means ----------------------------------------------------------------------
+
+
+@bug("no answer in time is taken for a decline", invariant=1, profile=profiles.SILENT)
+def timeout_read_as_decline(patch: Patches) -> None:
+    real = sandbox.SandboxAcquirer.send
+
+    def send(self: Any, *asked: Any) -> Answer:
+        answer = real(self, *asked)
+        if answer.outcome is not Outcome.UNKNOWN:
+            return answer
+        return Answer(Outcome.DECLINED, decline=decline("PROCESSING_ERROR", "96"))
+
+    patch.attribute(sandbox.SandboxAcquirer, "send", send)
+
+
+@bug("the SDK sends the invoke of `charge` again", invariant=1, profile=profiles.LOST_INVOKES)
+def invoke_that_the_sdk_retries(patch: Patches) -> None:
+    real = runtime.client
+
+    def client(service: str, read_timeout_seconds: int = 5, attempts_max: int = 3) -> Any:
+        return real(service, read_timeout_seconds, 3)
+
+    patch.attribute(runtime, "client", client)
+
+
+@bug(
+    "the answer's reference, amount, currency and operation are not compared",
+    invariant=1,
+    profile=profiles.WRONG_ANSWERS,
+)
+def answer_to_another_question_accepted(patch: Patches) -> None:
+    real = sandbox.read_answer
+
+    def read_answer(document: Mapping[str, Any], asked: Any) -> Answer:
+        as_asked = {
+            "reference": asked.reference,
+            "order_id": asked.order_id,
+            "operation": asked.kind.value,
+            "amount_cents": asked.amount_cents,
+            "currency": asked.currency,
+        }
+        return real({**document, **as_asked}, asked)
+
+    patch.attribute(sandbox, "read_answer", read_answer)
+
+
+@bug("the signature of an answer is not checked", invariant=1, profile=profiles.FORGED_ANSWERS)
+def unsigned_answer_believed(patch: Patches) -> None:
+    def document(self: Any, raw: bytes, signature: str) -> Mapping[str, Any]:
+        import json
+
+        try:
+            found: Mapping[str, Any] = json.loads(raw)
+        except ValueError as error:
+            raise sandbox.NoUsableAnswer from error
+        return found
+
+    patch.attribute(sandbox.SandboxAcquirer, "_document", document)
+
+
+@bug('a look-up that fails is read as "not found"', invariant=1, profile=profiles.BLIND)
+def silence_read_as_not_found(patch: Patches) -> None:
+    real = resolve.look_up
+
+    def look_up(ours: Operation, services: Any) -> LookUp:
+        return real(ours, services) or LookUp(Found.NOT_FOUND, to_text(services.now()))
+
+    patch.everywhere(real, look_up)
+
+
+@bug("a payment of unknown outcome is answered as done", invariant=3)
+def unknown_answered_as_done(patch: Patches) -> None:
+    real = answers.answer_of
+
+    def answer_of(about: Operation, shown: Mapping[str, Any], name: str) -> Response:
+        if about.answer is None or about.answer.outcome is Outcome.UNKNOWN:
+            return Response(about.success_status, dump(shown))
+        return real(about, shown, name)
+
+    patch.everywhere(real, answer_of)
+
+
+# --- Tx-1 and Tx-2 -----------------------------------------------------------------------------
+
+
+@bug(
+    "an outcome is written whatever was written meanwhile",
+    invariant=3,
+    profile=profiles.SLOW_WRITES,
+)
+def terminal_write_without_condition(patch: Patches) -> None:
+    patch.everywhere(conditions.held_under_fence, no_condition)
+    patch.everywhere(conditions.holds_operation, no_condition)
+
+
+@bug("the event is a write of its own, after the state", invariant=4)
+def event_written_after_the_state(patch: Patches) -> None:
+    real = DynamoStore.write
+
+    def write(self: DynamoStore, *writes: Any) -> None:
+        events = [w for w in writes if isinstance(w, Put) and w.item.get("entity") == "event"]
+        rest = [w for w in writes if w not in events]
+        if rest:
+            real(self, *rest)
+        if events:
+            real(self, *events)
+
+    patch.attribute(DynamoStore, "write", write)
+
+
+@bug("an operation of unknown outcome leaves the due index", invariant=9)
+def due_marker_removed_too_early(patch: Patches) -> None:
+    real = conclusion.operation_update
+
+    def operation_update(of: Operation, now: Any) -> Update:
+        update = real(of, now)
+        sets = {name: value for name, value in update.set.items() if name != "due_at"}
+        return replace(update, set=sets, remove=["due_pk", "due_at"])
+
+    patch.everywhere(real, operation_update)
+
+
+@bug("a lease of 5 s, for a function that may take 20", invariant=1, profile=profiles.SLOW_WRITES)
+def lease_shorter_than_the_function(patch: Patches) -> None:
+    for module in (operation, begin, refund, perform, refunds):
+        patch.attribute(module, "LEASE_SECONDS", 5)
+
+
+@bug("two requests may claim one single-use token", invariant=7, profile=profiles.RACE_FOR_A_TOKEN)
+def token_claimed_by_two(patch: Patches) -> None:
+    patch.everywhere(conditions.token_pays, no_condition)
+
+
+@bug(
+    "a capture is begun whoever else is at the payment",
+    invariant=3,
+    profile=profiles.RACE_FOR_A_HOLD,
+)
+def capture_without_condition(patch: Patches) -> None:
+    def enough_left(amount_cents: int, version: int) -> Condition:
+        return Condition("ENOUGH_LEFT", "#amount_capturable >= :amount", {"amount": amount_cents})
+
+    patch.everywhere(conditions.enough_left_to_capture, enough_left)
+
+
+@bug(
+    "an expiry's void is begun whoever else is at the payment",
+    invariant=9,
+    profile=profiles.LAST_MOMENT,
+)
+def expiry_voids_during_a_capture(patch: Patches) -> None:
+    patch.attribute(expiry, "voidable", no_condition)
+
+
+# --- keys --------------------------------------------------------------------------------------
+
+
+@bug("a key lives 24 hours from its first use, whatever is known", invariant=7)
+def key_that_expires_while_unknown(patch: Patches) -> None:
+    real = idempotency.taken
+
+    def taken(tenant: Any, request: Any, now: Any, **about: Any) -> Put:
+        put = real(tenant, request, now, **about)
+        day = {"expires_at": later(now, seconds=idempotency.KEY_LIFETIME_SECONDS)}
+        return replace(put, item=put.item | day)
+
+    patch.attribute(idempotency, "taken", taken)
+
+
+@bug("a key in progress has a time to live", invariant=7)
+def ttl_deletes_a_key_in_progress(patch: Patches) -> None:
+    real = idempotency.taken
+
+    def taken(tenant: Any, request: Any, now: Any, **about: Any) -> Put:
+        put = real(tenant, request, now, **about)
+        return replace(put, item=put.item | {"ttl": epoch_seconds(now) + 3600})
+
+    patch.attribute(idempotency, "taken", taken)
+
+
+@bug(
+    "the key is read eventually consistent, and that read decides",
+    invariant=7,
+    profile=profiles.STALE,
+)
+def stale_idempotency_read(patch: Patches) -> None:
+    real = store_table.batch_request
+
+    def batch_request(*asked: Any) -> dict[str, Any]:
+        return {name: {**table, "ConsistentRead": False} for name, table in real(*asked).items()}
+
+    patch.attribute(store_table, "batch_request", batch_request)
+    patch.everywhere(conditions.key_free, no_condition)
+
+
+@bug(
+    "that a resend was not sent is taken for the end of the operation",
+    invariant=1,
+    profile=profiles.LATE_THEN_REFUSED,
+)
+def not_sent_of_a_resend_releases_the_key(patch: Patches) -> None:
+    def send_again(ours: Operation, services: Any) -> None:
+        again = ours.opened_again(services.now())
+        opened = {"state": again.state.value, "lease_until": again.lease_until}
+        when = conditions.held_under_fence(again.fence)
+        try:
+            services.store.write(Update(again.address.key, when, set=opened))
+        except (ConditionFailed, StoreBusy):
+            return
+        answer = services.sender.send(again.address)
+        if answer.outcome is not Outcome.UNKNOWN:
+            resolve.adopt(again, answer, services)
+        else:
+            resolve.wait(again, services)
+
+    patch.attribute(resolve, "_send_again", send_again)
+
+
+# --- who takes an operation over ---------------------------------------------------------------
+
+
+@bug("whoever takes over leaves the fence as it was", invariant=9, profile=profiles.SLOW_WRITES)
+def resolver_without_fence(patch: Patches) -> None:
+    real = Operation.taken_over
+    patch.attribute(
+        Operation, "taken_over", lambda self, now: replace(real(self, now), fence=self.fence)
+    )
+
+
+@bug("whoever takes over leaves the operation OPEN, to be sent", invariant=9, profile=profiles.LATE)
+def take_over_that_leaves_it_open(patch: Patches) -> None:
+    real = Operation.taken_over
+    patch.attribute(
+        Operation, "taken_over", lambda self, now: replace(real(self, now), state=self.state)
+    )
+
+
+@bug(
+    "not found is sent again, to an acquirer that takes a reference twice",
+    invariant=1,
+    profile=profiles.LATE,
+)
+def look_up_then_resend_where_not_idempotent(patch: Patches) -> None:
+    patch.attribute(recovery, "_takes_it_once", lambda *_: True)
+
+
+@bug(
+    "what was found is adopted although a reversal is on its way",
+    invariant=1,
+    profile=profiles.LATE,
+)
+def adoption_after_a_reversal_was_sent(patch: Patches) -> None:
+    patch.attribute(recovery, "_found", lambda ours, answer: Plan(Step.ADOPT, ours, answer))
+
+
+@bug("a reversal is sent, and then written down", invariant=6, profile=profiles.LATE)
+def reversal_not_written_down_first(patch: Patches) -> None:
+    real = resolve._reverse
+
+    def reverse(ours: Operation, looked: Any, services: Any) -> None:
+        services.sender.reverse(ours.address)
+        real(ours, looked, services)
+
+    patch.attribute(resolve, "_reverse", reverse)
+    patch.attribute(Operation, "may_be_reversed", lambda self: self.state is OperationState.UNKNOWN)
+
+
+@bug("nothing waits for what may still be on its way", invariant=1, profile=profiles.LATE)
+def no_waiting_for_quiet(patch: Patches) -> None:
+    patch.attribute(recovery, "is_quiet", lambda *_: True)
+
+
+@bug(
+    "quiet is measured by the clocks of our own processes",
+    invariant=1,
+    profile=profiles.LATE_AND_SKEWED,
+)
+def quiet_by_our_own_clock(patch: Patches) -> None:
+    real = recovery.plan
+
+    def plan(ours: Operation, looked: LookUp | None, declared: Any, now: Any) -> Plan:
+        return real(ours, looked and replace(looked, as_of=to_text(now)), declared, now)
+
+    patch.attribute(recovery, "plan", plan)
+
+
+# --- refunds -----------------------------------------------------------------------------------
+
+
+@bug(
+    "what is left to refund is read, and then taken", invariant=2, profile=profiles.RACE_OF_REFUNDS
+)
+def refund_by_read_then_write(patch: Patches) -> None:
+    patch.everywhere(conditions.enough_left_to_refund, no_condition)
+
+
+@bug(
+    "a refund of unknown outcome fails, and gives its reservation back",
+    invariant=1,
+    profile=profiles.SILENT_REFUND,
+)
+def unknown_refund_gives_its_reservation_back(patch: Patches) -> None:
+    real = refund_outcome.decide
+
+    def decide(intent: Any, of: Any, ours: Operation, answer: Answer) -> Any:
+        return real(intent, of, ours, ABSENT if answer.outcome is Outcome.UNKNOWN else answer)
+
+    patch.attribute(refund_outcome, "decide", decide)
+
+
+@bug("a refund is posted as if it were a capture", invariant=5, profile=profiles.RACE_OF_REFUNDS)
+def refund_posted_as_a_capture(patch: Patches) -> None:
+    patch.attribute(posting, "refund", posting.capture)
+
+
+# --- what merchants are told -------------------------------------------------------------------
+
+
+@bug("an event counts as sent on before it is", invariant=4, profile=profiles.CRASHES)
+def stream_consumer_that_acknowledges_first(patch: Patches) -> None:
+    real = Outbox._fan_out
+
+    def fan_out(self: Outbox, tenant: Any, placed: Any) -> int:
+        self._fanned_out(tenant, placed.event)
+        return real(self, tenant, placed)
+
+    patch.attribute(Outbox, "_fan_out", fan_out)
+
+
+@bug("events are in the stream alone, and in no due index", invariant=4, profile=profiles.STALLS)
+def event_that_no_sweep_finds(patch: Patches) -> None:
+    real = event.event_put
+
+    def event_put(*about: Any) -> Put:
+        put = real(*about)
+        item = {name: value for name, value in put.item.items() if not name.startswith("due_")}
+        return replace(put, item=item)
+
+    patch.everywhere(real, event_put)
+
+
+@bug("a delivery is claimed and recorded by whoever comes", invariant=3, profile=profiles.TWICE)
+def delivery_claimed_without_condition(patch: Patches) -> None:
+    patch.everywhere(delivery_row.nobody_else_claimed, no_condition)
+
+
+@bug("two events may take one place in the feed", invariant=3, profile=profiles.TWO_PAYMENTS)
+def feed_position_race(patch: Patches) -> None:
+    patch.attribute(feed, "still_ends_at", no_condition)
+    patch.attribute(feed, "NOT_CREATED", ANYTHING)
+
+
+@bug(
+    "endpoints are remembered for the life of a process, whosever they are",
+    invariant=10,
+    profile=profiles.TWO_PAYMENTS,
+)
+def endpoints_of_another_merchant(patch: Patches) -> None:
+    real = outbox.endpoints_of
+    patch.attribute(
+        outbox,
+        "endpoints_of",
+        lambda store, tenant: runtime.once("endpoints", lambda: real(store, tenant)),
+    )
+
+
+# --- settlement --------------------------------------------------------------------------------
+
+
+@bug("an entry is claimed whoever claimed it before", invariant=7, profile=profiles.MIDNIGHT)
+def settlement_run_twice(patch: Patches) -> None:
+    patch.everywhere(entry.ENTRY_UNCLAIMED, ANYTHING)
+
+
+# --- cards -------------------------------------------------------------------------------------
+
+
+@bug("the answer that is stored names the card", invariant=8)
+def card_number_in_the_answer(patch: Patches) -> None:
+    real = sandbox.SandboxAcquirer.send
+
+    def send(self: Any, asked: Any, card: Any) -> Answer:
+        answer = real(self, asked, card)
+        if card is None:
+            return answer
+        return replace(answer, authorization_code=card.reveal()["number"])
+
+    patch.attribute(sandbox.SandboxAcquirer, "send", send)
