@@ -7,8 +7,8 @@ acquirer, whose look-ups may lag as well.
 from __future__ import annotations
 
 import hashlib
-import hmac
 import heapq
+import hmac
 import itertools
 import json
 from collections.abc import Callable, Iterator

@@ -21,6 +21,9 @@ RESEND_SECONDS = 90
 TERMINAL_SECONDS = 200
 """By when an AUTHORIZE that the acquirer never saw has come to its end."""
 
+LATE_SECONDS = 10
+"""By how much looks may come after their time, and take, altogether."""
+
 REFERENCE_LENGTH = 26
 REVERSAL_SUFFIX_LENGTH = 10
 CLOCK_SKEW_SECONDS = 600
@@ -79,7 +82,7 @@ def _rules(declared: Capabilities) -> list[tuple[bool, str]]:
         ),
         (
             declared.reversal_by_reference
-            and RESEND_SECONDS + quiet_seconds(declared) > TERMINAL_SECONDS,
+            and RESEND_SECONDS + quiet_seconds(declared) + LATE_SECONDS > TERMINAL_SECONDS,
             f"an authorization that never arrived would be open for longer than "
             f"{TERMINAL_SECONDS} s",
         ),
