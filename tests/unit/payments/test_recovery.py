@@ -215,7 +215,7 @@ def a_refund_that_only_a_person_can_tell(stack: Stack) -> tuple[str, str]:
     lost(stack, "/v1/refunds")
     refund = stack.refund(paid, 40)
     assert refund.status == 202
-    follow(stack, 60)
+    follow(stack, 100)
     (operation,) = [row for row in stack.items("operation") if row["kind"]["S"] == "REFUND"]
     assert operation["requires_decision"]["BOOL"] is True
     operation_id = operation["operation_id"]["S"]

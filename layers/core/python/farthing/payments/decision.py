@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from farthing.acquiring.port import ABSENT, Answer, Found, Outcome
+from farthing.acquiring.port import ABSENT, Answer, Found, LookUp, Outcome
 from farthing.clock import to_text
+from farthing.payments import recovery
 from farthing.payments.operation import Address, Operation, OperationState
-from farthing.payments.resolve import adopt, look_up, read_operation, take_over, wait
+from farthing.payments.recovery import Step
+from farthing.payments.resolve import adopt, carry_out, look_up, read_operation, take_over
 from farthing.payments.services import SEND_SECONDS, Services
 from farthing.store import NOT_CREATED, Item, Key, Put
 
@@ -56,15 +58,29 @@ def decide(decision: Decision, services: Services) -> Operation:
     if ours is None:
         raise NotForAPerson("somebody was faster: look again")
     looked = look_up(ours, services)
-    known = looked.answer if looked is not None and looked.found is Found.FOUND else None
-    if known is not None and known.outcome is Outcome.APPROVED and decision.outcome == "ABSENT":
-        wait(ours, services)
-        raise NotForAPerson("the acquirer says that it was approved")
+    answer = _checked(ANSWERS[decision.outcome], ours, looked, services)
     recorded = Put(
         decision_key(decision.address, ours.fence), _item(decision, ours, services), NOT_CREATED
     )
-    adopt(ours, ANSWERS[decision.outcome], services, [recorded])
+    adopt(ours, answer, services, [recorded])
     return read_operation(decision.address, services)
+
+
+def _checked(decided: Answer, ours: Operation, looked: LookUp | None, services: Services) -> Answer:
+    """What was decided, with what the acquirer adds to it. Raises NotForAPerson if it disagrees.
+
+    Then what it says is adopted, if it can be.
+    """
+    known = looked.answer if looked is not None and looked.found is Found.FOUND else None
+    if known is None:
+        return decided
+    if known.outcome is decided.outcome:
+        return known
+    planned = recovery.plan(ours, looked, services.capabilities, services.now())
+    if planned.step is not Step.ASK:
+        carry_out(planned, looked, services)
+        raise NotForAPerson(f"the acquirer says that it is {known.outcome}")
+    return decided
 
 
 def _item(decision: Decision, operation: Operation, services: Services) -> Item:

@@ -7,8 +7,10 @@
                              more, look again: ABSENT
     not found, CAPTURE, VOID send again; where a reference may be taken twice, only when nothing of
                              the last sending can be on its way any more
-    not found, REFUND        send again while the acquirer knows its references; then a person says
+    not found, REFUND        send again while the acquirer knows its references; then, when nothing
+                             can be on its way any more, a person says
     cannot be asked          wait
+    after 7 days             a person says; nothing is sent again, looks and reversals go on
 
 Waiting for what may be on its way is measured by the acquirer's own clock: those of our processes
 may disagree by minutes, and that must not let a charge slip through.
@@ -155,10 +157,10 @@ def _not_found(
         case Kind.AUTHORIZE:
             return _authorization_not_found(operation, declared, now, quiet=quiet, once=once)
         case Kind.CAPTURE | Kind.VOID if once or quiet:
-            return Plan(Step.RESEND, operation)
+            return _send_again(operation, now)
         case Kind.REFUND if once:
-            return Plan(Step.RESEND, operation)
-        case Kind.REFUND:
+            return _send_again(operation, now)
+        case Kind.REFUND if quiet:
             return Plan(Step.ASK, operation)
     return _wait(operation, now)
 
@@ -173,8 +175,10 @@ def _authorization_not_found(
         return Plan(Step.REVERSE, operation) if again else _wait(operation, now)
     young = now - from_text(operation.created_at) < timedelta(seconds=RESEND_SECONDS)
     if once and (young or not declared.reversal_by_reference):
-        return Plan(Step.RESEND, operation)
-    return Plan(Step.REVERSE if declared.reversal_by_reference else Step.ASK, operation)
+        return _send_again(operation, now)
+    if declared.reversal_by_reference:
+        return Plan(Step.REVERSE, operation)
+    return Plan(Step.ASK, operation) if quiet else _wait(operation, now)
 
 
 def _takes_it_once(operation: Operation, declared: Capabilities, now: datetime) -> bool:
@@ -184,6 +188,12 @@ def _takes_it_once(operation: Operation, declared: Capabilities, now: datetime) 
         return False
     known = declared.key_retention_seconds - CLOCK_SKEW_SECONDS - declared.max_flight_seconds
     return now - from_text(operation.created_at) < timedelta(seconds=known)
+
+
+def _send_again(operation: Operation, now: datetime) -> Plan:
+    """Send it again, unless a person was asked: nothing may arrive after they have decided."""
+    asked = operation.requires_decision or is_given_up(operation, now)
+    return Plan(Step.ASK if asked else Step.RESEND, operation)
 
 
 def _wait(operation: Operation, now: datetime) -> Plan:

@@ -107,10 +107,11 @@ def adopt(
 
 
 def wait(operation: Operation, services: Services) -> None:
-    """Leave it unknown, to be looked into again at its time."""
+    """Leave it unknown, to be looked into again at its time; at last, ask a person too."""
     now = services.now()
     due_at = recovery.next_look(operation, services.capabilities, now)
-    adopt(replace(operation, due_at=due_at), UNKNOWN, services)
+    asked = operation.requires_decision or recovery.is_given_up(operation, now)
+    adopt(replace(operation, due_at=due_at, requires_decision=asked), UNKNOWN, services)
     delay_seconds = max(0, int((from_text(due_at) - now).total_seconds()) + 1)
     if due_at != operation.due_at and delay_seconds <= QUEUE_DELAY_SECONDS_MAX:
         services.later.look(operation.address, delay_seconds)

@@ -37,8 +37,8 @@ from farthing.payments.services import Services
 from farthing.payments.states import Status
 from farthing.store import NOT_CREATED, ConditionFailed, Put, StoreBusy, TenantScope, Write
 
-MOVED = frozenset({"APPROVED"})
-"""What an acquirer's row says if it moved or holds money."""
+MOVED = frozenset({"APPROVED", "PENDING"})
+"""What an acquirer's row says if it moved or holds money, or will."""
 
 
 class Verdict(StrEnum):
@@ -134,9 +134,11 @@ def _compare(
         if after.state in UNRESOLVED:
             return Verdict.REPORTED, "its outcome is still not known"
         return Verdict.ADOPTED, f"it is {after.state}"
-    moved = theirs.status in MOVED
-    if moved and ours.state is not OperationState.APPROVED:
-        return Verdict.REPORTED, f"ours is {ours.state}"
+    wrong = theirs.status == "DECLINED"
+    if ours.state is not OperationState.APPROVED:
+        wrong = theirs.status in MOVED
+    if wrong:
+        return Verdict.REPORTED, f"ours is {ours.state}, theirs {theirs.status}"
     return Verdict.MATCHED, f"ours is {ours.state}"
 
 
