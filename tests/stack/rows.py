@@ -40,6 +40,13 @@ class Rows:
     def is_unresolved(self, intent_id: str) -> bool:
         return any(row["state"] in UNRESOLVED for row in self.operations(intent_id))
 
+    def was_looked_for(self, intent_id: str) -> bool:
+        """Whether the acquirer was asked for the payment's last operation."""
+        return self.operations(intent_id)[-1].get("quiet_since") is not None
+
+    def asks_a_person(self, intent_id: str) -> bool:
+        return bool(self.operations(intent_id)[-1].get("requires_decision"))
+
     def refund(self, refund_id: str) -> Row:
         key = refund_key(self._tenant, refund_id)
         found = self._dynamo.get_item(

@@ -162,12 +162,14 @@ def test_a_person_decides_where_the_acquirer_cannot_tell(live: Live, rows: Rows)
         assert (crashed.answer.status, crashed.answer.body["status"]) == (202, "PENDING")
         address = rows.address(intent_id)
         decided = ("decide", address, "--outcome", "absent", "--by", "Ada", "--yes")
-        # When
-        wait_until(lambda: asks(live, address), "nobody is asked")
-        live.advance("5s")  # nobody looks into it any more
-        seen = json.loads(live.farthing("resolve"))
-        assert seen["requiring_decision"] >= 1
-        live.advance("5s")
+        # When: it was looked for, and again when nothing can be on its way any more
+        wait_until(lambda: rows.was_looked_for(intent_id), "nobody looked")
+        live.advance("62s")
+        live.farthing("resolve")
+        wait_until(lambda: rows.asks_a_person(intent_id), "nobody is asked")
+        assert asks(live, address)
+        assert json.loads(live.farthing("resolve"))["requiring_decision"] >= 1
+        live.advance("5s")  # a look keeps others out for 3 s
         said = live.farthing(*decided, "--reason", "they have nothing of it")
         again = live.run(*decided, "--reason", "they have nothing of it")
     # Then
