@@ -1,13 +1,14 @@
 """What the `charge` function does: an operation's row → the card → the acquirer → an outcome.
 
-    row read ─► still time? ─► claim to send ─► decrypt ─► still time? ─► ask the acquirer
-                    │                │             │            │
-                    └─ NOT_SENT      │             └────────────┴─ NOT_SENT, for no byte has left
-                                     └─ claimed before: UNKNOWN, for somebody may be sending
+    row read ─► claim to send ─► card opened ─► still time? ─► ask the acquirer ─► CVC forgotten
+         │            │               │             │
+         │            │               └─────────────┴─ NOT_SENT: the claim is ours, no byte has left
+         └────────────┴─ UNKNOWN: somebody else may be sending, or this very invocation runs twice
 
 The claim is the vault's audit row for (reference, fence). It is written before the card is
 decrypted, on the condition that it is not there: one fence sends once, and no decrypt is without
-its row. If it cannot be written, nothing is decrypted.
+its row. If it cannot be written, nothing is decrypted. Only who holds it may say that nothing was
+sent: Lambda may run an invocation twice, and what one twin did not send, the other may have.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from farthing.vault.card import Card
 from farthing.vault.claim import AlreadyClaimed
 
 SEND_RESERVE_SECONDS = 2
-"""What `charge` needs besides the acquirer's timeout: the claim, a decrypt, the way back."""
+"""What `charge` needs after the acquirer's timeout: the way back."""
 
 
 class CannotSend(Exception):
@@ -65,16 +66,15 @@ def send(address: Address, services: ChargeServices) -> Answer:
         operation = _read(address, services)
         if operation is None or not operation.may_be_sent(services.now()):
             return UNKNOWN
-        acquirer = services.acquirer()
-        if services.seconds_left() < acquirer.capabilities.timeout_seconds + SEND_RESERVE_SECONDS:
-            return NOT_SENT
         services.claim(operation)
-        card = services.open_card(operation) if operation.kind is Kind.AUTHORIZE else None
-        if services.seconds_left() < acquirer.capabilities.timeout_seconds:
-            return NOT_SENT
-    except AlreadyClaimed:
+    except (AlreadyClaimed, CannotSend):
         return UNKNOWN
+    try:
+        acquirer = services.acquirer()
+        card = services.open_card(operation) if operation.kind is Kind.AUTHORIZE else None
     except CannotSend:
+        return NOT_SENT
+    if services.seconds_left() < acquirer.capabilities.timeout_seconds + SEND_RESERVE_SECONDS:
         return NOT_SENT
     answer = acquirer.send(operation.instruction(), card)
     if operation.token is not None and answer.outcome in {Outcome.APPROVED, Outcome.DECLINED}:
