@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 TIMED_OUT = "timed out"
 EXITED = "exited"
-FREEZE_SECONDS = (0.1, 30.0)
+FREEZE_SECONDS = (0.1, 300.0)
 """For how long past its limit a process may stand still, and still go on."""
 GRACE_SECONDS = 2.0
 """What it then has, before it is ended."""
