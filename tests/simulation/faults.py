@@ -97,10 +97,6 @@ FAULTS_OF: Mapping[Kind, tuple[Fault, ...]] = {
     Kind.ACQUIRER: (*CRASHES, Fault.CRASH_DURING, Fault.STALL, Fault.FREEZE),
 }
 
-OPT_IN = frozenset({Fault.TWICE})
-"""Not drawn unless asked for: Lambda does not promise that a synchronous invocation runs once, and
-does not say either that it may run twice."""
-
 _OFTEN: Mapping[Fault, tuple[float, float]] = {
     Fault.CRASH_BEFORE: (0.003, 0.06),
     Fault.CRASH_AFTER: (0.003, 0.06),
@@ -158,20 +154,13 @@ class Faults:
 
 
 class Swarm(Faults):
-    """The faults of one seed: drawn from all classes and those of OPT_IN that are in `also`, or
-    those in `only`, all of them."""
+    """The faults of one seed: drawn from all classes, or those in `only`, all of them."""
 
     fixed = False
 
-    def __init__(
-        self,
-        seed: int | str,
-        only: Iterable[Fault] | None = None,
-        also: Iterable[Fault] = (),
-    ) -> None:
+    def __init__(self, seed: int | str, only: Iterable[Fault] | None = None) -> None:
         self.dice = Dice(seed, "faults")
-        shut = OPT_IN - frozenset(also)
-        self.rates = _drawn(self.dice, None if only is None else frozenset(only), shut)
+        self.rates = _drawn(self.dice, None if only is None else frozenset(only))
         self._healed = False
         self._scale = self.dice.spread(0.001, 0.05)
         self._tables: dict[Kind, tuple[float, list[tuple[float, Fault]]]] = {}
@@ -222,12 +211,12 @@ class Swarm(Faults):
         return upto, rows
 
 
-def _drawn(dice: Dice, only: frozenset[Fault] | None, shut: frozenset[Fault]) -> dict[Fault, float]:
+def _drawn(dice: Dice, only: frozenset[Fault] | None) -> dict[Fault, float]:
     """Half of the classes, or all that were asked for; how often each one strikes."""
     rates = {}
     for fault in Fault:
         on, rate = dice.chance(0.5), dice.spread(*_OFTEN.get(fault, _OFTEN_OTHERWISE))
-        if fault in only if only is not None else on and fault not in shut:
+        if fault in only if only is not None else on:
             rates[fault] = rate
     return rates
 

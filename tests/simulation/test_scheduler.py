@@ -7,7 +7,7 @@ from math import inf
 import pytest
 
 from tests.simulation.dice import Dice
-from tests.simulation.faults import OPT_IN, Fault, Kind, Point, Script, Swarm, every_crash
+from tests.simulation.faults import Fault, Kind, Point, Script, Swarm, every_crash
 from tests.simulation.scheduler import Crash, Process, Promise, Scheduler, TimedOut, TooManySteps
 
 
@@ -221,9 +221,8 @@ WRITE = Point("f dynamodb.put_item(t)", Kind.WRITE)
 
 def test_each_seed_draws_its_own_classes_and_each_class_is_drawn() -> None:
     swarms = [Swarm(seed) for seed in range(60)]
-    assert {fault for swarm in swarms for fault in swarm.rates} == set(Fault) - OPT_IN
+    assert {fault for swarm in swarms for fault in swarm.rates} == set(Fault)
     assert len({frozenset(swarm.rates) for swarm in swarms}) == 60
-    assert any(Fault.TWICE in Swarm(seed, also=OPT_IN).rates for seed in range(60))
 
 
 def test_what_is_drawn_strikes_about_as_often_as_drawn() -> None:
