@@ -75,6 +75,16 @@ POSSIBLE: dict[str, tuple[Fault, ...]] = {
 """What is asked → what can befall it."""
 
 
+TOGETHER = (
+    (Fault.DELAYED,),
+    (Fault.DELAYED, Fault.LOST),
+    (Fault.DELAYED, Fault.SILENCE, Fault.LOOK_UP_FAILS),
+    (Fault.SILENCE, Fault.RESET),
+    (Fault.PENDING, Fault.PENDING_DECLINED, Fault.WEBHOOK_LATE, Fault.WEBHOOK_TWICE),
+)
+"""Faults that are at their worst among themselves: a slow network, one that swallows answers."""
+
+
 @dataclass(frozen=True)
 class Behaviour:
     """What an acquirer is, for a whole seed: what it guarantees, and how badly it behaves.
@@ -103,13 +113,18 @@ def draw_behaviour(dice: Dice, declared: Behaviour) -> Behaviour:
     """An acquirer that keeps what is `declared` of it, and is otherwise drawn.
 
     One that is bad at everything ends most payments early, and one that has every fault has each of
-    them rarely twice. So half of them are bad at some kinds of requests only, and half of them have
-    one to three faults, and those often.
+    them rarely twice. So half of them are bad at some kinds of requests only, and many have a few
+    faults, and those often. For some the network is slow, and nothing else is wrong: what lands
+    after it was given up is the hardest to be right about.
     """
-    at_all, many = dice.chance(0.5), dice.chance(0.5)
+    at_all, mix = dice.chance(0.5), dice.random()
+    if dice.chance(0.15):
+        late = frozenset({Fault.DELAYED})
+        return replace(declared, latency_seconds=(0.5, 4.0), chance=0.7, faults=late)
+    some = [fault for fault in Fault if dice.chance(0.5)]
     few = dice.shuffled(list(Fault))[: 1 + dice.below(3)]
-    faults = [fault for fault in Fault if dice.chance(0.5)] if many else few
-    rarely = many and at_all
+    faults = some if mix < 0.4 else few if mix < 0.7 else dice.choice(TOGETHER)
+    rarely = mix < 0.4 and at_all
     return replace(
         declared,
         lookup_lag_seconds=dice.choice((0.0, declared.lookup_lag_seconds)),

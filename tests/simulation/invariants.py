@@ -322,6 +322,9 @@ class Watch:
             self._fail(6, intent_id, f"{reference} changed: {_shown(fixed, old, new)}")
         if number(new, "fence") < number(old, "fence"):
             self._fail(3, intent_id, f"{reference}: the fence fell")
+        adopted = text(new, "state") == "APPROVED" and before != "APPROVED"
+        if adopted and text(old, "reversal_at") and not _true(old, "requires_decision"):
+            self._fail(1, intent_id, f"{reference} is adopted, and a reversal of it was sent")
         if text(old, "reversal_at") and "reversal_at" in differing:
             self._fail(3, intent_id, f"{reference}: that it is to be reversed was taken back")
 

@@ -187,6 +187,11 @@ def second_operation(_: list[WriteRecord]) -> list[WriteRecord]:
 
 
 WRONG_WRITES: dict[str, tuple[str, Callable[[], None]]] = {
+    # 1: what is to be undone
+    "an adoption after a reversal": (
+        "invariant 1, .*is adopted, and a reversal of it was sent",
+        lambda: adopted_after_reversal(),
+    ),
     # 2: money
     "a negative counter": (
         r"invariant 2, pi_\w+: a counter is negative",
@@ -523,6 +528,13 @@ def reversal_taken_back() -> None:
     table, key, old = current("charge", "operation")
     undone = changed_item(old, {"reversal_at": "2026-05-28T00:00:00.000Z"})
     fed("charge")([WriteRecord(table, key, undone, old)])
+
+
+def adopted_after_reversal() -> None:
+    table, key, new = current("charge", "operation")
+    at = {"state": "UNKNOWN", "reversal_at": "2026-05-28T00:00:00.000Z"}
+    old, new = changed_item(new, at), changed_item(new, {"reversal_at": at["reversal_at"]})
+    fed("charge")([WriteRecord(table, key, old, new)])
 
 
 def forgotten_attempts() -> None:
