@@ -191,6 +191,10 @@ def test_a_token_is_known_for_ten_minutes(tables: Tables, clock: Clock) -> None:
         clock.now += later
         tables.transact_write_items(TransactItems=[{"Update": update}], ClientRequestToken="x")
         assert get(tables)["n"] == {"N": str(times)}
+    other = {**update, "ExpressionAttributeValues": {":one": {"N": "2"}}}
+    with pytest.raises(tables.exceptions.IdempotentParameterMismatchException):
+        tables.transact_write_items(TransactItems=[{"Update": other}], ClientRequestToken="x")
+    assert get(tables)["n"] == {"N": "2"}
 
 
 def test_expired_items_go_when_told_and_not_before(tables: Tables, clock: Clock) -> None:

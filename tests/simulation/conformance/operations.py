@@ -135,7 +135,7 @@ class Operations:
         if self.dice.random() < 0.4:
             sets += self._listing_sets(expression)
         elif self.dice.random() < 0.2:
-            removes.append(expression.name("list_pk"))
+            removes.append(expression.name(self.dice.choice(("list_pk", "list_sk"))))
         clauses = [
             f"{clause} " + ", ".join(parts)
             for clause, parts in (("SET", sets), ("REMOVE", removes), ("ADD", adds))
@@ -149,6 +149,9 @@ class Operations:
 
     def _set(self, expression: Expression, attribute: str) -> str:
         name = expression.name(attribute)
+        if self.dice.random() < 0.2:
+            # The other one may be changed by the same update: what counts is what it was.
+            return f"{name} = {expression.name(_OTHER_OF[attribute])}"
         if attribute in ("s", "t"):
             return f"{name} = {expression.value(self._text())}"
         amount = expression.value(self._number())
@@ -213,8 +216,7 @@ class Operations:
         comparator = self.dice.choice(COMPARATORS)
         left = expression.name(attribute)
         if self.dice.random() < 0.15:
-            other = {"s": "t", "t": "s", "n": "m", "m": "n"}[attribute]
-            right = expression.name(other)
+            right = expression.name(_OTHER_OF[attribute])
             # Whether two attributes that are both missing are equal is a rule of its own.
             both = f"attribute_exists({left}) AND attribute_exists({right})"
             return f"{both} AND {left} {comparator} {right}"
@@ -308,7 +310,11 @@ class Operations:
     def _listing(self) -> Arguments:
         # Each entry has a time of its own: AWS promises no order among equals.
         time = f"2026-{self.dice.randint(1, 12):02}-{self.dice.getrandbits(40):010x}"
-        return {"list_pk": {"S": self.dice.choice(("L#1", "L#2"))}, "list_sk": {"S": time}}
+        listing = {"list_pk": {"S": self.dice.choice(("L#1", "L#2"))}, "list_sk": {"S": time}}
+        if self.dice.random() < 0.1:
+            # With one of the two alone it is not in the index.
+            del listing[self.dice.choice(list(listing))]
+        return listing
 
     def _like(self, attribute: str) -> dict[str, str]:
         return self._text() if attribute in ("s", "t") else self._number()
@@ -320,6 +326,7 @@ class Operations:
         return {"N": self.dice.choice(NUMBERS)}
 
 
+_OTHER_OF = {"s": "t", "t": "s", "n": "m", "m": "n"}
 _KEYS: list[Arguments] = [
     {"pk": {"S": partition}, "sk": {"S": sort}} for partition in PARTITIONS for sort in SORT_KEYS
 ]
