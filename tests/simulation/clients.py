@@ -66,7 +66,11 @@ class ServiceClient:
         target, service = getattr(self._target, method), self._service
         function = self._caller.env.function
 
+        coarse = self._caller.world.coarse
+
         def call(**arguments: Any) -> Any:
+            if coarse and "IndexName" in arguments:
+                return target(**arguments)
             point = point_of(function, service, method, _about(arguments))
             return self._call(point, lambda: target(**arguments))
 

@@ -16,13 +16,26 @@ from tests.simulation.faults import Fault, Faults, Swarm
 from tests.simulation.invariants import Watch
 from tests.simulation.quiescence import AtRest, require_rest
 from tests.simulation.receiver import Manners, Receiver, draw_manners
-from tests.simulation.scenarios import Scenario, Setting, Stage, draw_scenario, prepare
+from tests.simulation.scenarios import (
+    ALL_DAY_SECONDS,
+    Scenario,
+    Setting,
+    Stage,
+    draw_scenario,
+    prepare,
+)
 from tests.simulation.violation import Violation
 from tests.simulation.world import Prepared, World
 
 REST_DAYS = 8.0
 CALM_AFTER_SECONDS = 2 * 3600.0
 """What a fault started may still fail for so long: a message comes five times, an event waits."""
+SETTLED_SHARE = 0.12
+"""How many runs are settled every day. The rest leave their entries unclaimed: settlement reads 56
+partitions for each merchant and day, which is most of a run that is about something else."""
+COARSE_SHARE = 0.85
+"""In how many runs the reads of an index are no call points. Ticks read some twenty shards that are
+empty, and what may go wrong at one of them is what may go wrong at any other."""
 SEARCHED_PERMILLE = 125
 """How many runs search every write and log line for card numbers: that takes half of a run."""
 
@@ -58,6 +71,7 @@ class Run:
     acquirer: HostileAcquirer
     receiver: Receiver
     stage: Stage
+    settled: bool = True
     healed_at: float = float("inf")
     excused: Counter[str] = field(default_factory=Counter)
     """How many messages were in each queue of failures when the last fault was over."""
@@ -102,6 +116,7 @@ class Run:
             endpoints=self.setting.endpoints,
             conversations=self.stage.conversations,
             now=world.scheduler.now,
+            settled=self.settled,
             calm_since=self.healed_at + CALM_AFTER_SECONDS,
             dead_letters=dead,
             may_be_dead=lambda queue, _: queue == "OutboxFailures" and stalled,
@@ -131,6 +146,9 @@ def begin(
     idempotent, searching = dice.chance(0.7), dice.below(1000) < SEARCHED_PERMILLE
     search = searching if searched is None else searched
     drawn = draw_scenario(dice)
+    chosen = scenario or drawn
+    settles, coarse = dice.chance(SETTLED_SHARE), dice.chance(COARSE_SHARE)
+    settled = settles or chosen.seconds >= ALL_DAY_SECONDS or faults is not None
     behaviour = behaviour or draw_behaviour(dice, declared(idempotent=idempotent))
     manners = manners or draw_manners(dice)
     start = prepared()
@@ -142,6 +160,8 @@ def begin(
         prepared=start,
         parameters=parameters,
         scanned=search,
+        off=() if settled else ("settle",),
+        coarse=coarse and faults is None,
         **world_arguments,
     )
     clock = lambda: world.scheduler.now  # noqa: E731
@@ -163,7 +183,7 @@ def begin(
     receiver = Receiver(Dice(seed, "receiver"), clock, setting.signing_secrets, manners)
     world.acquirer, world.receiver = acquirer, receiver
     stage = Stage(world, setting, Dice(seed, "scenario"))
-    return Run(seed, world, setting, scenario or drawn, watch, acquirer, receiver, stage)
+    return Run(seed, world, setting, chosen, watch, acquirer, receiver, stage, settled=settled)
 
 
 def _poster(world: World, acquirer: HostileAcquirer) -> Callable[[Webhook], None]:

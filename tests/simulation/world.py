@@ -75,7 +75,8 @@ class Prepared:
 
 class World:
     """One run. `handlers` stand in for those of the product; `off` are functions whose schedule
-    does not fire, such as `settle` in a run that is about something else."""
+    does not fire, such as `settle` in a run that is about something else. In a `coarse` one, reads
+    of an index are no call points."""
 
     def __init__(
         self,
@@ -86,6 +87,7 @@ class World:
         parameters: Mapping[str, str] | None = None,
         handlers: Mapping[str, Handler] | None = None,
         off: Collection[str] = (),
+        coarse: bool = False,
         scanned: bool = False,
         steps_max: int = STEPS_MAX,
     ) -> None:
@@ -108,6 +110,7 @@ class World:
         self.log.begin(scanned=scanned)
         self.errors: list[tuple[str, str, str]] = []
         """Process, type and place of each error that no handler of the product caught."""
+        self.coarse = coarse
         self._handlers = handlers or {}
         self._key_ids: dict[str, str] = {}
         self._make_services(prepared)
