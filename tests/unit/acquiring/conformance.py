@@ -48,6 +48,7 @@ class Trouble(StrEnum):
     NO_DOCUMENT = "an authenticated answer of another shape"
     UNSIGNED = "an answer that nobody vouches for"
     FORGED = "an answer that somebody else vouches for"
+    OTHER_ERROR = "an authenticated answer marked as an error, or as another one"
     OTHER_AMOUNT = "an authenticated answer about another amount"
     OTHER_CURRENCY = "an authenticated answer about another currency"
     OTHER_OPERATION = "an authenticated answer about another operation"

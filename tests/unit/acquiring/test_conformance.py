@@ -46,6 +46,7 @@ REFUNDS_PEND = "4000009900000087"
 
 CHANGED: dict[Trouble, Callable[[dict[str, Any]], Any]] = {
     Trouble.NO_DOCUMENT: lambda told: [told],
+    Trouble.OTHER_ERROR: lambda told: told | {"error": {"code": "BUSY", "message": ""}},
     Trouble.OTHER_AMOUNT: lambda told: told | {"amount_cents": 1001},
     Trouble.OTHER_CURRENCY: lambda told: told | {"currency": "usd"},
     Trouble.OTHER_OPERATION: lambda told: told | {"operation": "DISPUTE"},
@@ -91,6 +92,8 @@ class Wire:
                 return signed(status, json.loads(raw), "somebody-elses-secret")
             case None:
                 return status, raw, signature
+            case Trouble.OTHER_ERROR if status == 200:
+                return 500, raw, signature
         changed = json.dumps(CHANGED[self.trouble](json.loads(raw))).encode()
         return status, changed, hmac.new(SECRET.encode(), changed, hashlib.sha256).hexdigest()
 
