@@ -36,7 +36,7 @@ def client_error(
 ) -> ClientError:
     """An error that a client of AWS raises. `code` is given where it is not the class's name."""
     kind = error_class(name)
-    error = kind.__new__(kind, f"{operation}: {name}: {message}")
+    error: Any = kind.__new__(kind, f"{operation}: {name}: {message}")
     error.operation_name = operation
     error.response = {
         "Error": {"Code": code or name, "Message": message},
@@ -46,7 +46,8 @@ def client_error(
         },
         **fields,
     }
-    return error
+    made: ClientError = error
+    return made
 
 
 def answer(**fields: Any) -> dict[str, Any]:

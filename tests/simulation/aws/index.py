@@ -41,12 +41,12 @@ class Ordered(Generic[Place]):
             self.lists[partition] = [place]
             self._mine.add(partition)
         else:
-            insort(self._own(partition, places), place)  # type: ignore[type-var]
+            insort(self._own(partition, places), place)  # type: ignore[call-overload]
 
     def remove(self, partition: str, place: Place) -> None:
         """Remove a place that is there."""
         places = self._own(partition, self.lists[partition])
-        del places[bisect_left(places, place)]  # type: ignore[type-var]
+        del places[bisect_left(places, place)]  # type: ignore[call-overload]
         if not places:
             del self.lists[partition]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from tests.simulation.aws.conditions import (
     Test,
@@ -20,7 +21,7 @@ Names = Mapping[str, str]
 Range = tuple[str | None, str | None]
 """From (inclusive) and up to (exclusive) which text; None where there is no bound."""
 
-NOTHING: dict[str, str] = {}
+NOTHING: dict[str, Any] = {}
 
 
 @dataclass(slots=True)

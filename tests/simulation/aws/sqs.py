@@ -8,25 +8,17 @@ dead letters when it would come once more, as in AWS.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import md5
 from typing import Any
 
-from botocore.exceptions import ClientError
-
 from tests.simulation.aws.errors import Exceptions, answer, client_error
+from tests.simulation.aws.sqs_limits import BATCH_MAX, check_batch, refusal
 
 REGION_URL = "https://sqs.eu-west-1.amazonaws.com/000000000000/"
 ARN = "arn:aws:sqs:eu-west-1:000000000000:"
-MESSAGE_BYTES_MAX = 1024 * 1024
-DELAY_SECONDS_MAX = 900
-VISIBILITY_SECONDS_MAX = 43_200
-BATCH_MAX = 10
 RETENTION_SECONDS = 345_600
-_ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
-_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 @dataclass(slots=True)
@@ -152,7 +144,7 @@ class Queues:
     ) -> dict[str, Any]:
         """Send one message."""
         queue = self._queue("SendMessage", QueueUrl)
-        if why := _refusal(MessageBody, DelaySeconds):
+        if why := refusal(MessageBody, DelaySeconds):
             raise client_error("SendMessage", *why)
         message = self._add(queue, MessageBody, DelaySeconds)
         return answer(MessageId=message.message_id, MD5OfMessageBody=_md5(MessageBody))
@@ -162,13 +154,13 @@ class Queues:
     ) -> dict[str, Any]:
         """Send up to ten messages; each may be refused by itself."""
         queue = self._queue("SendMessageBatch", QueueUrl)
-        _check_batch(Entries)
+        check_batch(Entries)
         done, failed = [], []
         for entry in Entries:
             if unknown := entry.keys() - {"Id", "MessageBody", "DelaySeconds"}:
                 raise TypeError(f"the fake has no {sorted(unknown)}")
             body, delay = entry["MessageBody"], entry.get("DelaySeconds", 0)
-            if why := _refusal(body, delay):
+            if why := refusal(body, delay):
                 code, text = why
                 failed.append(
                     {"Id": entry["Id"], "SenderFault": True, "Code": code, "Message": text}
@@ -320,55 +312,6 @@ def _attributes(message: Message) -> dict[str, str]:
         "SenderId": "AROAFARTHING:sender",
         "ApproximateFirstReceiveTimestamp": str(int((message.first_received_at or 0) * 1000)),
     }
-
-
-def _check_batch(entries: Sequence[Mapping[str, Any]]) -> None:
-    ids = [entry["Id"] for entry in entries]
-    if not entries:
-        raise _batch_error("EmptyBatchRequest", "There should be at least one entry.")
-    if len(entries) > BATCH_MAX:
-        raise _batch_error(
-            "TooManyEntriesInBatchRequest",
-            f"Maximum number of entries per request are {BATCH_MAX}. You have sent {len(entries)}.",
-        )
-    if len(set(ids)) < len(ids):
-        raise _batch_error("BatchEntryIdsNotDistinct", "Two or more batch entries have the same Id")
-    if not all(_ENTRY_ID.fullmatch(one) for one in ids):
-        raise _batch_error(
-            "InvalidBatchEntryId",
-            "A batch entry id can only contain alphanumeric characters, hyphens and underscores. "
-            "It can be at most 80 letters long.",
-        )
-    size = sum(len(entry["MessageBody"].encode()) for entry in entries)
-    if size > MESSAGE_BYTES_MAX:
-        raise _batch_error(
-            "BatchRequestTooLong",
-            f"Batch requests cannot be longer than {MESSAGE_BYTES_MAX} bytes. "
-            f"You have sent {size} bytes.",
-        )
-
-
-def _batch_error(name: str, message: str) -> ClientError:
-    return client_error("SendMessageBatch", name, message, code=f"AWS.SimpleQueueService.{name}")
-
-
-def _refusal(body: str, delay_seconds: int) -> tuple[str, str] | None:
-    """Why a message is not taken: a code and a text."""
-    if not 0 <= delay_seconds <= DELAY_SECONDS_MAX:
-        return "InvalidParameterValue", (
-            f"Value {delay_seconds} for parameter DelaySeconds is invalid. Reason: DelaySeconds "
-            f"must be >= 0 and <= {DELAY_SECONDS_MAX}."
-        )
-    if not body:
-        return "MissingParameter", "The request must contain the parameter MessageBody."
-    if _FORBIDDEN.search(body):
-        return "InvalidMessageContents", "The message contains characters outside the allowed set."
-    if len(body.encode()) > MESSAGE_BYTES_MAX:
-        return "InvalidParameterValue", (
-            "One or more parameters are invalid. Reason: Message must be shorter than "
-            f"{MESSAGE_BYTES_MAX} bytes."
-        )
-    return None
 
 
 def _md5(body: str) -> str:
