@@ -151,7 +151,6 @@ def test_a_person_decides_where_the_acquirer_cannot_tell(live: Live, rows: Rows)
     intent_id = live.pay(1234).body["intent_id"]
     body = {"payment_intent_id": intent_id, "amount_cents": 1000}
     with takes_a_reference_twice(live):
-        wake_charge(live)  # it is to be there, to be killed
 
         def refund() -> Answer:
             return live.post("refunds", body)
@@ -186,13 +185,6 @@ def asks(live: Live, address: str) -> bool:
     lines = [line for line in live.farthing("unknown").splitlines() if address in line]
     assert len(lines) == 1
     return "a person decides" in lines[0]
-
-
-def wake_charge(live: Live) -> None:
-    nothing = {"task": "LOOK_UP", "operation": f"{live.dev['merchant_id']}/test/pi_none/op_none"}
-    live.aws("lambda").invoke(
-        FunctionName=f"{live.dev['stack_name']}-charge", Payload=json.dumps(nothing).encode()
-    )
 
 
 def test_the_books_are_rebuilt_after_a_restore(live: Live, rows: Rows) -> None:

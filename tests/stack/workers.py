@@ -11,6 +11,7 @@ worker that is stopped can read no answer.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -44,8 +45,8 @@ def halted(live: Live, function: str, ask: Callable[[], Answer], *, sent: Callab
     on afterwards.
     """
     with ThreadPoolExecutor(1) as pool:
-        acquirer = workers(live, ACQUIRER)
-        with stopped(acquirer):
+        live.books("pi_none")  # wakes it
+        with stopped(workers(live, ACQUIRER)):
             asked = pool.submit(ask)
             wait_until(sent, "nothing was sent")
             pids = workers(live, function)
@@ -89,6 +90,7 @@ def crash_before_sending(
     live: Live, ask: Callable[[], Answer], *, begun: Callable[[], bool]
 ) -> Crash:
     """Kill `charge` before it does anything. `begun`: Tx-1 is written."""
+    wake_charge(live)
     doomed = workers(live, "charge")
     with ThreadPoolExecutor(1) as pool, stopped(doomed):
         asked = pool.submit(ask)
@@ -96,6 +98,14 @@ def crash_before_sending(
         time.sleep(1)  # between Tx-1 and the invoke nothing can be seen from outside
         kill(live, "charge", doomed)
         return Crash(doomed, asked.result())
+
+
+def wake_charge(live: Live) -> None:
+    """Have it look for nothing, so that it has a process."""
+    nothing = {"task": "LOOK_UP", "operation": f"{live.dev['merchant_id']}/test/pi_none/op_none"}
+    live.aws("lambda").invoke(
+        FunctionName=f"{live.dev['stack_name']}-charge", Payload=json.dumps(nothing).encode()
+    )
 
 
 def workers(live: Live, function: str) -> list[int]:
