@@ -98,11 +98,15 @@ class Run:
         self.receiver.calm()
         self.healed_at = world.scheduler.now
         world.run(seconds=CALM_AFTER_SECONDS)
-        self.excused = Counter({name: len(bodies) for name, bodies in self._dead_letters()})
+        self.excuse_dead_letters()
         world.run(days=REST_DAYS)
         require_rest(self.at_rest())
         for line in world.log.lines:
             self.watch.read_text("the log", line)
+
+    def excuse_dead_letters(self) -> None:
+        """What is in the queues of failures by now came of the faults."""
+        self.excused = Counter({name: len(bodies) for name, bodies in self._dead_letters()})
 
     def at_rest(self) -> AtRest:
         world = self.world
@@ -168,6 +172,8 @@ def begin(
     watch = Watch(setting.canaries, clock, setting.tenants, search=search)
     watch.load({name: table.rows for name, table in world.tables.tables.items()})
     world.tables.on_write.append(watch)
+    if search:
+        world.queues.on_send.append(lambda queue, message: watch.read_text(queue, message.body))
     acquirer = HostileAcquirer(
         Dice(seed, "acquirer"),
         clock,
