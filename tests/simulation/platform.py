@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from farthing import runtime
+from farthing.acquiring.sandbox import NoUsableAnswer
 from farthing.webhooks.ports import Answer, SendError
 from tests.simulation.calls import Caller, Unanswered
 from tests.simulation.clients import LambdaClient, NoAnswer, ServiceClient
@@ -23,7 +24,11 @@ Exchanged = tuple[int, bytes, str]
 
 
 class Line:
-    """The wire to an acquirer, in the form that `Platform.exchange` gives."""
+    """The wire to an acquirer, in the form that `Platform.exchange` gives.
+
+    Like `farthing.acquiring.http.Exchange`, it sends nothing once nobody waits for the answer: a
+    process that stood still in between does not send when it goes on.
+    """
 
     def __init__(self, caller: Caller, secret: str) -> None:
         self._caller, self._secret = caller, secret
@@ -33,11 +38,18 @@ class Line:
         self, method: str, path: str, body: bytes | None, timeout_seconds: float
     ) -> Exchanged:
         point = self._points.get((method, path)) or self._point(method, path)
-        acquirer = self._caller.world.acquirer
-        answer: Exchanged = self._caller.outside(
-            point,
-            lambda: acquirer.exchange(self._secret, method, path, body, timeout_seconds),
-        )
+        world = self._caller.world
+        patience_ends = world.scheduler.now + timeout_seconds
+
+        def exchange() -> Exchanged:
+            if world.scheduler.now > patience_ends:
+                raise NoUsableAnswer("deadline")
+            answer: Exchanged = world.acquirer.exchange(
+                self._secret, method, path, body, timeout_seconds
+            )
+            return answer
+
+        answer: Exchanged = self._caller.outside(point, exchange)
         return answer
 
     def _point(self, method: str, path: str) -> Point:
