@@ -12,7 +12,8 @@ from typing import Any
 
 from tests.simulation.acquirer_faults import IN_THE_ANSWER, Behaviour
 from tests.simulation.acquirer_faults import Fault as At
-from tests.simulation.faults import Fault, Swarm
+from tests.simulation.aws.table import STALE_SECONDS_MAX
+from tests.simulation.faults import Fault, Point, Swarm
 from tests.simulation.receiver import Manners
 from tests.simulation.run import declared
 from tests.simulation.scenarios import (
@@ -25,6 +26,7 @@ from tests.simulation.scenarios import (
     paying,
     two_payments,
 )
+from tests.support.lambdas import OTHER_MERCHANT
 
 MIDNIGHT_SECONDS = 86_400.0
 HOLD_SECONDS = 7 * 86_400.0
@@ -37,31 +39,39 @@ Rates = Mapping[Fault, float]
 class Profile:
     """What `begin` is told: a scenario, an acquirer and the faults of the world.
 
-    `rates` says how often each fault strikes; the others never do.
+    `rates` says how often each fault strikes, the others never do; `where` is a part of
+    the names of the calls at which they do.
     """
 
     name: str
     scenario: Scenario | None = None
     acquirer: Behaviour | None = None
     rates: Rates | None = None
+    where: str = ""
+    searched: bool = False
 
     def arguments(self, seed: int) -> dict[str, Any]:
         """For one seed."""
-        told: dict[str, Any] = {"searched": False}
+        told: dict[str, Any] = {"searched": self.searched}
         if self.scenario is not None:
             told["scenario"] = self.scenario
         if self.acquirer is not None:
             told |= {"behaviour": self.acquirer, "manners": Manners()}
         if self.rates is not None:
-            told["faults"] = swarm(seed, self.rates)
+            told["faults"] = Chosen(seed, self.rates, self.where)
         return told
 
 
-def swarm(seed: int, rates: Rates) -> Swarm:
-    """These faults, so often."""
-    made = Swarm(seed, only=rates)
-    made.rates.update(rates)
-    return made
+class Chosen(Swarm):
+    """These faults, so often, at these calls."""
+
+    def __init__(self, seed: int, rates: Rates, where: str) -> None:
+        super().__init__(seed, only=rates)
+        self.rates.update(rates)
+        self._where = where
+
+    def at(self, point: Point) -> Fault | None:
+        return super().at(point) if self._where in point.name else None
 
 
 def bad(*faults: At, of: tuple[str, ...], chance: float = 0.6, once: bool = True) -> Behaviour:
@@ -137,8 +147,59 @@ def settlement_at_midnight(stage: Stage) -> None:
     GOLDEN["refund"].run(stage)
     world = stage.world
     midnight = (world.scheduler.now // MIDNIGHT_SECONDS + 2) * MIDNIGHT_SECONDS
-    world.scheduler.sleep(midnight + stage.dice.between(-60.0, 60.0) - world.scheduler.now)
-    stage.merchant().at_once(*((lambda: world.invoke("settle", {})) for _ in range(3)))
+    world.scheduler.sleep(midnight + stage.dice.between(-30.0, 30.0) - world.scheduler.now)
+    stage.merchant().at_once(*((lambda: world.invoke("settle", {})) for _ in range(4)))
+
+
+def payments_at_once(stage: Stage) -> None:
+    """Four payments are created at once, and each tells its merchant so."""
+    merchant = stage.merchant()
+    bodies = [paying(1000 + number, {}) for number in range(4)]
+    keys = [stage.key() for _ in bodies]
+    merchant.at_once(
+        *(
+            (lambda body=body, key=key: merchant.insist(INTENTS, body, key))
+            for body, key in zip(bodies, keys, strict=True)
+        )
+    )
+
+
+def read_by_two(stage: Stage) -> None:
+    """A payment is created and read, and then somebody else asks for it."""
+    merchant = stage.merchant()
+    intent_id = intent_id_of(merchant.insist(INTENTS, paying(1000, {}), stage.key()))
+    if intent_id is not None:
+        merchant.read(f"{INTENTS}/{intent_id}")
+        stage.merchant(OTHER_MERCHANT).read(f"{INTENTS}/{intent_id}")
+
+
+def ask_again(stage: Stage) -> None:
+    """A second server of theirs asks while the first one waits for its answer."""
+    merchant, key = stage.merchant(), stage.key()
+    merchant.sleep(STALE_SECONDS_MAX)
+    body = paying(1000, stage.method(), confirm=True)
+
+    def later() -> None:
+        merchant.sleep(stage.dice.between(0.1, 0.8))
+        merchant.insist(INTENTS, body, key)
+
+    merchant.at_once(lambda: merchant.insist(INTENTS, body, key), later)
+
+
+def watched_charge(stage: Stage) -> None:
+    """Charged, while another server of theirs reads the payment every other second."""
+    merchant = stage.merchant()
+    intent_id = intent_id_of(merchant.insist(INTENTS, paying(1000, {}), stage.key()))
+    if intent_id is None:
+        return
+    path, key = f"{INTENTS}/{intent_id}", stage.key()
+
+    def watch() -> None:
+        for _ in range(10):
+            merchant.sleep(2.0)
+            merchant.read(path)
+
+    merchant.at_once(lambda: merchant.insist(f"{path}/confirm", stage.token(), key), watch)
 
 
 def hold_and_take(stage: Stage) -> None:
@@ -168,13 +229,15 @@ DRAWN = Profile("drawn")
 RACE_FOR_A_HOLD = _profile("race for a hold", race_for_a_hold)
 RACE_FOR_A_TOKEN = _profile("race for a token", race_for_a_token)
 RACE_OF_REFUNDS = _profile("race of refunds", race_of_refunds)
-LAST_MOMENT = _profile(
-    "capture at the last moment", capture_at_the_last_moment, seconds=HOLD_SECONDS + 900
+LAST_MOMENT = replace(
+    _profile("capture at the last moment", capture_at_the_last_moment, seconds=HOLD_SECONDS + 900),
+    rates={Fault.SLOW: 0.5},
+    where="write_items",
 )
 MIDNIGHT = _profile(
     "settlement at midnight",
     settlement_at_midnight,
-    rates={Fault.SKEW: 1.0, Fault.WARM_LOST: 0.5},
+    rates={Fault.SKEW: 1.0, Fault.WARM_LOST: 0.5, Fault.SCHEDULE_MISSING: 1.0},
     seconds=2 * MIDNIGHT_SECONDS,
 )
 SILENT = _profile("charge, silent acquirer", CHARGE, bad(*NO_ANSWER, of=SENDING))
@@ -186,9 +249,14 @@ FORGED_ANSWERS = _profile(
     "refund, forged answers", REFUND, bad(At.UNSIGNED, At.WRONGLY_SIGNED, of=SENDING)
 )
 BLIND = _profile(
-    "capture, no answers, look-ups fail, not idempotent",
-    hold_and_take,
-    bad(*NO_ANSWER, At.LOOK_UP_FAILS, of=("CAPTURE", "LOOK_UP"), chance=0.8, once=False),
+    "charge, no answers, look-ups fail, not idempotent",
+    CHARGE,
+    bad(
+        *(At.SILENCE, At.LOST, At.LOOK_UP_FAILS),
+        of=("AUTHORIZE", "REVERSE", "LOOK_UP"),
+        chance=0.9,
+        once=False,
+    ),
 )
 LATE = _profile(
     "charge, requests land late, not idempotent",
@@ -201,31 +269,44 @@ LATE_AND_SKEWED = replace(
     rates={Fault.SKEW: 1.0, Fault.WARM_LOST: 0.5},
 )
 LATE_THEN_REFUSED = _profile(
-    "charge, requests land late or are refused",
-    CHARGE,
-    bad(At.DELAYED, At.REFUSED, of=("AUTHORIZE",), chance=0.9),
+    "capture, requests land late or are refused",
+    hold_and_take,
+    bad(At.DELAYED, At.REFUSED, of=("CAPTURE",), chance=0.9),
 )
-LOST_INVOKES = _profile(
-    "charge, invokes get lost or are refused",
-    CHARGE,
-    rates={Fault.LOST: 0.15, Fault.REFUSED: 0.1, Fault.THROTTLED: 0.15},
+LOST_INVOKES = replace(
+    _profile("charge, invokes get lost or are throttled", CHARGE),
+    rates={Fault.LOST: 0.3, Fault.THROTTLED: 0.3},
+    where="lambda.invoke",
 )
-SLOW_WRITES = _profile(
-    "charge, writes are late and processes freeze",
+FREEZING = _profile(
+    "charge, processes freeze",
     CHARGE,
-    bad(*NO_ANSWER, of=("AUTHORIZE",), chance=0.2),
-    {Fault.LATE: 0.1, Fault.SLOW: 0.1, Fault.FREEZE: 0.03, Fault.CRASH_DURING: 0.1},
+    bad(*NO_ANSWER, of=("AUTHORIZE",), chance=0.3),
+    {Fault.FREEZE: 0.08},
+)
+FROZEN_INVOKES = replace(
+    _profile("charge, freezes before it is sent, not idempotent", CHARGE, bad(of=(), once=False)),
+    rates={Fault.FREEZE: 0.5},
+    where="lambda.invoke",
+)
+LATE_AND_STALLED = replace(
+    _profile(
+        "charge, watched, stalls and lands late, not idempotent",
+        watched_charge,
+        bad(At.DELAYED, of=("AUTHORIZE",), chance=1.0, once=False),
+    ),
+    rates={Fault.STALL: 0.6},
+    where="charge kms",
 )
 CRASHES = _profile("webhook, crashes", WEBHOOK, rates={Fault.CRASH_BEFORE: 0.08})
 STALLS = _profile(
     "webhook, the stream stalls", WEBHOOK, rates={Fault.STREAM_STALL: 0.5, Fault.CRASH_BEFORE: 0.04}
 )
-STALE = _profile(
-    "charge, stale reads, lost answers",
-    CHARGE,
-    rates={Fault.STALE_INDEX: 1.0, Fault.GATEWAY_LOST: 0.5},
-)
+STALE = _profile("asked for twice, stale reads", ask_again, rates={Fault.STALE_INDEX: 1.0})
 TWICE = _profile(
     "webhook, messages come twice", WEBHOOK, rates={Fault.MESSAGE_TWICE: 0.5, Fault.SLOW: 0.05}
 )
 TWO_PAYMENTS = _profile("two payments", two_payments)
+PAYMENTS_AT_ONCE = _profile("payments at once", payments_at_once)
+SEARCHED = replace(_profile("charge, searched for cards", CHARGE), searched=True)
+READ_BY_TWO = _profile("read by two merchants", read_by_two)
