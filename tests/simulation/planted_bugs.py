@@ -1,8 +1,12 @@
-"""The bugs of the gate: first those that money has been lost to elsewhere, then those that we fear.
+"""The bugs of the gate: mistakes that money has been lost to elsewhere, and those that we fear.
 
-Each function is what somebody might have written instead. `invariant` is the number in section 12
-of the design, `limit` about seven times the mean number of seeds that it takes, so that a change
-of the product, which deals all seeds anew, makes a bug be missed one time in a thousand.
+Each function is what somebody might have written instead. `invariant` is the number of the
+invariant that it breaks (tests/simulation/invariants.py, quiescence.py), `limit` seven times the
+mean number of seeds that it takes. A change of the product deals all seeds anew; with that limit
+it makes a bug be missed about one time in a thousand.
+
+Some mistakes break nothing by themselves, because the product has a second net under them. Where
+that is so, the net goes with them, and the text says which.
 """
 
 from __future__ import annotations
@@ -54,7 +58,7 @@ ANYTHING = Condition("ANYTHING", "attribute_exists(#pk) OR attribute_not_exists(
 
 
 def bug(
-    what: str, *, invariant: int, limit: int = 50, profile: Profile = DRAWN
+    what: str, *, invariant: int, limit: int = 30, profile: Profile = DRAWN
 ) -> Callable[[Plant], Plant]:
     """Put a bug on the list, under the name of its function."""
 
@@ -181,6 +185,7 @@ def unknown_answered_as_done(patch: Patches) -> None:
 @bug(
     "an outcome is written whatever was written meanwhile",
     invariant=3,
+    limit=210,
     profile=profiles.FREEZING,
 )
 def terminal_write_without_condition(patch: Patches) -> None:
@@ -218,6 +223,7 @@ def due_marker_removed_too_early(patch: Patches) -> None:
 @bug(
     "a lease of 5 s, and nothing else that bounds when `charge` sends",
     invariant=1,
+    limit=600,
     profile=profiles.LATE_AND_STALLED,
 )
 def lease_shorter_than_the_function(patch: Patches) -> None:
@@ -237,6 +243,7 @@ def token_claimed_by_two(patch: Patches) -> None:
 @bug(
     "a capture is begun whoever else is at the payment",
     invariant=3,
+    limit=60,
     profile=profiles.RACE_FOR_A_HOLD,
 )
 def capture_without_condition(patch: Patches) -> None:
@@ -249,6 +256,7 @@ def capture_without_condition(patch: Patches) -> None:
 @bug(
     "an expiry's void is begun whoever else is at the payment",
     invariant=3,
+    limit=140,
     profile=profiles.LAST_MOMENT,
 )
 def expiry_voids_during_a_capture(patch: Patches) -> None:
@@ -333,6 +341,7 @@ def resolver_without_fence(patch: Patches) -> None:
 @bug(
     "`charge` sends whatever became of the operation meanwhile",
     invariant=1,
+    limit=320,
     profile=profiles.FROZEN_INVOKES,
 )
 def charge_sends_what_is_over(patch: Patches) -> None:
@@ -369,7 +378,7 @@ def reversal_not_written_down_first(patch: Patches) -> None:
     patch.attribute(Operation, "may_be_reversed", lambda self: self.state is OperationState.UNKNOWN)
 
 
-@bug("nothing waits for what may still be on its way", invariant=1, profile=profiles.LATE)
+@bug("nothing waits for what may still be on its way", invariant=1, limit=40, profile=profiles.LATE)
 def no_waiting_for_quiet(patch: Patches) -> None:
     patch.attribute(recovery, "is_quiet", lambda *_: True)
 
@@ -377,6 +386,7 @@ def no_waiting_for_quiet(patch: Patches) -> None:
 @bug(
     "quiet is measured by the clocks of our own processes",
     invariant=1,
+    limit=150,
     profile=profiles.LATE_AND_SKEWED,
 )
 def quiet_by_our_own_clock(patch: Patches) -> None:
@@ -392,7 +402,10 @@ def quiet_by_our_own_clock(patch: Patches) -> None:
 
 
 @bug(
-    "what is left to refund is read, and then taken", invariant=2, profile=profiles.RACE_OF_REFUNDS
+    "what is left to refund is read, and then taken",
+    invariant=2,
+    limit=70,
+    profile=profiles.RACE_OF_REFUNDS,
 )
 def refund_by_read_then_write(patch: Patches) -> None:
     patch.everywhere(conditions.enough_left_to_refund, no_condition)
@@ -431,7 +444,12 @@ def stream_consumer_that_acknowledges_first(patch: Patches) -> None:
     patch.attribute(Outbox, "_fan_out", fan_out)
 
 
-@bug("events are in the stream alone, and in no due index", invariant=4, profile=profiles.STALLS)
+@bug(
+    "events are in the stream alone, and in no due index",
+    invariant=4,
+    limit=40,
+    profile=profiles.STALLS,
+)
 def event_that_no_sweep_finds(patch: Patches) -> None:
     real = event.event_put
 
@@ -448,7 +466,12 @@ def delivery_claimed_without_condition(patch: Patches) -> None:
     patch.everywhere(delivery_row.nobody_else_claimed, no_condition)
 
 
-@bug("two events may take one place in the feed", invariant=3, profile=profiles.PAYMENTS_AT_ONCE)
+@bug(
+    "two events may take one place in the feed",
+    invariant=3,
+    limit=540,
+    profile=profiles.PAYMENTS_AT_ONCE,
+)
 def feed_position_race(patch: Patches) -> None:
     patch.attribute(feed, "still_ends_at", no_condition)
     patch.attribute(feed, "NOT_CREATED", ANYTHING)
@@ -484,7 +507,12 @@ def payment_of_another_merchant(patch: Patches) -> None:
 # --- settlement --------------------------------------------------------------------------------
 
 
-@bug("an entry is claimed whoever claimed it before", invariant=7, profile=profiles.MIDNIGHT)
+@bug(
+    "an entry is claimed whoever claimed it before",
+    invariant=7,
+    limit=290,
+    profile=profiles.MIDNIGHT,
+)
 def settlement_run_twice(patch: Patches) -> None:
     patch.everywhere(entry.ENTRY_UNCLAIMED, ANYTHING)
 
