@@ -143,9 +143,10 @@ def begin(
     behaviour: Behaviour | None = None,
     manners: Manners | None = None,
     searched: bool | None = None,
+    wrap: Callable[[Faults], Faults] = lambda drawn: drawn,
     **world_arguments: Any,
 ) -> Run:
-    """A run of a seed. What is not given is drawn."""
+    """A run of a seed. What is not given is drawn. `wrap` may change which faults happen."""
     dice = Dice(seed, "run")
     idempotent, searching = dice.chance(0.7), dice.below(1000) < SEARCHED_PERMILLE
     search = searching if searched is None else searched
@@ -160,7 +161,7 @@ def begin(
     parameters = {"SandboxIdempotent": str(behaviour.idempotent_by_reference).lower()}
     world = World(
         seed,
-        faults=faults if faults is not None else Swarm(seed),
+        faults=wrap(faults if faults is not None else Swarm(seed)),
         prepared=start,
         parameters=parameters,
         scanned=search,

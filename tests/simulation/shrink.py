@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tests.simulation.faults import Fault, Faults, Point, Swarm
+from tests.simulation.faults import Fault, Faults, Point
 from tests.simulation.run import Run, begin
 from tests.simulation.search import found_in
 from tests.simulation.tally import Finding
@@ -120,7 +120,7 @@ def attempt(seed: int, arguments: Arguments, kept: Kept) -> tuple[Run, Finding |
     drawn = begin(seed, **given)
     drawn.world.scheduler.close()
     behaviour, manners = drawn.acquirer.behaviour, drawn.receiver.manners
-    given["faults"] = Sieve(given.get("faults") or Swarm(seed), struck)
+    given["wrap"] = lambda faults: Sieve(faults, struck)
     given["behaviour"] = replace(
         behaviour,
         faults=frozenset(f for f in behaviour.faults if f"acquirer {f.value}" not in kept.off),
