@@ -24,7 +24,7 @@ from tests.simulation.invariants import (
     number,
     text,
 )
-from tests.simulation.merchant import Conversation, intent_in, refund_in, shown_in
+from tests.simulation.merchant import Asked, Conversation, intent_in, refund_in, shown_in
 from tests.simulation.receiver import Receiver
 from tests.simulation.scenarios import Endpoint
 from tests.simulation.violation import Violation
@@ -334,14 +334,35 @@ def same_key_same_answer(facts: AtRest) -> Iterator[Violation]:
             )
 
 
+def a_key_stays_used(facts: AtRest) -> Iterator[Violation]:
+    """Once a key was answered for good, it is not refused or found at work."""
+    answered: dict[tuple[str, str, str], float] = {}
+    for again in (False, True):
+        for conversation, asked in shown_in(facts.conversations):
+            if conversation.key is None:
+                continue
+            name = conversation.merchant_id, conversation.row_id, repr(conversation.sent)
+            if not again and asked.definite:
+                answered[name] = min(asked.ended, answered.get(name, asked.ended))
+            if again and asked.began > answered.get(name, asked.began) and _refused(asked):
+                yield Violation(7, _subject(asked.body), f"{conversation}: {asked.body}")
+
+
+def _refused(asked: Asked) -> bool:
+    """Neither an answer for good nor trouble that passes."""
+    passes = asked.status >= 500 or asked.body.get("retry") == "SAME_KEY"
+    return not asked.definite and not passes
+
+
 def one_effect_for_a_key(facts: AtRest) -> Iterator[Violation]:
-    """All definite answers under one key, whatever was sent, are about one object."""
-    about: dict[tuple[str, str], tuple[Any, Any]] = {}
+    """All definite answers under one key are about one object, and to one body."""
+    about: dict[tuple[str, str], tuple[Any, ...]] = {}
     for conversation, asked in shown_in(facts.conversations):
         if conversation.key is None or not asked.definite:
             continue
         intent, refund = intent_in(asked), refund_in(asked)
-        ids = (intent or {}).get("intent_id"), (refund or {}).get("refund_id")
+        of = (intent or {}).get("intent_id"), (refund or {}).get("refund_id")
+        ids = (*of, conversation.sent)
         known = about.setdefault((conversation.merchant_id, conversation.row_id), ids)
         if known != ids:
             yield Violation(7, _subject(asked.body), f"{conversation}: {known}, and then {ids}")
@@ -497,6 +518,7 @@ CHECKS: tuple[Check, ...] = (
     nobody_is_told_what_is_not_his,
     dead_letters_are_expected,
     same_key_same_answer,
+    a_key_stays_used,
     one_effect_for_a_key,
     answers_are_true,
     success_is_success,

@@ -308,6 +308,8 @@ class Story:
             self._refunds(intent_id, amount)
         if self.dice.chance(0.2):
             self._look_around(intent_id)
+        if self.dice.chance(0.15):
+            self._ask_after_the_end()
 
     def _begin(self, amount: int, *, manual: bool) -> str | None:
         by = self._card()
@@ -420,6 +422,16 @@ class Story:
         else:
             for work in works:
                 work()
+
+    def _ask_after_the_end(self) -> None:
+        """A queue of theirs brings an old request once more."""
+        asked = [
+            one
+            for one in self.stage.conversations
+            if one.merchant_id == self.merchant_id and one.key is not None
+        ]
+        again = self.dice.choice(asked)
+        self.merchant.insist(again.path, again.sent, str(again.key))
 
     def _look_around(self, intent_id: str) -> None:
         self.merchant.read(f"{INTENTS}/{intent_id}")
