@@ -18,8 +18,9 @@ from typing import Any
 from farthing import runtime
 from farthing.acquiring import charge, connectors, sandbox
 from farthing.acquiring.decline import decline
-from farthing.acquiring.port import ABSENT, Answer, Found, Kind, LookUp, Outcome
+from farthing.acquiring.port import ABSENT, NOT_SENT, Answer, Found, Kind, LookUp, Outcome
 from farthing.clock import epoch_seconds, later, to_text
+from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response, dump
 from farthing.ledger import posting
 from farthing.payments import (
@@ -29,6 +30,7 @@ from farthing.payments import (
     conditions,
     event,
     expiry,
+    hint,
     idempotency,
     operation,
     perform,
@@ -46,6 +48,7 @@ from farthing.store import Condition, Put, StoreBusy, Update
 from farthing.store import table as store_table
 from farthing.store.errors import ConditionFailed
 from farthing.store.table import DynamoStore
+from farthing.vault import claim as vault_claim
 from farthing.webhooks import delivery_row, feed, outbox
 from farthing.webhooks.outbox import Outbox
 from tests.simulation import profiles
@@ -304,6 +307,29 @@ def stale_idempotency_read(patch: Patches) -> None:
     patch.everywhere(conditions.key_free, no_condition)
 
 
+@bug("a key is answered whatever is sent with it", invariant=7, profile=profiles.TWO_BODIES)
+def other_body_answered_as_the_first(patch: Patches) -> None:
+    patch.attribute(IdempotentRequest, "differing_fields", lambda self, fields: [])
+
+
+@bug(
+    "a key is free again when it is proved that nothing happened",
+    invariant=7,
+    limit=40,
+    profile=profiles.ASKED_AGAIN,
+)
+def key_free_after_a_reversal(patch: Patches) -> None:
+    real = conclusion.key_writes
+
+    def key_writes(of: Operation, answer: Response, now: Any) -> list[Any]:
+        writes = real(of, answer, now)
+        if of.answer is None or of.answer.outcome is not Outcome.ABSENT:
+            return writes
+        return [replace(write, set=idempotency.released(now)) for write in writes]
+
+    patch.everywhere(real, key_writes)
+
+
 @bug(
     "that a resend was not sent is taken for the end of the operation",
     invariant=9,
@@ -346,6 +372,34 @@ def resolver_without_fence(patch: Patches) -> None:
 )
 def charge_sends_what_is_over(patch: Patches) -> None:
     patch.attribute(Operation, "may_be_sent", lambda self, now: True)
+
+
+@bug("a claim to send is no claim", invariant=1, profile=profiles.RUN_TWICE)
+def claim_to_send_without_condition(patch: Patches) -> None:
+    patch.everywhere(vault_claim.claim_to_send, lambda *_, **__: None)
+
+
+@bug(
+    "who does not hold the claim to send says that nothing was sent",
+    invariant=1,
+    profile=profiles.RUN_TWICE,
+)
+def not_sent_said_without_the_claim(patch: Patches) -> None:
+    real = charge.send
+
+    def send(address: Any, services: Any) -> Answer:
+        def claim(ours: Operation) -> None:
+            try:
+                services.claim(ours)
+            except vault_claim.AlreadyClaimed:
+                held.append(ours)
+                raise
+
+        held: list[Operation] = []
+        answer = real(address, replace(services, claim=claim))
+        return NOT_SENT if held else answer
+
+    patch.attribute(charge, "send", send)
 
 
 @bug(
@@ -428,6 +482,35 @@ def unknown_refund_gives_its_reservation_back(patch: Patches) -> None:
 @bug("a refund is posted as if it were a capture", invariant=5, profile=profiles.RACE_OF_REFUNDS)
 def refund_posted_as_a_capture(patch: Patches) -> None:
     patch.attribute(posting, "refund", posting.capture)
+
+
+@bug(
+    "refunds that end at once overwrite each other's counters",
+    invariant=4,
+    limit=180,
+    profile=profiles.RACE_OF_REFUNDS,
+)
+def refund_concluded_on_an_old_version(patch: Patches) -> None:
+    """The number of the event is the second net: both would tell the same one."""
+    patch.attribute(refund_outcome, "same_version", no_condition)
+    patch.attribute(event, "NOT_CREATED", ANYTHING)
+
+
+@bug(
+    "the acquirer's message is believed, and not asked about",
+    invariant=1,
+    profile=profiles.PENDING_REFUND,
+)
+def message_of_the_acquirer_believed(patch: Patches) -> None:
+    real = hint.follow_up
+
+    def follow_up(address: Any, services: Any) -> Operation:
+        ours = resolve.take_over(resolve.read_operation(address, services), services)
+        if ours is not None:
+            resolve.adopt(ours, Answer(Outcome.APPROVED), services)
+        return resolve.read_operation(address, services)
+
+    patch.everywhere(real, follow_up)
 
 
 # --- what merchants are told -------------------------------------------------------------------

@@ -186,6 +186,21 @@ def ask_again(stage: Stage) -> None:
     merchant.at_once(lambda: merchant.insist(INTENTS, body, key), later)
 
 
+def ask_after_the_end(stage: Stage) -> None:
+    """Somebody repairs a queue of theirs, and the same request comes an hour later."""
+    merchant, key, body = stage.merchant(), stage.key(), paying(1000, stage.method(), confirm=True)
+    merchant.insist(INTENTS, body, key)
+    merchant.sleep(3600.0)
+    merchant.insist(INTENTS, body, key)
+
+
+def two_bodies(stage: Stage) -> None:
+    """A key is used again, for something else."""
+    merchant, key = stage.merchant(), stage.key()
+    for amount in (1000, 1001):
+        merchant.insist(INTENTS, paying(amount, {}), key)
+
+
 def watched_charge(stage: Stage) -> None:
     """Charged, while another server of theirs reads the payment every other second."""
     merchant = stage.merchant()
@@ -228,7 +243,9 @@ DRAWN = Profile("drawn")
 
 RACE_FOR_A_HOLD = _profile("race for a hold", race_for_a_hold)
 RACE_FOR_A_TOKEN = _profile("race for a token", race_for_a_token)
-RACE_OF_REFUNDS = _profile("race of refunds", race_of_refunds)
+RACE_OF_REFUNDS = _profile(
+    "race of refunds", race_of_refunds, replace(GOOD, latency_seconds=(0.05, 0.05))
+)
 LAST_MOMENT = replace(
     _profile("capture at the last moment", capture_at_the_last_moment, seconds=HOLD_SECONDS + 900),
     rates={Fault.SLOW: 0.5},
@@ -284,6 +301,19 @@ FREEZING = _profile(
     bad(*NO_ANSWER, of=("AUTHORIZE",), chance=0.3),
     {Fault.FREEZE: 0.08},
 )
+RUN_TWICE = replace(
+    _profile("charge, invocations run twice, not idempotent", CHARGE, bad(of=(), once=False)),
+    rates={Fault.TWICE: 0.5},
+    where="lambda.invoke",
+)
+PENDING_REFUND = _profile(
+    "refund, pending, then declined", REFUND, bad(At.PENDING_DECLINED, of=("REFUND",))
+)
+ASKED_AGAIN = replace(
+    LATE,
+    name="asked for again, requests land late, not idempotent",
+    scenario=Scenario("asked again", ask_after_the_end, 3 * 3600.0),
+)
 FROZEN_INVOKES = replace(
     _profile("charge, freezes before it is sent, not idempotent", CHARGE, bad(of=(), once=False)),
     rates={Fault.FREEZE: 0.5},
@@ -309,4 +339,5 @@ TWICE = _profile(
 TWO_PAYMENTS = _profile("two payments", two_payments)
 PAYMENTS_AT_ONCE = _profile("payments at once", payments_at_once)
 SEARCHED = replace(_profile("charge, searched for cards", CHARGE), searched=True)
+TWO_BODIES = _profile("one key, two bodies", two_bodies)
 READ_BY_TWO = _profile("read by two merchants", read_by_two)
