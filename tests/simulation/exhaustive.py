@@ -39,6 +39,7 @@ DAY_SECONDS = 86_400.0
 LONG_ENOUGH_SECONDS = {"settlement": 12 * 3600.0, "expiry": 7.5 * DAY_SECONDS}
 """How long a crash may strike: past the settlement of the day, past the end of a hold."""
 OTHERWISE_SECONDS = 3600.0
+COMMAND = "PYTHONPATH=layers/core/python:. .venv/bin/python -m tests.simulation.exhaustive"
 AIMED_SEEDS = 150
 """How many seeds say which call points there are beside those of the golden paths."""
 NOT_IDEMPOTENT = ", acquirer not idempotent"
@@ -79,7 +80,7 @@ class Failure:
 
     def __str__(self) -> str:
         crashes = " ".join(f'"{crash}"' for crash in self.crashes)
-        replay = f'python -m tests.simulation.exhaustive --replay "{self.path}" {crashes}'
+        replay = f'{COMMAND} --replay "{self.path}" {crashes}'
         return f"{self.path}, {crashes}: {self.violation}\n  {replay}"
 
 

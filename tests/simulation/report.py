@@ -1,5 +1,6 @@
-"""What a search has counted, for people: `python -m tests.simulation.report FILE` is the table in
-docs/reliability.md.
+"""What a search has counted, for people.
+
+`python -m tests.simulation.report soak.json docs/reliability.md` puts it where it is published.
 """
 
 from __future__ import annotations
@@ -159,12 +160,26 @@ def markdown(tally: Tally) -> str:
     return "\n".join(lines)
 
 
+BEGINS, ENDS = "<!-- soak begins -->", "<!-- soak ends -->"
+
+
+def put_into(page: Path, text: str) -> None:
+    """Replace what a page says between the two marks."""
+    before, _, rest = page.read_text().partition(BEGINS)
+    _, _, after = rest.partition(ENDS)
+    page.write_text(f"{before}{BEGINS}\n{text}\n{ENDS}{after}")
+
+
 def main(arguments: Sequence[str]) -> int:
-    """Print the file's figures as Markdown."""
-    if len(arguments) != 1 or not Path(arguments[0]).exists():
-        print("python -m tests.simulation.report FILE, as written by --into", file=sys.stderr)
+    """Print the file's figures as Markdown, or put them into a page."""
+    if len(arguments) not in (1, 2) or not all(Path(path).exists() for path in arguments):
+        print("python -m tests.simulation.report FILE [PAGE]; --into wrote FILE", file=sys.stderr)
         return 2
-    print(markdown(Tally.load(Path(arguments[0]))))
+    text = markdown(Tally.load(Path(arguments[0])))
+    if len(arguments) == 2:
+        put_into(Path(arguments[1]), text)
+    else:
+        print(text)
     return 0
 
 
