@@ -553,3 +553,34 @@ def test_a_resend_begins_the_wait_anew() -> None:
     assert opened.quiet_since is None
     assert (opened.state, opened.fence) == (OperationState.OPEN, 2)
     assert opened.lease_until == later(at(30), seconds=60)
+
+
+STATES = list(OperationState)
+OPEN, UNKNOWN = OperationState.OPEN, OperationState.UNKNOWN
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize(("seconds_left", "ended"), [(0.001, False), (0, True), (-9, True)])
+def test_until_the_lease_ends_its_sender_may_send_and_afterwards_somebody_else_may_look(
+    state: OperationState, seconds_left: float, ended: bool
+) -> None:
+    leased = operation(state=state, lease_until=to_text(at(seconds_left)))
+    assert leased.may_be_sent(BEGAN) is (state is OPEN and not ended)
+    assert leased.may_be_taken_over(BEGAN) is (state in {OPEN, UNKNOWN} and ended)
+
+
+@pytest.mark.parametrize("state", STATES)
+@pytest.mark.parametrize("reversal_at", [None, TEXT])
+def test_only_what_nobody_may_send_and_is_to_be_undone_is_reversed(
+    state: OperationState, reversal_at: str | None
+) -> None:
+    decided = state is UNKNOWN and reversal_at is not None
+    assert operation(state=state, reversal_at=reversal_at).may_be_reversed() is decided
+
+
+def test_whoever_takes_over_has_the_next_fence_a_lease_and_a_reversal_of_its_own() -> None:
+    before = operation(state=OPEN, fence=4)
+    after = before.taken_over(at(99))
+    assert (after.state, after.fence, after.lease_until) == (UNKNOWN, 5, to_text(at(159)))
+    assert after.reversal_reference == f"{before.reference}R5"
+    assert before.reversal_reference == f"{before.reference}R4"
