@@ -29,7 +29,7 @@ from tests.support.lambdas import load
 from tests.support.template import ROOT
 
 STEPS_MAX = 20_000
-"""Twenty times what the longest run of the product takes."""
+"""Five times what the longest run of the product takes: what goes on longer goes on for ever."""
 RANGE_SEEDS = 100_000
 """How far apart the ranges of seeds are that a bug is measured on."""
 

@@ -282,7 +282,7 @@ LATE = _profile(
 )
 LATE_AND_SKEWED = replace(
     LATE,
-    name="the same, and clocks are wrong",
+    name="charge, requests land late, wrong clocks, not idempotent",
     rates={Fault.SKEW: 1.0, Fault.WARM_LOST: 0.5},
 )
 LATE_THEN_REFUSED = _profile(
