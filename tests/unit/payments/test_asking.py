@@ -6,10 +6,11 @@ import json
 from typing import Any
 
 import boto3
+import pytest
 
 from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
 from farthing.payments.conclusion import LOOK_PAUSE_SECONDS
-from tests.support.lambdas import MERCHANT
+from tests.support.lambdas import MERCHANT, Context, load
 from tests.support.stack import DECLINED, Exchanged, Stack
 from tests.unit.payments import test_recovery
 from tests.unit.payments.test_recovery import (
@@ -187,6 +188,46 @@ class TestTheAcquirersWordCounts:
         address = self.cannot_be_asked(stack)
         unanswered(stack, "GET")
         assert decide(address, "APPROVED")["state"] == "APPROVED"
+
+
+def test_a_decision_is_taken_only_with_time_to_ask_the_acquirer_before(
+    not_idempotent: Stack,
+) -> None:
+    stack = not_idempotent
+    _, address = a_refund_that_only_a_person_can_tell(stack)
+    stack.advance(LOOK_PAUSE_SECONDS + 1)
+    asked = {"operation": address, "outcome": "ABSENT", "by": "Ann", "reason": "so"}
+    hurried = Context(remaining_milliseconds=20_000)
+    assert "try again" in load("resolve_unknown").handler({"decide": asked}, hurried)["error"]
+    assert stack.items("decision") == []
+
+
+@pytest.mark.parametrize(
+    ("outcome", "detail"), [("APPROVED", "EXPIRED"), ("ABSENT", "REQUIRES_CAPTURE")]
+)
+def test_what_the_acquirer_says_against_our_books_is_for_a_person_to_settle(
+    stack: Stack, outcome: str, detail: str
+) -> None:
+    # Given an authorization that ran out, and that the acquirer will not give back: it was taken
+    held = stack.pay(100, capture_method="MANUAL")
+    (row,) = stack.items("operation")
+    taken = {
+        "reference": "ELSEWHERE",
+        "order_id": held.body["intent_id"],
+        "original_reference": row["reference"]["S"],
+        "amount_cents": 100,
+        "currency": "eur",
+    }
+    asked = json.dumps(taken).encode()
+    stack.acquirer.ask("POST", "/v1/captures", asked, "Bearer acquirer-secret")
+    stack.advance(7 * DAY + 1)
+    from_queue({"expiry": f"{MERCHANT}/test/{held.body['intent_id']}"})
+    follow(stack, 10)
+    assert intent_of(stack, held)["detail"] == "REQUIRES_DECISION"
+    stack.advance(LOOK_PAUSE_SECONDS + 1)
+    # When a person says what it comes to, though the acquirer says no, Then that counts
+    assert decide(address_of(stack, "VOID"), outcome)["state"] == outcome
+    assert intent_of(stack, held)["detail"] == detail
 
 
 def test_somebody_who_is_at_it_is_not_overtaken_by_a_decision(not_idempotent: Stack) -> None:
