@@ -73,7 +73,8 @@ def _one(seed: int, scenario: str | None, *, trace: bool, only: list[str], shrin
     timeline, search = _part("timeline"), _part("search")
 
     def arguments() -> dict[str, Any]:
-        return {"scenario": golden[scenario]} if scenario else {}
+        told: dict[str, Any] = _part("profiles").arguments_of(seed, golden.get(scenario))
+        return told
 
     run = _part("run").begin(seed, **arguments())
     console.print(timeline.head(run), end="\n\n")

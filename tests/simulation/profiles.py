@@ -341,3 +341,45 @@ PAYMENTS_AT_ONCE = _profile("payments at once", payments_at_once)
 SEARCHED = replace(_profile("charge, searched for cards", CHARGE), searched=True)
 TWO_BODIES = _profile("one key, two bodies", two_bodies)
 READ_BY_TWO = _profile("read by two merchants", read_by_two)
+
+PROFILES = (
+    RACE_FOR_A_HOLD,
+    RACE_FOR_A_TOKEN,
+    RACE_OF_REFUNDS,
+    LAST_MOMENT,
+    MIDNIGHT,
+    SILENT,
+    SILENT_REFUND,
+    WRONG_ANSWERS,
+    FORGED_ANSWERS,
+    BLIND,
+    LATE,
+    LATE_AND_SKEWED,
+    LATE_THEN_REFUSED,
+    LOST_INVOKES,
+    FREEZING,
+    RUN_TWICE,
+    PENDING_REFUND,
+    ASKED_AGAIN,
+    FROZEN_INVOKES,
+    LATE_AND_STALLED,
+    CRASHES,
+    STALLS,
+    STALE,
+    TWICE,
+    TWO_PAYMENTS,
+    PAYMENTS_AT_ONCE,
+    SEARCHED,
+    TWO_BODIES,
+    READ_BY_TWO,
+)
+PROFILED_EVERY = 5
+"""Of so many seeds, one is of a profile. What needs three things at once is rare in the others."""
+
+
+def arguments_of(seed: int, scenario: Scenario | None = None) -> dict[str, Any]:
+    """What `begin` is told of a seed in a search."""
+    if scenario is not None:
+        return {"scenario": scenario}
+    turn, rest = divmod(seed, PROFILED_EVERY)
+    return {} if rest else PROFILES[turn % len(PROFILES)].arguments(seed)

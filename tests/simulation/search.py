@@ -24,6 +24,7 @@ from itertools import count
 from math import inf
 from pathlib import Path
 
+from tests.simulation.profiles import arguments_of
 from tests.simulation.run import Run, begin
 from tests.simulation.scenarios import Scenario
 from tests.simulation.tally import Finding, Part, Span, Tally, without
@@ -55,7 +56,7 @@ def examine(span: Span, scenario: Scenario | None = None) -> Tally:
 
 
 def _examine(seed: int, scenario: Scenario | None, tally: Tally) -> None:
-    run = begin(seed, scenario=scenario)
+    run = begin(seed, **arguments_of(seed, scenario))
     finding = found_in(run)
     if finding is not None:
         tally.findings.append(finding)
