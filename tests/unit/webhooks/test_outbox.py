@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from farthing import runtime
-from farthing.store import ConditionFailed, Delete, Item, TenantScope
+from farthing.store import ConditionFailed, Delete, Item, Key, TenantScope
 from farthing.store.condition import EXISTS
 from farthing.webhooks import events
 from farthing.webhooks.event import Event
 from farthing.webhooks.feed import FeedState, place, placement_writes
 from farthing.webhooks.keys import event_key, feed_key, feed_shard, placed_key
-from farthing.webhooks.outbox import Outbox, place_event
+from farthing.webhooks.outbox import FeedAhead, Outbox, place_event
 from tests.support.aws import create_table
 from tests.support.lambdas import Context, load
 from tests.support.template import resources
@@ -150,6 +150,18 @@ def test_a_predecessor_that_is_nowhere_is_an_error_and_no_hole(world: World) -> 
     with pytest.raises(ValueError, match="not all there"):
         world.outbox().publish(rows[2])
     assert rows_of("feed_event") == []
+
+
+def test_a_feed_that_is_ahead_of_the_payments_says_so(world: World) -> None:
+    """As after a restore of `payments` alone: the place has been told as another event."""
+    told, retold = event_row(1, 1), {**event_row(1, 1), "event_id": an_id("evt", 999)}
+    write_events([told])
+    world.outbox().publish(told)
+    key = Key("payments", told["pk"], told["sk"])
+    runtime.system_store().write(Delete(key, EXISTS))
+    write_events([retold])
+    with pytest.raises(FeedAhead):
+        world.outbox().publish(retold)
 
 
 def test_a_row_under_another_merchants_key_is_refused(world: World) -> None:

@@ -47,6 +47,13 @@ class FeedContended(Exception):
     """The place was lost to others too often. The stream brings the event again."""
 
 
+class FeedAhead(ValueError):
+    """The feed has told another event in this one's place: `payments` is older than `webhooks`.
+
+    That comes of restoring one of them alone. No retry heals it.
+    """
+
+
 @dataclass
 class Outbox:
     """One batch. The endpoints are read once for each merchant, when its first event is sent on."""
@@ -177,5 +184,7 @@ def _left_behind(store: Store, tenant: TenantScope, event: Event) -> list[Placed
         for event_id in waiting
         if (place := places.get(event_key(tenant, event_id)))
     ]
+    if not keys:
+        raise FeedAhead(event.event_id)
     found = store.batch_get(keys)
     return [PlacedEvent.of(found[key]) for key in keys]
