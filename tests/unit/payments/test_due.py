@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -74,17 +75,28 @@ class Queue:
 
 
 def tick(
-    operations: list[Operation], held: dict[str, str] | None = None
+    operations: list[Operation],
+    held: dict[str, str] | None = None,
+    *,
+    spoil: Callable[[Item], None] = lambda row: None,
+    seconds_left: float = 50,
 ) -> tuple[due.Tick, Queue, dict[str, int]]:
     rows: dict[str, list[Item]] = {"OPERATION#3": [one.to_item() for one in operations]}
     for row, one in zip(rows["OPERATION#3"], operations, strict=True):
         row["requires_decision"] = one.requires_decision
+        spoil(row)
     rows["EXPIRY#5"] = [
         {"merchant_id": "mer_a", "mode": "test", "intent_id": intent_id, "due_at": due_at}
         for intent_id, due_at in (held or {}).items()
     ]
     queue, gauges = Queue(), dict[str, int]()
-    seen = due.tick(due.Services(Index(rows), queue, NOW, gauges.__setitem__))
+    failures: list[Exception] = []
+    services = due.Services(
+        Index(rows), queue, NOW, gauges.__setitem__, lambda: seconds_left, failures.append
+    )
+    seen = due.tick(services)
+    if failures:
+        gauges["failures"] = len(failures)
     return seen, queue, gauges
 
 
@@ -149,3 +161,30 @@ def test_how_bad_things_are(
         "OldestUnknownSeconds": oldest_seconds,
         "OperationsRequiringDecision": decisions,
     }
+
+
+def test_a_row_of_another_release_holds_up_nobody_and_is_as_unknown_as_any() -> None:
+    def spoil(row: Item) -> None:
+        if row["operation_id"] == "op_1":
+            row["state"] = "SOMETHING_NEW"
+
+    seen, queue, gauges = tick([operation(1), operation(2)], {"pi_9": at(0)}, spoil=spoil)
+    assert set(queue.looks) == {"op_2"}
+    assert queue.expiries
+    assert (gauges["failures"], seen.oldest_unknown_seconds) == (1, 100)
+
+
+def test_what_there_is_no_time_for_is_measured_and_left_to_the_next_tick() -> None:
+    seen, queue, gauges = tick([operation()], {"pi_9": at(0)}, seconds_left=4)
+    assert (seen.queued, queue.looks, queue.expiries) == (0, {}, {})
+    assert gauges["OldestUnknownSeconds"] == 100
+
+
+def test_each_minute_begins_with_another_shard() -> None:
+    index, queue = Index({}), Queue()
+    for minute in (0, 3):
+        now = NOW + timedelta(minutes=minute)
+        due.tick(due.Services(index, queue, now, lambda *_: None, lambda: 50.0, lambda _: None))
+    assert index.read[0] == "OPERATION#0"
+    assert index.read[16] == "OPERATION#3"
+    assert set(index.read[:16]) == set(index.read[16:])

@@ -38,7 +38,7 @@ class Rows:
 def theirs(kind: Kind = Kind.AUTHORIZE, **more: Any) -> Transaction:
     values: dict[str, Any] = {
         "reference": REFERENCE,
-        "order_id": "pi_1",
+        "order_id": "pi_01jd0000000000000000000001",
         "merchant_reference": "mer_a:test",
         "kind": kind,
         "capture": False,
@@ -54,7 +54,7 @@ def theirs(kind: Kind = Kind.AUTHORIZE, **more: Any) -> Transaction:
 def ours(state: OperationState, **more: Any) -> tuple[Key, Item]:
     operation = Operation(
         tenant=TENANT,
-        intent_id="pi_1",
+        intent_id="pi_01jd0000000000000000000001",
         operation_id=f"op_{REFERENCE.lower()}",
         kind=Kind.AUTHORIZE,
         amount_cents=100,
@@ -71,7 +71,7 @@ def ours(state: OperationState, **more: Any) -> tuple[Key, Item]:
 
 
 def payment(state: State, **more: Any) -> tuple[Key, Item]:
-    intent = Intent(TENANT, "pi_1", 100, "eur", CaptureMethod.MANUAL, AT)
+    intent = Intent(TENANT, "pi_01jd0000000000000000000001", 100, "eur", CaptureMethod.MANUAL, AT)
     values = {"status": state[0], "status_detail": state[1], **more}
     intent = replace(intent, **values)
     return intent.key, intent.to_item()
@@ -81,6 +81,7 @@ HELD = Authorization("ORIGINAL", "C", "N", AT, 100)
 NEW = payment(states.NEW)
 AUTHORIZED = payment(states.AUTHORIZED, authorization=HELD, amount_capturable=100)
 PAID = payment(states.PAID, amount_captured=100, amount_refundable=60)
+CANCELLED = payment(states.CANCELLED, authorization=HELD)
 IN_FLIGHT = payment(states.IN_FLIGHT, open_operation="op_2")
 
 APPROVED, DECLINED = OperationState.APPROVED, OperationState.DECLINED
@@ -96,7 +97,10 @@ TABLE: list[tuple[str, Transaction, list[tuple[Key, Item]], Verdict]] = [
     ("as we have it", theirs(), [ours(APPROVED), PAID], MATCHED),
     ("declined, too", theirs(status="DECLINED"), [ours(DECLINED)], MATCHED),
     ("undone, too", theirs(status="REVERSED"), [ours(OperationState.ABSENT)], MATCHED),
-    ("voided since", theirs(status="REVERSED"), [ours(APPROVED)], MATCHED),
+    ("voided since", theirs(status="REVERSED"), [ours(APPROVED), CANCELLED], MATCHED),
+    ("undone, held with us", theirs(status="REVERSED"), [ours(APPROVED), AUTHORIZED], REPORTED),
+    ("undone, paid with us", theirs(status="REVERSED"), [ours(APPROVED), PAID], REPORTED),
+    ("of no payment", theirs(order_id="order-1"), [], REPORTED),
     ("in capitals", theirs(currency="EUR"), [ours(APPROVED)], MATCHED),
     ("another amount", theirs(amount_cents=99), [ours(APPROVED)], REPORTED),
     ("another currency", theirs(currency="usd"), [ours(APPROVED)], REPORTED),

@@ -59,7 +59,12 @@ def require_safe(declared: Capabilities) -> None:
 
 def quiet_seconds(declared: Capabilities) -> int:
     """How long after nobody may begin to send any more nothing can arrive or be hidden."""
-    return CHARGE_SECONDS + declared.max_flight_seconds + declared.lookup_lag_seconds
+    return (
+        CHARGE_SECONDS
+        + declared.max_flight_seconds
+        + declared.lookup_lag_seconds
+        + declared.clock_skew_seconds
+    )
 
 
 def _rules(declared: Capabilities) -> list[tuple[bool, str]]:

@@ -39,10 +39,6 @@ class Outcome(StrEnum):
     ABSENT = "ABSENT"
 
 
-FINAL = frozenset({Outcome.APPROVED, Outcome.DECLINED, Outcome.ABSENT})
-"""What an acquirer's answer may settle for good."""
-
-
 class Use(StrEnum):
     """First or later use of a stored credential."""
 
@@ -219,7 +215,8 @@ class Capabilities:
     `key_retention_seconds`: how long it knows a reference, if it is idempotent by it.
     `lookup_lag_seconds`: how far look-ups may be behind its books.
     `max_flight_seconds`: the longest time from our sending to its books; what is not there by
-    then, and cannot be sent again, will never be.
+    then, and cannot be sent again, will never be. `clock_skew_seconds`: how far the clocks of its
+    answers may disagree.
     """
 
     idempotent_by_reference: bool
@@ -230,6 +227,7 @@ class Capabilities:
     max_flight_seconds: int
     reference_length_max: int
     timeout_seconds: int = 15
+    clock_skew_seconds: int = 0
 
 
 class Acquirer(Protocol):

@@ -32,6 +32,7 @@ from farthing.acquiring.port import (
     TransactionPage,
     Undone,
 )
+from farthing.clock import from_text, to_text
 from farthing.vault.card import Card
 
 CONNECT_TIMEOUT_SECONDS = 2
@@ -125,8 +126,8 @@ class SandboxAcquirer:
     def look_up(self, instruction: Instruction) -> LookUp:
         """What became of the reference. Raises LookUpFailed."""
         status, document = self._read(f"/v1/operations/{instruction.reference}")
-        as_of = document.get("as_of")
-        if not isinstance(as_of, str):
+        as_of = _instant(document.get("as_of"))
+        if as_of is None:
             raise LookUpFailed
         asked = document.get("reference") == instruction.reference
         if status == 404 and asked and _error_code(document) == "NOT_FOUND":
@@ -154,9 +155,9 @@ class SandboxAcquirer:
             document = self._document(raw, signature)
         except (NoByteSent, NoUsableAnswer):
             return Reversal(Undone.UNKNOWN)
-        result, as_of = document.get("result"), document.get("as_of")
+        result, as_of = document.get("result"), _instant(document.get("as_of"))
         ours = all(document.get(name) == value for name, value in asked.items())
-        if status != 200 or not ours or result not in _UNDONE or not isinstance(as_of, str):
+        if status != 200 or not ours or result not in _UNDONE or as_of is None:
             return Reversal(Undone.UNKNOWN)
         return Reversal(Undone(result), as_of)
 
@@ -234,7 +235,7 @@ def read_answer(document: Mapping[str, Any], instruction: Instruction) -> Answer
             Outcome.APPROVED,
             authorization_code=document.get("authorization_code"),
             network_reference=document.get("network_reference"),
-            expires_at=document.get("expires_at"),
+            expires_at=_instant(document.get("expires_at")),
         )
     code = document.get("decline_code")
     if document.get("status") == "DECLINED" and isinstance(code, str):
@@ -262,6 +263,14 @@ def _transaction(row: Mapping[str, Any]) -> Transaction:
         status=str(row["status"]),
         created_at=str(row["created_at"]),
     )
+
+
+def _instant(value: Any) -> str | None:
+    """An instant as we write it; None for anything else."""
+    try:
+        return to_text(from_text(value))
+    except (TypeError, ValueError):
+        return None
 
 
 def _error_code(document: Mapping[str, Any]) -> str:

@@ -83,7 +83,8 @@ def _waiting(operation: Operation, now: datetime) -> Item:
         "due_at": operation.due_at,
         "requires_decision": operation.requires_decision,
     }
-    return waiting | ({"quiet_since": operation.quiet_since} if operation.quiet_since else {})
+    noted = {"quiet_since": operation.quiet_since, "asked_at": operation.asked_at}
+    return waiting | {name: at for name, at in noted.items() if at is not None}
 
 
 def money_writes(operation: Operation, moved_cents: int, now: datetime) -> list[Write]:

@@ -8,12 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from farthing.acquiring.port import ABSENT, Answer, Found, LookUp, Outcome
+from farthing.acquiring.port import ABSENT, Answer, LookUp, Outcome
 from farthing.clock import to_text
 from farthing.payments import recovery
-from farthing.payments.operation import Address, Operation, OperationState
+from farthing.payments.operation import UNRESOLVED, Address, Operation, OperationState
 from farthing.payments.recovery import Step
-from farthing.payments.resolve import adopt, carry_out, look_up, read_operation, take_over
+from farthing.payments.resolve import (
+    adopt,
+    carry_out,
+    look_up,
+    read_operation,
+    take_over,
+    wait,
+)
 from farthing.payments.services import SEND_SECONDS, Services
 from farthing.store import NOT_CREATED, Item, Key, Put
 
@@ -63,24 +70,34 @@ def decide(decision: Decision, services: Services) -> Operation:
         decision_key(decision.address, ours.fence), _item(decision, ours, services), NOT_CREATED
     )
     adopt(ours, answer, services, [recorded])
-    return read_operation(decision.address, services)
+    after = read_operation(decision.address, services)
+    if after.state in UNRESOLVED:
+        raise NotForAPerson("it could not be written down now: look again")
+    return after
 
 
 def _checked(decided: Answer, ours: Operation, looked: LookUp | None, services: Services) -> Answer:
-    """What was decided, with what the acquirer adds to it. Raises NotForAPerson if it disagrees.
+    """What was decided, with what the acquirer adds to it.
 
-    Then what it says is adopted, if it can be.
+    Raises NotForAPerson if the acquirer can tell after all, and then what it says is done; or if it
+    is too early to say.
     """
-    known = looked.answer if looked is not None and looked.found is Found.FOUND else None
-    if known is None:
-        return decided
-    if known.outcome is decided.outcome:
-        return known
-    planned = recovery.plan(ours, looked, services.capabilities, services.now())
-    if planned.step is not Step.ASK:
+    declared, now = services.capabilities, services.now()
+    planned = recovery.plan(ours, looked, declared, now)
+    known = looked.answer if looked is not None else None
+    agreed = known is not None and known.outcome is decided.outcome
+    if planned.step in _ACQUIRER_CAN_TELL and not agreed:
         carry_out(planned, looked, services)
-        raise NotForAPerson(f"the acquirer says that it is {known.outcome}")
-    return decided
+        said = known.outcome.value if known is not None else "not there"
+        raise NotForAPerson(f"the acquirer says that it is {said}")
+    why = recovery.in_the_way(planned.operation, looked, decided.outcome, declared, now)
+    if why is not None:
+        wait(planned.operation, services)
+        raise NotForAPerson(f"{why}: try again in a minute")
+    return known if agreed and known is not None else decided
+
+
+_ACQUIRER_CAN_TELL = frozenset({Step.ADOPT, Step.REVERSE, Step.RESEND})
 
 
 def _item(decision: Decision, operation: Operation, services: Services) -> Item:

@@ -22,6 +22,9 @@ from farthing.store.port import Lists
 AHEAD_SECONDS = 60
 """A tick sees to what is due until the next one."""
 
+STOP_SECONDS = 5
+"""With less time left, nothing more is queued."""
+
 PAGE_ITEMS = 200
 PAGES_PER_SHARD_MAX = 5
 
@@ -34,6 +37,8 @@ class Services:
     later: Later
     now: datetime
     gauge: Callable[[str, int], None]
+    seconds_left: Callable[[], float]
+    log_failure: Callable[[Exception], None]
 
 
 @dataclass
@@ -51,20 +56,28 @@ DECISIONS_METRIC = "OperationsRequiringDecision"
 
 
 def tick(services: Services) -> Tick:
-    """Queue what is due, each for its very second, and measure what is unknown."""
-    seen = Tick()
-    for operation in unresolved(services.store):
-        _measure(seen, operation, services.now)
-        if delay := _delay_seconds(operation.due_at, services.now):
+    """Measure what is unknown, and queue what is due, each for its very second.
+
+    What there is no time for is due at the next tick, which begins with another shard.
+    """
+    seen, due = Tick(), []
+    for item in _rows_of_all(services.store, operations.due_pk, DUE_SHARDS, services.now, None):
+        operation = _read(item, services)
+        _measure(seen, operation, item, services.now)
+        if operation is not None:
+            due.append(operation)
+    services.gauge(OLDEST_METRIC, seen.oldest_unknown_seconds)
+    services.gauge(DECISIONS_METRIC, seen.requiring_decision)
+    for operation in due:
+        if delay := _delay_seconds(operation.due_at, services):
             services.later.look(operation.address, delay - 1)
             seen.queued += 1
-    for item in _held(services.store, to_text(services.now + timedelta(seconds=AHEAD_SECONDS))):
-        if delay := _delay_seconds(item["due_at"], services.now):
+    until = to_text(services.now + timedelta(seconds=AHEAD_SECONDS))
+    for item in _rows_of_all(services.store, expiry_pk, EXPIRY_SHARDS, services.now, until):
+        if delay := _delay_seconds(item["due_at"], services):
             tenant = TenantScope(item["merchant_id"], item["mode"])
             services.later.expire(tenant, item["intent_id"], delay - 1)
             seen.queued += 1
-    services.gauge(OLDEST_METRIC, seen.oldest_unknown_seconds)
-    services.gauge(DECISIONS_METRIC, seen.requiring_decision)
     return seen
 
 
@@ -74,10 +87,25 @@ def unresolved(store: Lists) -> Iterator[Operation]:
         yield from map(Operation.from_item, _rows(store, operations.due_pk(shard), None))
 
 
-def _held(store: Lists, before: str) -> Iterator[Item]:
-    """Payments whose authorization runs out before an instant."""
-    for shard in range(EXPIRY_SHARDS):
-        yield from _rows(store, expiry_pk(shard), before)
+def _read(item: Item, services: Services) -> Operation | None:
+    """The operation; None for a row of another release, which must not hold up the others."""
+    try:
+        return Operation.from_item(item)
+    except (KeyError, TypeError, ValueError) as error:
+        services.log_failure(error)
+        return None
+
+
+def _rows_of_all(
+    store: Lists,
+    pk_of: Callable[[int], str],
+    shards: int,
+    now: datetime,
+    before: str | None,
+) -> Iterator[Item]:
+    """Every shard's rows, beginning with another shard each minute."""
+    for shard in range(shards):
+        yield from _rows(store, pk_of((now.minute + shard) % shards), before)
 
 
 def _rows(store: Lists, pk: str, before: str | None) -> Iterator[Item]:
@@ -92,17 +120,18 @@ def _rows(store: Lists, pk: str, before: str | None) -> Iterator[Item]:
             return
 
 
-def _measure(seen: Tick, operation: Operation, now: datetime) -> None:
-    unknown = operation.state is OperationState.UNKNOWN or operation.may_be_taken_over(now)
-    if unknown:
-        age = now - from_text(operation.created_at)
+def _measure(seen: Tick, operation: Operation | None, item: Item, now: datetime) -> None:
+    """A row that nobody can read is as unknown as any."""
+    unknown = operation is None or operation.state is OperationState.UNKNOWN
+    if operation is None or unknown or operation.may_be_taken_over(now):
+        age = now - from_text(item["created_at"])
         seen.oldest_unknown_seconds = max(seen.oldest_unknown_seconds, int(age.total_seconds()))
-    seen.requiring_decision += operation.requires_decision
+    seen.requiring_decision += operation is not None and operation.requires_decision
 
 
-def _delay_seconds(due_at: str | None, now: datetime) -> int:
-    """How long until it is due, plus one; 0 if that is not before the next tick."""
-    if due_at is None:
+def _delay_seconds(due_at: str | None, services: Services) -> int:
+    """How long until it is due, plus one; 0 if that is not before the next tick, or time is up."""
+    if due_at is None or services.seconds_left() < STOP_SECONDS:
         return 0
-    wait_seconds = max(0, int((from_text(due_at) - now).total_seconds()) + 1)
+    wait_seconds = max(0, int((from_text(due_at) - services.now).total_seconds()) + 1)
     return wait_seconds + 1 if wait_seconds <= AHEAD_SECONDS else 0

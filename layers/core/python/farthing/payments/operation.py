@@ -82,8 +82,8 @@ class Operation:
 
     `reversal_at`: from then on it is to be undone, and is never sent again. `quiet_since`: the
     acquirer's clock when it was first asked after nobody might begin to send any more.
-    `requires_decision`: only a person can say. `expiry`: a void of our own, when the authorization
-    ran out.
+    `requires_decision`: only a person can say, who was asked at `asked_at`. `expiry`: a void of
+    our own, when the authorization ran out.
     """
 
     tenant: TenantScope
@@ -110,6 +110,7 @@ class Operation:
     reversal_at: str | None = None
     quiet_since: str | None = None
     requires_decision: bool = False
+    asked_at: str | None = None
     expiry: bool = False
 
     @property
@@ -238,6 +239,7 @@ class Operation:
             reversal_at=item.get("reversal_at"),
             quiet_since=item.get("quiet_since"),
             requires_decision=item.get("requires_decision", False),
+            asked_at=item.get("asked_at"),
             expiry=item.get("expiry", False),
         )
 

@@ -52,6 +52,9 @@ LOOKS_AT_SECONDS = (
 )
 """When an operation of unknown outcome is looked into, in seconds from its beginning."""
 
+OFTEN_SECONDS = 10 * MINUTE
+"""For so long after a reversal was decided, a look comes every minute."""
+
 GIVEN_UP_SECONDS = 7 * DAY
 """After so long a person is asked. Daily looks go on."""
 
@@ -89,7 +92,7 @@ def plan(
     operation = _noted(operation, looked.as_of)
     match looked.found:
         case Found.FOUND if looked.answer is not None:
-            return _found(operation, looked.answer)
+            return found(operation, looked.answer)
         case Found.NOT_FOUND:
             return _not_found(operation, looked.as_of, declared, now)
     return _wait(operation, now)
@@ -128,7 +131,10 @@ def next_look(operation: Operation, declared: Capabilities, now: datetime) -> st
     if operation.reversal_at is not None:
         begun = from_text(operation.reversal_at)
         quiet = begun + timedelta(seconds=quiet_seconds(declared) + 1)
-        at = min(at, quiet) if quiet > now else min(at, now + timedelta(seconds=MINUTE))
+        if now < quiet:
+            at = min(at, quiet)
+        elif now < begun + timedelta(seconds=OFTEN_SECONDS):
+            at = min(at, now + timedelta(seconds=MINUTE))
     return to_text(at)
 
 
@@ -138,14 +144,53 @@ def is_given_up(operation: Operation, now: datetime) -> bool:
     return age >= timedelta(seconds=GIVEN_UP_SECONDS)
 
 
-def _found(operation: Operation, answer: Answer) -> Plan:
-    """Adopt it, but for what contradicts our own books: that is for a person."""
+def found(operation: Operation, answer: Answer) -> Plan:
+    """Adopt it, but for what contradicts our own books: that is for a person.
+
+    Once a person was asked, nothing is undone any more: they must not decide about what a reversal
+    may still change.
+    """
     if operation.reversal_at is not None and answer.outcome is Outcome.APPROVED:
-        return Plan(Step.REVERSE, operation)
+        return Plan(Step.ASK if operation.requires_decision else Step.REVERSE, operation)
     undone = answer.outcome is Outcome.ABSENT and operation.kind is not Kind.AUTHORIZE
     if undone or (operation.expiry and answer.outcome is Outcome.DECLINED):
         return Plan(Step.ASK, operation)
     return Plan(Step.ADOPT, operation, answer)
+
+
+def in_the_way(
+    operation: Operation,
+    looked: LookUp | None,
+    decided: Outcome,
+    declared: Capabilities,
+    now: datetime,
+) -> str | None:
+    """Why a person cannot decide this now; None if nothing is in the way.
+
+    `operation` is with what the look taught. Nobody decides what may still be on its way to the
+    acquirer, nor against what it says; where it cannot be asked, time since the question counts.
+    """
+    if looked is None:
+        return None if _asked_long_ago(operation, declared, now) else "it was asked only just now"
+    if looked.found is Found.PENDING:
+        return "the acquirer is still at it"
+    known = looked.answer.outcome if looked.answer else None
+    if known is Outcome.APPROVED and decided is Outcome.ABSENT:
+        return "the acquirer says that it is APPROVED"
+    undoing = operation.reversal_at is not None and decided is Outcome.APPROVED
+    if (known is None or undoing) and not is_quiet(operation, looked.as_of, declared):
+        return "something of it may still be on its way to the acquirer"
+    if operation.expiry and decided is Outcome.ABSENT:
+        return "its authorization has run out: nothing of it can still be held"
+    return None
+
+
+def _asked_long_ago(operation: Operation, declared: Capabilities, now: datetime) -> bool:
+    """Whether all that was sent before a person was asked has arrived, by any of our clocks."""
+    if operation.asked_at is None:
+        return False
+    waited = now - from_text(operation.asked_at)
+    return waited >= timedelta(seconds=quiet_seconds(declared) + CLOCK_SKEW_SECONDS)
 
 
 def _not_found(

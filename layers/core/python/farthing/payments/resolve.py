@@ -25,11 +25,9 @@ from farthing.payments.intent import Intent, intent_key
 from farthing.payments.operation import Address, Operation
 from farthing.payments.recovery import Plan, Step
 from farthing.payments.refund import Refund, refund_key, show_refund
-from farthing.payments.services import SEND_SECONDS, Services
+from farthing.payments.services import DELAY_SECONDS_MAX, SEND_SECONDS, Services
 from farthing.payments.views import show_intent
 from farthing.store import ConditionFailed, StoreBusy, Update, Write
-
-QUEUE_DELAY_SECONDS_MAX = 900
 
 
 def resolve(operation: Operation, services: Services) -> Operation:
@@ -111,9 +109,11 @@ def wait(operation: Operation, services: Services) -> None:
     now = services.now()
     due_at = recovery.next_look(operation, services.capabilities, now)
     asked = operation.requires_decision or recovery.is_given_up(operation, now)
-    adopt(replace(operation, due_at=due_at, requires_decision=asked), UNKNOWN, services)
+    asked_at = operation.asked_at or (to_text(now) if asked else None)
+    waiting = replace(operation, due_at=due_at, requires_decision=asked, asked_at=asked_at)
+    adopt(waiting, UNKNOWN, services)
     delay_seconds = max(0, int((from_text(due_at) - now).total_seconds()) + 1)
-    if due_at != operation.due_at and delay_seconds <= QUEUE_DELAY_SECONDS_MAX:
+    if due_at != operation.due_at and delay_seconds <= DELAY_SECONDS_MAX:
         services.later.look(operation.address, delay_seconds)
 
 
@@ -128,21 +128,32 @@ def _send_again(operation: Operation, services: Services) -> None:
         return
     answer = services.sender.send(again.address)
     if answer.outcome in {Outcome.APPROVED, Outcome.DECLINED}:
-        adopt(again, answer, services)
+        carry_out(recovery.found(again, answer), None, services)
     else:
         wait(again, services)
 
 
 def _reverse(operation: Operation, looked: LookUp | None, services: Services) -> None:
-    """Write down that it is to be undone, then undo it."""
-    if operation.reversal_at is None:
-        now = to_text(services.now())
-        operation = replace(operation, reversal_at=now)
-        when = held_under_fence(operation.fence)
-        try:
-            services.store.write(Update(operation.address.key, when, set={"reversal_at": now}))
-        except (ConditionFailed, StoreBusy):
-            return
+    """Write down that it is to be undone, then undo it.
+
+    From each reversal on, the wait for what may be on its way begins anew: that one is, too. An
+    acquirer that cannot be looked at is asked by reversals alone, and undoes nothing twice.
+    """
+    begun = operation.reversal_at or to_text(services.now())
+    anew = services.capabilities.lookup_by_reference
+    operation = replace(
+        operation, reversal_at=begun, quiet_since=None if anew else operation.quiet_since
+    )
+    write = Update(
+        operation.address.key,
+        held_under_fence(operation.fence),
+        set={"reversal_at": begun},
+        remove=["quiet_since"] if anew else [],
+    )
+    try:
+        services.store.write(write)
+    except (ConditionFailed, StoreBusy):
+        return
     reversal = services.sender.reverse(operation.address)
     decided = recovery.after_reversal(operation, reversal, looked, services.capabilities)
     if decided.step is Step.ADOPT and decided.answer is not None:

@@ -18,6 +18,7 @@ from enum import StrEnum
 
 from farthing.acquiring.port import Kind, Transaction
 from farthing.clock import to_text
+from farthing.ids import is_id
 from farthing.payments import states
 from farthing.payments.conclusion import intent_update
 from farthing.payments.conditions import same_version
@@ -97,12 +98,9 @@ def judge(
     apply: bool,
 ) -> Judged:
     """Compare one transaction with our books, and mend them if that is safe."""
-    try:
-        tenant = tenant_of_reference(transaction.merchant_reference or "")
-    except ValueError:
-        return Judged(transaction, Verdict.REPORTED, "it names no merchant of ours")
-    if tenant.mode != mode:
-        return Judged(transaction, Verdict.REPORTED, "it is of another mode")
+    tenant = _whose(transaction, mode)
+    if isinstance(tenant, str):
+        return Judged(transaction, Verdict.REPORTED, tenant)
     if is_reversal(transaction.reference):
         return Judged(transaction, Verdict.MATCHED, "a reversal of ours", tenant)
     services = services_of(tenant)
@@ -122,6 +120,17 @@ def judge(
     return Judged(transaction, verdict, why, tenant)
 
 
+def _whose(transaction: Transaction, mode: str) -> TenantScope | str:
+    """The merchant that it names; or why it is nobody's."""
+    try:
+        tenant = tenant_of_reference(transaction.merchant_reference or "")
+    except ValueError:
+        return "it names no merchant of ours"
+    if tenant.mode != mode:
+        return "it is of another mode"
+    return tenant if is_id("pi", transaction.order_id) else "it names no payment of ours"
+
+
 def _compare(
     ours: Operation, theirs: Transaction, services: Services, *, apply: bool
 ) -> tuple[Verdict, str]:
@@ -134,12 +143,20 @@ def _compare(
         if after.state in UNRESOLVED:
             return Verdict.REPORTED, "its outcome is still not known"
         return Verdict.ADOPTED, f"it is {after.state}"
-    wrong = theirs.status == "DECLINED"
+    wrong = theirs.status == "DECLINED" or (
+        theirs.status == "REVERSED" and not _was_given_back(ours, services)
+    )
     if ours.state is not OperationState.APPROVED:
         wrong = theirs.status in MOVED
     if wrong:
         return Verdict.REPORTED, f"ours is {ours.state}, theirs {theirs.status}"
     return Verdict.MATCHED, f"ours is {ours.state}"
+
+
+def _was_given_back(ours: Operation, services: Services) -> bool:
+    """Whether our books know that what was held is held no more."""
+    item = services.store.get(intent_key(ours.tenant, ours.intent_id))
+    return item is not None and Intent.from_item(item).status is Status.CANCELLED
 
 
 def _missing(transaction: Transaction, address: Address, services: Services) -> Missing | str:

@@ -21,6 +21,10 @@ With less time left than that, nothing is written and nothing is sent.
 """
 
 
+DELAY_SECONDS_MAX = 900
+"""The longest that SQS keeps a message back."""
+
+
 class Sender(Protocol):
     """The way to the `charge` function. It alone sends, and it alone holds credentials."""
 

@@ -10,10 +10,8 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from farthing.payments.operation import Address
+from farthing.payments.services import DELAY_SECONDS_MAX
 from farthing.store import TenantScope
-
-DELAY_SECONDS_MAX = 900
-"""SQS takes no longer one."""
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,14 @@ def look_queue() -> LookQueue:
 
 def due_services() -> due.Services:
     """Every merchant's operations of unknown outcome, for one tick."""
-    return due.Services(runtime.system_store(), look_queue(), runtime.clock().now(), gauge)
+    return due.Services(
+        runtime.system_store(),
+        look_queue(),
+        runtime.clock().now(),
+        gauge,
+        runtime.seconds_left,
+        log_unhandled,
+    )
 
 
 def rows(principal: Principal) -> tuple[DynamoStore, TenantScope]:
