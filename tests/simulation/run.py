@@ -11,6 +11,7 @@ from typing import Any
 from farthing.acquiring.sandbox import CAPABILITIES
 from tests.simulation.acquirer import HostileAcquirer, Webhook
 from tests.simulation.acquirer_faults import Behaviour, draw_behaviour
+from tests.simulation.acquirer_faults import Fault as AcquirerFault
 from tests.simulation.dice import Dice
 from tests.simulation.faults import Fault, Faults, Swarm
 from tests.simulation.invariants import Watch
@@ -112,6 +113,8 @@ class Run:
         world = self.world
         # A stream that stands still for a day gives its records up, long after the last fault.
         stalled = any(what == Fault.STREAM_STALL for _, what in world.coverage.counts)
+        # A report that is a day late is told to somebody by a firing that fails.
+        late = any(fault == AcquirerFault.REPORT_LATE for _, fault in self.acquirer.hits)
         dead = {name: bodies[self.excused[name] :] for name, bodies in self._dead_letters()}
         return AtRest(
             watch=self.watch,
@@ -123,7 +126,10 @@ class Run:
             settled=self.settled,
             calm_since=self.healed_at + CALM_AFTER_SECONDS,
             dead_letters=dead,
-            may_be_dead=lambda queue, _: queue == "OutboxFailures" and stalled,
+            may_be_dead=lambda queue, body: (
+                (queue == "OutboxFailures" and stalled)
+                or (queue == "ScheduleFailures" and '"settle"' in body and late)
+            ),
         )
 
     def _dead_letters(self) -> Iterator[tuple[str, list[str]]]:
