@@ -114,7 +114,7 @@ class Run:
         # A stream that stands still for a day gives its records up, long after the last fault.
         stalled = any(what == Fault.STREAM_STALL for _, what in world.coverage.counts)
         # A report that is a day late is told to somebody by a firing that fails.
-        late = any(fault == AcquirerFault.REPORT_LATE for _, fault in self.acquirer.hits)
+        late = any(fault == AcquirerFault.REPORT_LATE.name for _, fault in self.acquirer.hits)
         dead = {name: bodies[self.excused[name] :] for name, bodies in self._dead_letters()}
         return AtRest(
             watch=self.watch,
