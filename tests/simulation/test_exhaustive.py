@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import pytest
 
 from tests.simulation.exhaustive import (
+    NOT_IDEMPOTENT,
     Crash,
     Marked,
     Reached,
@@ -17,9 +19,11 @@ from tests.simulation.exhaustive import (
     do,
     every,
     paths,
+    start,
     works,
 )
 from tests.simulation.faults import CRASHES, Fault, Kind, Point
+from tests.simulation.run import Run
 from tests.simulation.scenarios import GOLDEN
 
 SLICES = 200
@@ -52,12 +56,77 @@ def test_a_slice_of_the_pairs(capsys: pytest.CaptureFixture[str]) -> None:
     assert [str(failure) for failure in results.failures] == []
 
 
-def test_paths_end_as_they_are_meant_to() -> None:
-    for path in paths():
-        results = Results()
-        calls = crashed(path, [], results)
-        assert (len(calls) > 20, results.failures) == (True, [])
-    assert set(GOLDEN) <= set(paths())
+class End(NamedTuple):
+    """How a golden path ends: of its one payment, the merchant's side and the acquirer's."""
+
+    status: str
+    events: tuple[str, ...]
+    """Without their prefix, in order. The endpoint for all of them was told each one once."""
+    books: tuple[tuple[str, int, str], ...]
+    """Operation, minor units and status."""
+    taken: int = 0
+    given_back: int = 0
+
+
+HELD = ("intent.created", "intent.authorized")
+TAKEN = (("AUTHORIZE", 1000, "APPROVED"), ("CAPTURE", 1000, "APPROVED"))
+UNDONE = (("AUTHORIZE", 1000, "REVERSED"), ("VOID", 1000, "APPROVED"))
+REFUNDED = End(
+    "SUCCEEDED",
+    ("intent.created", "intent.succeeded", "refund.succeeded"),
+    (*TAKEN, ("REFUND", 400, "APPROVED")),
+    taken=1000,
+    given_back=400,
+)
+ENDS = {
+    "charge": End("SUCCEEDED", ("intent.created", "intent.succeeded"), TAKEN, taken=1000),
+    "manual capture": End(
+        "SUCCEEDED",
+        (*HELD, "intent.succeeded"),
+        (("AUTHORIZE", 1000, "APPROVED"), ("CAPTURE", 600, "APPROVED")),
+        taken=600,
+    ),
+    "refund": REFUNDED,
+    "cancel": End("CANCELLED", (*HELD, "intent.cancelled"), UNDONE),
+    "webhook": End("CANCELLED", ("intent.created", "intent.cancelled"), ()),
+    "settlement": REFUNDED,
+    "expiry": End("CANCELLED EXPIRED", (*HELD, "intent.cancelled"), UNDONE),
+}
+
+
+@pytest.mark.parametrize("path", paths())
+def test_paths_end_as_they_are_meant_to(path: str) -> None:
+    run, script = start(path)
+    with run.world:
+        run.play()
+
+    assert end_of(run) == ENDS[path.removesuffix(NOT_IDEMPOTENT)]
+    batches = [batch["status"]["S"] for batch in run.watch.batches.values()]
+    money = [row for row in run.acquirer.books.rows if row.operation in {"CAPTURE", "REFUND"}]
+    assert batches == (["SETTLED"] if money else [])
+    assert all(row.settled_by for row in money)
+    assert len(script.calls) > 20
+
+
+def end_of(run: Run) -> End:
+    """Of a run with one payment."""
+    ((intent_id, payment),) = run.watch.payments.items()
+    written = [payment.events[sequence] for sequence in sorted(payment.events)]
+    told = [one.event_id for one in run.receiver.told["https://a.example/all"]]
+    assert sorted(told) == sorted(event["event_id"]["S"] for event in written)
+    standing = run.acquirer.books.standing(intent_id, run.world.scheduler.now)
+    assert (standing.held, standing.pending_refunds) == ((), 0)
+    return End(
+        f"{payment.status} {payment.detail}".rstrip(),
+        tuple(event["type"]["S"].removeprefix("payment_") for event in written),
+        tuple((r.operation, r.amount_cents, r.status) for r in run.acquirer.books.rows),
+        standing.captured,
+        standing.refunded,
+    )
+
+
+def test_every_golden_path_is_crashed_and_its_end_is_known() -> None:
+    assert set(ENDS) == set(GOLDEN) == {path.removesuffix(NOT_IDEMPOTENT) for path in paths()}
 
 
 def test_a_second_crash_may_strike_the_recovery_from_the_first() -> None:
