@@ -64,15 +64,26 @@ def resolve(
     if apply and not since:
         raise Failure("--apply belongs to --since.")
     if since:
-        began_at = _time(since)
-        _restore(Resolver.of(stack), began_at, apply=apply)
+        began_at, resolver = _time(since), Resolver.of(stack)
+        if began_at > to_text(resolver.now()):
+            raise Failure(f"{since} is not over yet.")
+        _restore(resolver, began_at, apply=apply)
     elif operation:
         address = _address(operation)
         found = Resolver.of(stack).resolve(address)
         due = f", looked into again at {found['due_at']}" if found.get("due_at") else ""
         _say(f"{found['operation_id']} is {found['state']}{due}")
+        if decided := found.get("decision"):
+            when, who, why = decided["decided_at"], decided["decided_by"], decided["reason"]
+            _say(f"decided at {when} by {who}: {why}")
     else:
-        console.print_json(data=Resolver.of(stack).tick())
+        seen = Resolver.of(stack).tick()
+        oldest = duration.words(seen["oldest_unknown_seconds"])
+        _say(
+            f"{seen['queued']} to be looked into within a minute, "
+            f"the oldest outcome is unknown for {oldest}, "
+            f"{seen['requiring_decision']} for a person to decide"
+        )
 
 
 def unknown(stack: Stack = None) -> None:
@@ -82,7 +93,7 @@ def unknown(stack: Stack = None) -> None:
     if not rows:
         console.print("Every outcome is known.")
         return
-    table = Table("age", "kind", "amount", "state", "next look", "operation")
+    table = Table("age", "kind", "amount", "state", "next look", "reference", "operation")
     for row in sorted(rows, key=lambda row: str(row["created_at"])):
         asked = row["requires_decision"]
         table.add_row(
@@ -91,11 +102,13 @@ def unknown(stack: Stack = None) -> None:
             _amount(row),
             row["state"],
             "[bold red]a person decides[/]" if asked else str(row["due_at"] or ""),
+            row["reference"],
             row["operation"],
         )
     _show(table)
     if any(row["requires_decision"] for row in rows):
-        console.print("Ask the acquirer, then: farthing decide OPERATION --outcome …")
+        console.print("Ask the acquirer what became of the reference, then:")
+        _say("farthing decide OPERATION --outcome approved|absent --by NAME --reason TEXT")
 
 
 def decide(
@@ -116,9 +129,10 @@ def decide(
     row = resolver.show(address)
     if row["state"] not in UNRESOLVED:
         raise Failure(f"{address} is {row['state']}: there is nothing to decide.")
-    _say(f"{row['kind']} of {_amount(row)}, {_age(row, resolver.now())} old, {row['state']}")
     if not row["requires_decision"]:
-        console.print(f"[yellow]It is still looked into[/], next at {row['due_at']}.")
+        raise Failure(f"It asks for no decision: it is looked into again at {row['due_at']}.")
+    _say(f"{row['kind']} of {_amount(row)}, {_age(row, resolver.now())} old, {row['state']}")
+    _say(f"The acquirer knows it as {row['reference']}.")
     if not yes:
         what = "approved it" if outcome is Decided.APPROVED else "has nothing of it"
         question = f"Write down that the acquirer {what}, as {by} says? This cannot be taken back"

@@ -97,6 +97,7 @@ def pages(*verdicts: list[dict[str, Any]]) -> Answer:
 def unresolved(**more: Any) -> dict[str, Any]:
     row = {
         "operation": ADDRESS,
+        "reference": PART.upper(),
         "kind": "CAPTURE",
         "amount_cents": 1999,
         "currency": "eur",
@@ -123,9 +124,11 @@ def waiting(*rows: dict[str, Any]) -> Answer:
 
 
 def test_without_options_it_does_what_the_schedule_does(run: Run) -> None:
-    result, client = run(lambda _: {"queued": 3}, "resolve")
+    seen = {"queued": 3, "oldest_unknown_seconds": 3700, "requiring_decision": 1}
+    result, client = run(lambda _: seen, "resolve")
     assert (result.exit_code, client.events) == (0, [{}])
-    assert json.loads(result.output) == {"queued": 3}
+    for word in ("3 to be looked into", "1h1m40s", "1 for a person"):
+        assert word in result.output
 
 
 def test_one_operation_is_looked_into_now(run: Run) -> None:
@@ -271,11 +274,33 @@ def test_a_decision_shows_the_amount_and_asks_first(run: Run) -> None:
     assert result.output.endswith(f"op_{PART} is APPROVED\n")
 
 
-def test_with_yes_it_does_not_ask_and_says_that_it_is_still_looked_into(run: Run) -> None:
-    arguments = ("--outcome", "absent", "--by", "Ada", "--reason", "phoned", "--yes")
-    result, client = run(waiting(unresolved()), "decide", ADDRESS, *arguments)
-    assert "still looked into" in result.output
+ABSENT = ("--outcome", "absent", "--by", "Ada", "--reason", "phoned", "--yes")
+
+
+def test_with_yes_it_does_not_ask(run: Run) -> None:
+    there = waiting(unresolved(requires_decision=True))
+    result, client = run(there, "decide", ADDRESS, *ABSENT)
+    assert f"The acquirer knows it as {PART.upper()}" in result.output
     assert client.events[-1]["decide"]["outcome"] == "ABSENT"
+
+
+def test_what_is_still_looked_into_is_refused_before_anything_is_asked(run: Run) -> None:
+    result, client = run(waiting(unresolved()), "decide", ADDRESS, *ABSENT)
+    assert "asks for no decision" in failure_of(result)
+    assert client.events == [{"show": ADDRESS}]
+
+
+def test_who_decided_can_be_read(run: Run) -> None:
+    decided = {"decided_at": "2026-11-22T12:00:00Z", "decided_by": "Ada", "reason": "phoned"}
+    found = {"operation_id": f"op_{PART}", "state": "ABSENT", "decision": decided}
+    result, _ = run(lambda _: found, "resolve", "--operation", ADDRESS)
+    assert "decided at 2026-11-22T12:00:00Z by Ada: phoned" in result.output
+
+
+def test_a_time_that_is_to_come_is_refused(run: Run) -> None:
+    result, client = run(waiting(), "resolve", "--since", "2999-01-01T00:00Z")
+    assert "is not over yet" in failure_of(result)
+    assert client.events == []
 
 
 def test_there_is_nothing_to_decide_about_what_is_known(run: Run) -> None:
@@ -303,7 +328,11 @@ def test_an_outcome_is_one_of_two(run: Run) -> None:
 
 def test_a_function_that_refuses_says_why(run: Run) -> None:
     def answer(event: dict[str, Any]) -> Any:
-        return unresolved() if "show" in event else {"error": "it was decided before"}
+        return (
+            unresolved(requires_decision=True)
+            if "show" in event
+            else {"error": "it was decided before"}
+        )
 
     result, _ = run(answer, "decide", ADDRESS, *DECISION, "--yes")
     assert failure_of(result) == "Refused: it was decided before"

@@ -26,6 +26,9 @@ class Response:
         return Response(self.status, self.body, self.content_type, {**self.headers, **extra})
 
 
+ASK_AGAIN_SECONDS = 5
+
+
 def dump(body: Mapping[str, Any]) -> str:
     """JSON as we send it: stable, compact, UTF-8."""
     return json.dumps(body, separators=(",", ":"), ensure_ascii=False)
@@ -42,5 +45,5 @@ def created(body: Mapping[str, Any]) -> Response:
 
 
 def accepted(body: Mapping[str, Any]) -> Response:
-    """202: the outcome is not known yet; the object says so."""
-    return Response(202, dump(body))
+    """202: the outcome is not known yet; the object says so. Ask again in a while."""
+    return Response(202, dump(body), headers={"Retry-After": str(ASK_AGAIN_SECONDS)})

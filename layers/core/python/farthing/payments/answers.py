@@ -68,7 +68,7 @@ def blocked(intent: Intent, request_id: str) -> Response:
 
 def not_carried_out(extensions: Mapping[str, Any]) -> FarthingError:
     """402: it is proved that no money moved, and none of it can move any more."""
-    detail = "the acquirer has nothing of it; try again with a new key"
+    detail = "no money moved, or it was given back; try again with a new key and a new token"
     return FarthingError(NOT_CARRIED_OUT, detail, extensions=extensions)
 
 

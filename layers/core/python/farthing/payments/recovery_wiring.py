@@ -55,13 +55,13 @@ def look_into(address: Address) -> Operation:
 
 
 def _look(event: Mapping[str, Any]) -> dict[str, Any]:
-    return show(look_into(Address.parse(event["operation"])))
+    return _with_its_decision(look_into(Address.parse(event["operation"])))
 
 
 def _show(event: Mapping[str, Any]) -> dict[str, Any]:
     address = Address.parse(event["show"])
     try:
-        return show(read_operation(address, services_of(address.tenant)))
+        return _with_its_decision(read_operation(address, services_of(address.tenant)))
     except LookupError:
         return {"error": f"there is no operation {address}"}
 
@@ -79,7 +79,7 @@ def _decide(event: Mapping[str, Any]) -> dict[str, Any]:
         operation = decision.decide(decided, services_of(address.tenant))
     except (decision.NotForAPerson, ValueError, LookupError) as refused:
         return {"error": str(refused)}
-    return show(operation)
+    return _with_its_decision(operation)
 
 
 def _restore(event: Mapping[str, Any]) -> dict[str, Any]:
@@ -94,11 +94,20 @@ def _restore(event: Mapping[str, Any]) -> dict[str, Any]:
     return {"rows": list(restore.shown(judged)), "next": following}
 
 
+def _with_its_decision(operation: Operation) -> dict[str, Any]:
+    """An operation, and who decided about it and why, if a person did."""
+    key = decision.decision_key(operation.address, operation.fence)
+    item = services_of(operation.tenant).store.get(key)
+    names = ("decided_by", "reason", "decided_at", "outcome")
+    return show(operation) | {"decision": {name: item[name] for name in names} if item else None}
+
+
 def show(operation: Operation) -> dict[str, Any]:
     """An operation as the operator's tools take it."""
     return {
         "operation": str(operation.address),
         "operation_id": operation.operation_id,
+        "reference": operation.reference,
         "kind": operation.kind.value,
         "amount_cents": operation.amount_cents,
         "currency": operation.currency,

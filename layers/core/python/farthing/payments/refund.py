@@ -14,7 +14,7 @@ from farthing.acquiring.port import Kind
 from farthing.clock import later, to_text
 from farthing.errors import AMOUNT_TOO_LARGE, FarthingError
 from farthing.ids import shard_of
-from farthing.payments.begin import Asking, wrong_state
+from farthing.payments.begin import Asking, in_progress, wrong_state
 from farthing.payments.intent import LIST_SHARDS, Intent
 from farthing.payments.operation import LEASE_SECONDS, Operation
 from farthing.payments.states import Detail, Status
@@ -127,6 +127,8 @@ def reserve(
     Raises FarthingError if nothing was captured or less is left. The same rule guards the write
     (ENOUGH_LEFT_TO_REFUND): this one gives a good message, that one holds when refunds race.
     """
+    if intent.open_operation is not None:
+        raise in_progress()
     if intent.status is not Status.SUCCEEDED:
         raise wrong_state(intent, "refunded")
     amount = intent.amount_refundable if amount_cents is None else amount_cents
@@ -172,6 +174,7 @@ def settled(refund: Refund, status: RefundStatus, decline: Mapping[str, Any] | N
     return replace(refund, status=status, decline=decline, status_detail=None)
 
 
-def undecided(refund: Refund) -> Refund:
-    """The refund of which only a person can say what became of it."""
-    return replace(refund, status_detail=Detail.REQUIRES_DECISION.value)
+def unsettled(refund: Refund, *, requires_decision: bool) -> Refund:
+    """The refund of which nobody knows what became of it, or only a person can say."""
+    detail = Detail.REQUIRES_DECISION if requires_decision else Detail.OUTCOME_UNKNOWN
+    return replace(refund, status_detail=detail.value)

@@ -31,7 +31,7 @@ from farthing.payments.refund import (
     refund_key,
     settled,
     show_refund,
-    undecided,
+    unsettled,
 )
 from farthing.payments.services import Services
 from farthing.store import EXISTS, ConditionFailed, StoreBusy, Update, Write
@@ -64,8 +64,8 @@ def decide(intent: Intent, refund: Refund, operation: Operation, answer: Answer)
             failed = settled(refund, RefundStatus.FAILED, decline)
             return RefundConcluded(after, failed, concluded, "refund.failed")
         case Outcome.UNKNOWN:
-            asked = undecided(refund) if operation.requires_decision else refund
-            return RefundConcluded(intent, asked, concluded)
+            waiting = unsettled(refund, requires_decision=operation.requires_decision)
+            return RefundConcluded(intent, waiting, concluded)
 
 
 def conclude_refund(
