@@ -20,9 +20,11 @@ from farthing.acquiring import charge, connectors, sandbox
 from farthing.acquiring.decline import decline
 from farthing.acquiring.port import ABSENT, NOT_SENT, Answer, Found, Kind, LookUp, Outcome
 from farthing.clock import epoch_seconds, later, to_text
+from farthing.http import api
 from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response, dump
 from farthing.ledger import posting
+from farthing.observe import log_unhandled
 from farthing.payments import (
     answers,
     begin,
@@ -614,3 +616,22 @@ def card_number_in_the_answer(patch: Patches) -> None:
         return replace(answer, authorization_code=card.reveal()["number"])
 
     patch.attribute(sandbox.SandboxAcquirer, "send", send)
+
+
+# --- the code itself ---------------------------------------------------------------------------
+
+
+@bug("something breaks after each request was answered", invariant=9)
+def error_after_the_answer(patch: Patches) -> None:
+    """It harms nobody: the entry catches it, and the answer is what it was."""
+    real = api.answer_and_log
+
+    def answer_and_log(event: Any, *more: Any) -> Response:
+        response = real(event, *more)
+        try:
+            event["requestContext"]["no such thing"]
+        except KeyError as error:
+            log_unhandled(error)
+        return response
+
+    patch.attribute(api, "answer_and_log", answer_and_log)

@@ -49,6 +49,8 @@ class AtRest:
     conversations: Sequence[Conversation]
     now: float
     calm_since: float = float("-inf")
+    mistakes: Sequence[tuple[str, str]] = ()
+    """Type and place of each error of the product that no fault explains."""
     dead_letters: Mapping[str, Sequence[str]] = field(default_factory=dict)
     may_be_dead: Callable[[str, str], bool] = lambda queue, body: False
     settled: bool = True
@@ -70,6 +72,15 @@ def require_rest(facts: AtRest) -> None:
         for violation in check(facts):
             facts.watch.violations.append(violation)
             raise violation
+
+
+# --- 9: the code is right --------------------------------------------------------------------
+
+
+def no_mistakes(facts: AtRest) -> Iterator[Violation]:
+    """No error of the product itself, also where another try made good for it."""
+    for (kind, where), times in Counter(facts.mistakes).items():
+        yield Violation(9, where, f"{kind}, {times} times: no fault explains it")
 
 
 # --- 1: the acquirer's books are ours --------------------------------------------------------
@@ -507,6 +518,7 @@ def _money_has_entries(watch: Watch) -> Iterator[Violation]:
 
 
 CHECKS: tuple[Check, ...] = (
+    no_mistakes,
     books_agree,
     ledger_balances,
     payments_end,

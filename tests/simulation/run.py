@@ -125,6 +125,7 @@ class Run:
             now=world.scheduler.now,
             settled=self.settled,
             calm_since=self.healed_at + CALM_AFTER_SECONDS,
+            mistakes=world.mistakes(),
             dead_letters=dead,
             may_be_dead=lambda queue, body: (
                 (queue == "OutboxFailures" and stalled)

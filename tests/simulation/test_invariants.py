@@ -1083,6 +1083,13 @@ def test_a_person_may_be_asked_where_the_acquirer_cannot_tell() -> None:
     assert not [one for one in violations_at_rest(facts) if one.invariant == 9]
 
 
+def test_an_error_of_the_product_is_found_whatever_came_of_it() -> None:
+    facts = replace(rest_of("charge"), mistakes=[("KeyError", "create.py:17")] * 2)
+    found = [str(violation) for violation in violations_at_rest(facts)]
+    assert len(found) == 1
+    assert _matches("invariant 9, create.py:17: KeyError, 2 times", found[0]), found
+
+
 def test_an_exhausted_delivery_is_enough() -> None:
     facts = rest_of("charge")
     for key in facts.watch.deliveries:
