@@ -129,6 +129,10 @@ class Merchant:
             asked = self.read(path)
         return asked
 
+    def repeat(self, conversation: Conversation) -> Asked:
+        """The same request once more, in the same conversation."""
+        return self._ask(conversation, {})
+
     def at_once(self, *works: Callable[[], object]) -> None:
         """Do several things at once, and wait until all are done."""
         promises = [

@@ -635,3 +635,17 @@ def error_after_the_answer(patch: Patches) -> None:
         return response
 
     patch.attribute(api, "answer_and_log", answer_and_log)
+
+
+@bug("what reads fails, whoever asks", invariant=9)
+def every_read_fails(patch: Patches) -> None:
+    """Merchants who never read would not be told; so all of them read at last."""
+    real = api.answer
+
+    def answer(event: Any, parse: Any, handler: Any) -> Response:
+        def failing(*_: Any) -> Response:
+            raise RuntimeError("no read today")
+
+        return real(event, parse, failing if event["httpMethod"] == "GET" else handler)
+
+    patch.attribute(api, "answer", answer)

@@ -31,6 +31,8 @@ from tests.simulation.violation import Violation
 
 DUE_GRACE_SECONDS = 3600.0
 """What has been due for so long, nobody looks at."""
+FINAL_REFUSALS = frozenset({"NEVER", "NEW_KEY"})
+"""What a problem document says that no other try with this key changes."""
 
 
 @dataclass
@@ -49,6 +51,10 @@ class AtRest:
     conversations: Sequence[Conversation]
     now: float
     calm_since: float = float("-inf")
+    settled_since: float = float("inf")
+    """From when on there is nothing to wait for but a person and what the acquirer still does."""
+    read_since: float = float("inf")
+    """From when on nothing changes any more: what is read is what there is."""
     mistakes: Sequence[tuple[str, str]] = ()
     """Type and place of each error of the product that no fault explains."""
     dead_letters: Mapping[str, Sequence[str]] = field(default_factory=dict)
@@ -389,13 +395,13 @@ def answers_are_true(facts: AtRest) -> Iterator[Violation]:
             refund = one if "refund_id" in one else refund
             shown += [one] if "intent_id" in one else []
         for one in shown:
-            yield from _intent_is_true(facts, conversation, one)
+            yield from _intent_is_true(facts, conversation, one, asked.began)
         if refund is not None:
-            yield from _refund_is_true(facts, conversation, refund)
+            yield from _refund_is_true(facts, conversation, refund, asked.began)
 
 
 def _intent_is_true(
-    facts: AtRest, conversation: Conversation, shown: Mapping[str, Any]
+    facts: AtRest, conversation: Conversation, shown: Mapping[str, Any], at: float
 ) -> Iterator[Violation]:
     intent_id = str(shown["intent_id"])
     payment = facts.watch.payments.get(intent_id)
@@ -404,21 +410,21 @@ def _intent_is_true(
         return
     if text(payment.intent, "merchant_id") != conversation.merchant_id:
         yield Violation(10, intent_id, f"{conversation}: is shown to {conversation.merchant_id}")
-    if shown["status"] not in TERMINAL:
+    last = at >= facts.read_since
+    if shown["status"] not in TERMINAL and not last:
         return
     names = {"status": "status", "amount_captured_cents": "amount_captured"}
     now = {"status": payment.status, "amount_captured": number(payment.intent, "amount_captured")}
     told = {inside: shown[outside] for outside, inside in names.items()}
     if told != now:
         yield Violation(3, intent_id, f"{conversation}: told {told}, and true is {now}")
-    if shown["amount_refunded_cents"] > number(payment.intent, "amount_refunded"):
-        yield Violation(
-            3, intent_id, f"{conversation}: told as refunded {shown['amount_refunded_cents']}"
-        )
+    refunded, true = shown["amount_refunded_cents"], number(payment.intent, "amount_refunded")
+    if refunded > true or (last and refunded != true):
+        yield Violation(3, intent_id, f"{conversation}: told as refunded {refunded}, not {true}")
 
 
 def _refund_is_true(
-    facts: AtRest, conversation: Conversation, shown: Mapping[str, Any]
+    facts: AtRest, conversation: Conversation, shown: Mapping[str, Any], at: float
 ) -> Iterator[Violation]:
     intent_id, refund_id = str(shown["payment_intent_id"]), str(shown["refund_id"])
     payment = facts.watch.payments.get(intent_id)
@@ -428,7 +434,8 @@ def _refund_is_true(
         return
     if text(refund, "merchant_id") != conversation.merchant_id:
         yield Violation(10, intent_id, f"{conversation}: shows a refund of somebody else")
-    if shown["status"] != "PENDING" and shown["status"] != text(refund, "status"):
+    last = at >= facts.read_since
+    if (last or shown["status"] != "PENDING") and shown["status"] != text(refund, "status"):
         yield Violation(
             3,
             intent_id,
@@ -467,12 +474,43 @@ def _done(conversation: Conversation, intent: Mapping[str, Any]) -> bool:
 
 
 def a_healthy_system_answers(facts: AtRest) -> Iterator[Violation]:
-    """With no fault left, no call is left without an answer, and no input makes a 5xx."""
+    """Every call ends. With no fault left none is left without an answer, and none makes a 5xx."""
     for conversation in facts.conversations:
         for asked in conversation.calls:
-            began_well = asked.began >= facts.calm_since
-            if began_well and asked.ended and (asked.status == 0 or asked.status >= 500):
+            if not asked.ended:
+                yield Violation(9, conversation.path, f"{conversation}: a call without an end")
+            elif asked.began >= facts.calm_since and (asked.status == 0 or asked.status >= 500):
                 yield Violation(9, conversation.path, f"{conversation}, in a healthy system")
+
+
+def every_answer_is_final(facts: AtRest) -> Iterator[Violation]:
+    """When there is nothing to wait for, a key gets its last answer, and an object is shown."""
+    for conversation, asked in shown_in(facts.conversations):
+        if asked.began < facts.settled_since or asked.status >= 500:
+            continue
+        if conversation.key is None:
+            final = asked.status == 200
+        else:
+            final = asked.definite or asked.body.get("retry") in FINAL_REFUSALS
+        if not final and not _still_open(facts, conversation, asked):
+            yield Violation(
+                9, _subject(asked.body), f"{conversation}: nothing is open, and {asked.body}"
+            )
+
+
+def _still_open(facts: AtRest, conversation: Conversation, asked: Asked) -> bool:
+    """Whether its payment waited for a person, or for an acquirer that was still at it."""
+    if conversation.key is None:
+        return False
+    sent = conversation.sent if isinstance(conversation.sent, Mapping) else {}
+    named = {_subject(asked.body), *conversation.path.split("/"), sent.get("payment_intent_id")}
+    for intent_id in named & facts.watch.payments.keys():
+        rows = [row for row in facts.acquirer.books.rows if row.order_id == intent_id]
+        if any(row.status_at(asked.began) == "PENDING" for row in rows):
+            return True
+        if any(map(_asks, facts.watch.payments[intent_id].operations.values())):
+            return True
+    return False
 
 
 # --- settlement ------------------------------------------------------------------------------
@@ -535,6 +573,7 @@ CHECKS: tuple[Check, ...] = (
     answers_are_true,
     success_is_success,
     a_healthy_system_answers,
+    every_answer_is_final,
     lines_are_entries,
     everything_is_settled,
 )

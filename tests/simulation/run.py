@@ -12,6 +12,12 @@ from farthing.acquiring.sandbox import CAPABILITIES
 from tests.simulation.acquirer import HostileAcquirer, Webhook
 from tests.simulation.acquirer_faults import Behaviour, draw_behaviour
 from tests.simulation.acquirer_faults import Fault as AcquirerFault
+from tests.simulation.afterwards import (
+    KEYS_AFTER_SECONDS,
+    READING_SECONDS,
+    ask_with_every_key,
+    read_everything,
+)
 from tests.simulation.dice import Dice
 from tests.simulation.faults import Fault, Faults, Swarm
 from tests.simulation.invariants import Watch
@@ -74,6 +80,7 @@ class Run:
     stage: Stage
     settled: bool = True
     healed_at: float = float("inf")
+    read_at: float = float("inf")
     excused: Counter[str] = field(default_factory=Counter)
     """How many messages were in each queue of failures when the last fault was over."""
     violation: Violation | None = None
@@ -100,7 +107,12 @@ class Run:
         self.healed_at = world.scheduler.now
         world.run(seconds=CALM_AFTER_SECONDS)
         self.excuse_dead_letters()
+        world.run(seconds=KEYS_AFTER_SECONDS - CALM_AFTER_SECONDS)
+        world.spawn("merchant", lambda: ask_with_every_key(self.stage, self.watch))
         world.run(days=REST_DAYS)
+        self.read_at = world.scheduler.now
+        world.spawn("merchant", lambda: read_everything(self.stage))
+        world.run(seconds=READING_SECONDS)
         require_rest(self.at_rest())
         for line in world.log.lines:
             self.watch.read_text("the log", line)
@@ -125,6 +137,8 @@ class Run:
             now=world.scheduler.now,
             settled=self.settled,
             calm_since=self.healed_at + CALM_AFTER_SECONDS,
+            settled_since=self.healed_at + KEYS_AFTER_SECONDS,
+            read_since=self.read_at,
             mistakes=world.mistakes(),
             dead_letters=dead,
             may_be_dead=lambda queue, body: (

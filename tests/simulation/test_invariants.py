@@ -759,6 +759,22 @@ def answered(facts: AtRest, number: int, **changes: Any) -> Asked:
     return asked
 
 
+def conflict(facts: AtRest, number: int, retry: str) -> None:
+    """Told when all was settled, of which nothing was left open."""
+    asked = answered(facts, number, status=409, began=facts.settled_since)
+    asked.body = {"retry": retry}
+
+
+def last_read(facts: AtRest) -> Asked:
+    """Of a payment, when all was at rest."""
+    return next(
+        asked
+        for one in facts.conversations
+        for asked in one.calls
+        if asked.began >= facts.read_since and "intent_id" in asked.body
+    )
+
+
 def shown(facts: AtRest, **changes: Any) -> None:
     """A read by the merchant that shows something."""
     body = facts.conversations[0].calls[-1].body | changes
@@ -1020,6 +1036,31 @@ WRONG_AT_REST: dict[str, tuple[str, str, Tamper]] = {
         "charge",
         "invariant 9, .*in a healthy system",
         lambda facts: answered(facts, 0, status=500, began=facts.calm_since),
+    ),
+    "a call that never ended": (
+        "charge",
+        "invariant 9, .*a call without an end",
+        lambda facts: answered(facts, 0, ended=0.0),
+    ),
+    "a key that is still at work": (
+        "charge",
+        "invariant 9, .*nothing is open, and ",
+        lambda facts: answered(facts, 0, status=202, began=facts.settled_since),
+    ),
+    "a request that is told to wait": (
+        "refund",
+        "invariant 9, .*nothing is open, and ",
+        lambda facts: conflict(facts, 1, "AFTER_RESOLUTION"),
+    ),
+    "a payment that is not shown": (
+        "charge",
+        "invariant 9, .*nothing is open, and ",
+        lambda facts: setattr(last_read(facts), "status", 404),
+    ),
+    "a payment that is shown as it was": (
+        "refund",
+        "invariant 3, .*told as refunded 0, not 400",
+        lambda facts: last_read(facts).body.update(amount_refunded_cents=0),
     ),
     "no answer in a healthy system": (
         "charge",
