@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -150,6 +150,7 @@ class Functions:
     ) -> None:
         world, scheduler = self._world, self._world.scheduler
         process.deadline = scheduler.now + function.timeout_seconds
+        process.tenant = tenant_of(event)
         context = Context(function.name, process.name, lambda: process.deadline - scheduler.now)
         runtime.PLATFORM.set(env.platform)
         result = Result(error=EXITED)
@@ -168,6 +169,32 @@ class Functions:
             ended = result.error or OK
             world.trace.add(scheduler.now, process.name, f"{function.name} ends", "", ended)
             promise.set(result)
+
+
+def tenant_of(event: Any) -> str | None:
+    """For whom a function is invoked: who calls the API, or whom its messages are about.
+
+    None for what works for all of them, and for messages that are about several.
+    """
+    caller = event.get("requestContext", {}).get("authorizer")
+    if caller is not None:
+        return _tenant_in(caller)
+    if "Records" not in event:
+        return _tenant_in(event)
+    bodies = [record.get("body") for record in event["Records"]]
+    about = {_tenant_in(json.loads(body)) if body else None for body in bodies}
+    return about.pop() if len(about) == 1 else None
+
+
+def _tenant_in(named: Mapping[str, Any]) -> str | None:
+    """The prefix of all partitions of a tenant that is named by its ids or in an address."""
+    if "merchant_id" in named:
+        return f"{named['merchant_id']}#{named['mode']}#"
+    address = named.get("operation") or named.get("expiry")
+    if address is None:
+        return None
+    merchant_id, mode, *_ = address.split("/")
+    return f"{merchant_id}#{mode}#"
 
 
 @cache

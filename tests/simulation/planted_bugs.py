@@ -49,6 +49,7 @@ from farthing.settlement import entry
 from farthing.store import Condition, Put, StoreBusy, Update
 from farthing.store import table as store_table
 from farthing.store.errors import ConditionFailed
+from farthing.store.scope import SystemScope
 from farthing.store.table import DynamoStore
 from farthing.vault import claim as vault_claim
 from farthing.webhooks import delivery_row, feed, outbox
@@ -587,6 +588,22 @@ def payment_of_another_merchant(patch: Patches) -> None:
     patch.attribute(
         read, "_get", lambda id_, services: runtime.once(id_, lambda: real(id_, services))
     )
+
+
+@bug(
+    "keys are kept with the merchant whom a process served first, and no scope stops it",
+    invariant=10,
+    profile=profiles.TWO_PAYMENTS,
+)
+def key_kept_with_another_merchant(patch: Patches) -> None:
+    """The scope of the store goes with it: it would refuse."""
+    real_key, real_store = idempotency.row_key, runtime.store
+    patch.attribute(
+        idempotency,
+        "row_key",
+        lambda tenant, row_id: real_key(runtime.once("tenant", lambda: tenant), row_id),
+    )
+    patch.attribute(runtime, "store", lambda _: real_store(SystemScope()))
 
 
 # --- settlement --------------------------------------------------------------------------------

@@ -191,7 +191,13 @@ def begin(
         **world_arguments,
     )
     clock = lambda: world.scheduler.now  # noqa: E731
-    watch = Watch(setting.canaries, clock, setting.tenants, search=search)
+    watch = Watch(
+        setting.canaries,
+        clock,
+        setting.tenants,
+        actor=world.scheduler.tenant,
+        search=search,
+    )
     watch.load({name: table.rows for name, table in world.tables.tables.items()})
     world.tables.on_write.append(watch)
     if search:

@@ -45,10 +45,12 @@ class TooManySteps(Exception):
 class Process:
     """What dies at once: the tasks of one invocation."""
 
-    __slots__ = ("deadline", "name", "stopped_by", "tasks")
+    __slots__ = ("deadline", "name", "stopped_by", "tasks", "tenant")
 
     def __init__(self, name: str, deadline: float = inf) -> None:
         self.name = name
+        self.tenant: str | None = None
+        """For whom it works: the prefix of a merchant's partitions; None: for all of them."""
         self.deadline = deadline
         self.stopped_by: Crash | None = None
         self.tasks: list[Task] = []
@@ -208,6 +210,10 @@ class Scheduler:
         if self._current is None:
             raise RuntimeError("nothing runs: only a task can wait")
         return self._current
+
+    def tenant(self) -> str | None:
+        """For whom the task works that runs now; None if for nobody, or for all."""
+        return self._current.process.tenant if self._current is not None else None
 
     def sleep(self, seconds: float) -> None:
         """Let time pass for this task. Raises Crash if its process does not live to see it."""

@@ -19,6 +19,7 @@ from tests.simulation.acquirer_faults import Behaviour
 from tests.simulation.aws.table import WriteRecord
 from tests.simulation.canaries import Canaries
 from tests.simulation.faults import Faults
+from tests.simulation.functions import tenant_of
 from tests.simulation.invariants import Watch, text
 from tests.simulation.merchant import Asked, Conversation
 from tests.simulation.quiescence import AtRest, violations_at_rest
@@ -1155,3 +1156,44 @@ def test_a_run_of_a_seed_breaks_nothing(seed: int) -> None:
     with run.world:
         run.play()
     assert run.stage.conversations
+
+
+def test_a_write_is_checked_against_the_merchant_it_is_made_for() -> None:
+    run = begin(0, faults=Faults(), scenario=GOLDEN["refund"], manners=Manners())
+    real, seen = run.watch.actor, set()
+
+    def actor() -> str | None:
+        seen.add(real())
+        return real()
+
+    run.watch.actor = actor
+    with run.world:
+        run.play()
+    assert seen == {None, PREFIX}
+
+
+@pytest.mark.parametrize(
+    ("event", "tenant"),
+    [
+        ({}, None),
+        (
+            {"requestContext": {"authorizer": {"merchant_id": "mer_a", "mode": "test"}}},
+            "mer_a#test#",
+        ),
+        ({"task": "SEND", "operation": "mer_a/test/pi_1/op_1"}, "mer_a#test#"),
+        ({"Records": [{"body": '{"expiry": "mer_a/test/pi_1"}'}]}, "mer_a#test#"),
+        ({"Records": [{"body": '{"merchant_id": "mer_a", "mode": "test"}'}]}, "mer_a#test#"),
+        (
+            {
+                "Records": [
+                    {"body": '{"operation": "mer_a/test/pi_1/op_1"}'},
+                    {"body": '{"operation": "mer_b/test/pi_2/op_2"}'},
+                ]
+            },
+            None,
+        ),
+        ({"Records": [{"dynamodb": {}}]}, None),
+    ],
+)
+def test_for_whom_a_function_is_invoked(event: Item, tenant: str | None) -> None:
+    assert tenant_of(event) == tenant
