@@ -435,6 +435,26 @@ def reversal_not_written_down_first(patch: Patches) -> None:
     patch.attribute(Operation, "may_be_reversed", lambda self: self.state is OperationState.UNKNOWN)
 
 
+@bug(
+    "whatever became of a refund at an acquirer that is not idempotent, a person is asked",
+    invariant=9,
+    profile=replace(
+        profiles.SILENT_REFUND,
+        name="refund, silent acquirer, not idempotent",
+        acquirer=profiles.bad(*profiles.NO_ANSWER, of=("REFUND",), once=False),
+    ),
+)
+def person_asked_about_each_refund(patch: Patches) -> None:
+    real = recovery.plan
+
+    def plan(op: Operation, looked: LookUp | None, declared: Any, now: Any) -> Plan:
+        if op.kind is Kind.REFUND and not declared.idempotent_by_reference:
+            return Plan(Step.ASK, op)
+        return real(op, looked, declared, now)
+
+    patch.attribute(recovery, "plan", plan)
+
+
 @bug("nothing waits for what may still be on its way", invariant=1, limit=40, profile=profiles.LATE)
 def no_waiting_for_quiet(patch: Patches) -> None:
     patch.attribute(recovery, "is_quiet", lambda *_: True)

@@ -15,6 +15,7 @@ from farthing.clock import from_text
 from farthing.webhooks.event_types import subscribed
 from tests.simulation.acquirer import HostileAcquirer
 from tests.simulation.invariants import (
+    KEY_SKEW_SECONDS,
     TERMINAL,
     TERMINAL_EVENTS,
     UNRESOLVED,
@@ -31,6 +32,9 @@ from tests.simulation.violation import Violation
 
 DUE_GRACE_SECONDS = 3600.0
 """What has been due for so long, nobody looks at."""
+GIVEN_UP_SECONDS = 7 * 86_400.0
+LOOKED_EVERY_SECONDS = 86_400.0
+"""An operation of unknown outcome is looked into every day, and after a week a person is asked."""
 FINAL_REFUSALS = frozenset({"NEVER", "NEW_KEY"})
 """What a problem document says that no other try with this key changes."""
 
@@ -100,19 +104,22 @@ def books_agree(facts: AtRest) -> Iterator[Violation]:
             rows = [(row.operation, row.status, row.amount_cents) for row in books.rows]
             yield Violation(1, order_id, f"the acquirer knows it, and we do not: {rows}")
     for intent_id, payment in payments.items():
-        if payment.intent is not None and payment.detail != "REQUIRES_DECISION":
+        if payment.intent is not None:
             yield from _one_agrees(facts, intent_id, payment)
 
 
 def _one_agrees(facts: AtRest, intent_id: str, payment: Payment) -> Iterator[Violation]:
     assert payment.intent is not None
     theirs = facts.acquirer.books.standing(intent_id, facts.now)
-    undecided = any(_asks(operation) for operation in payment.operations.values())
     captured = number(payment.intent, "amount_captured")
     refunded = number(payment.intent, "amount_refunded")
+    more = _undecided(payment)
     where = f"{payment.status} {payment.detail}".strip()
-    ours = f"{where}, captured {captured}, refunded {refunded}"
-    if theirs.captured != captured or (theirs.refunded != refunded and not undecided):
+    ours = f"{where}, captured {captured}, refunded {refunded}, undecided {dict(more)}"
+    if not (
+        captured <= theirs.captured <= captured + more["CAPTURE"]
+        and refunded <= theirs.refunded <= refunded + more["REFUND"]
+    ):
         yield Violation(
             1,
             intent_id,
@@ -121,7 +128,9 @@ def _one_agrees(facts: AtRest, intent_id: str, payment: Payment) -> Iterator[Vio
         )
     held = number(payment.intent, "amount_capturable")
     wanted = (held,) if held else ()
-    if theirs.held != wanted and not (held and not theirs.held and payment.status == "PROCESSING"):
+    gone = not theirs.held and (payment.status == "PROCESSING" or more["VOID"] or more["CAPTURE"])
+    new = not held and theirs.held in ((), (more["AUTHORIZE"],))
+    if theirs.held != wanted and not (held and gone) and not new:
         yield Violation(
             1,
             intent_id,
@@ -130,6 +139,16 @@ def _one_agrees(facts: AtRest, intent_id: str, payment: Payment) -> Iterator[Vio
         )
     if theirs.pending_refunds:
         yield Violation(9, intent_id, f"refunds of {theirs.pending_refunds} are still pending")
+
+
+def _undecided(payment: Payment) -> Counter[str]:
+    """What of a payment waits for a person, in minor units, by what may have been done."""
+    more: Counter[str] = Counter()
+    for operation in filter(_asks, payment.operations.values()):
+        kind, amount = text(operation, "kind"), number(operation, "amount_cents")
+        at_once = kind == "AUTHORIZE" and _true(operation, "capture")
+        more["CAPTURE" if at_once else kind] += amount
+    return more
 
 
 def _history(facts: AtRest, intent_id: str) -> str:
@@ -222,14 +241,35 @@ def operations_end(facts: AtRest) -> Iterator[Violation]:
 
 
 def _left_to_a_person(facts: AtRest) -> Callable[[Item], bool]:
-    behaviour = facts.acquirer.behaviour
+    """Where the docs leave an outcome to a person: `recovery.py` says the same."""
 
     def allowed(operation: Item) -> bool:
-        if text(operation, "kind") == "AUTHORIZE":
-            return not (behaviour.idempotent_by_reference or behaviour.reversal_by_reference)
-        return not behaviour.idempotent_by_reference
+        kind, reference = text(operation, "kind"), text(operation, "reference")
+        statuses = {row.status for row in facts.acquirer.books.rows if row.reference == reference}
+        if _asked_in_vain(facts, operation):
+            return True
+        match kind:
+            case "REFUND" if not statuses:
+                # Sent again it might be given back twice, and nothing can be reversed.
+                return not facts.acquirer.behaviour.idempotent_by_reference
+            case "VOID" if _true(operation, "expiry"):
+                return statuses == {"DECLINED"}  # run out, and yet not given back
+            case "AUTHORIZE":
+                # To be undone, and the acquirer says that it will not.
+                return bool(text(operation, "reversal_at")) and "APPROVED" in statuses
+        return "REVERSED" in statuses  # undone by somebody else
 
     return allowed
+
+
+def _asked_in_vain(facts: AtRest, operation: Item) -> bool:
+    """Whether the acquirer had a week to tell, and never could before a person was asked."""
+    asked_at = text(operation, "asked_at")
+    if not asked_at:
+        return False
+    asked, created = (from_text(at).timestamp() for at in (asked_at, text(operation, "created_at")))
+    patience_ends = created + GIVEN_UP_SECONDS - KEY_SKEW_SECONDS
+    return asked >= patience_ends and asked < facts.calm_since + LOOKED_EVERY_SECONDS
 
 
 def nothing_is_overdue(facts: AtRest) -> Iterator[Violation]:
@@ -581,7 +621,11 @@ CHECKS: tuple[Check, ...] = (
 
 def _asks(item: Item) -> bool:
     """Whether an operation waits for a person."""
-    return bool(item.get("requires_decision", {}).get("BOOL", False))
+    return _true(item, "requires_decision") and text(item, "state") in UNRESOLVED
+
+
+def _true(item: Item, name: str) -> bool:
+    return bool(item.get(name, {}).get("BOOL", False))
 
 
 def _expired(intent: Item, now: float) -> bool:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
 import pytest
 
+from farthing.clock import from_text, to_text
 from farthing.store.item import to_wire
 from tests.simulation.acquirer_faults import Behaviour
 from tests.simulation.aws.table import WriteRecord
@@ -1117,12 +1119,46 @@ def _matches(pattern: str, text_: str) -> bool:
     return re.search(pattern, text_, re.DOTALL) is not None
 
 
-def test_a_person_may_be_asked_where_the_acquirer_cannot_tell() -> None:
+def asked_about_the_refund(*, booked: bool, **changes: Any) -> list[str]:
+    """What is wrong when a person is asked about a refund that the acquirer did, or never saw."""
     facts = rest_of("refund")
-    operation(facts, "REFUND", **ASKS)
-    facts.acquirer.behaviour = Behaviour(idempotent_by_reference=False)
+    operation(facts, "REFUND", **ASKS, **changes)
+    intent(facts, amount_refunded=0)
     change(payment(facts).refunds, only(payment(facts).refunds), status="PENDING")
-    assert not [one for one in violations_at_rest(facts) if one.invariant == 9]
+    facts.acquirer.behaviour = Behaviour(idempotent_by_reference=False)
+    books = facts.acquirer.books
+    if not booked:
+        books.rows = [row for row in books.rows if row.operation != "REFUND"]
+    return [str(one) for one in violations_at_rest(facts) if one.invariant in {1, 9}]
+
+
+def test_a_person_may_be_asked_where_the_acquirer_cannot_tell() -> None:
+    assert asked_about_the_refund(booked=False) == []
+
+
+def test_a_person_is_not_asked_about_what_the_acquirer_has() -> None:
+    found = asked_about_the_refund(booked=True)
+    assert len(found) == 1
+    assert _matches("a person is asked about REFUND .*, and the acquirer can tell", found[0])
+
+
+def test_what_is_undecided_explains_no_more_than_its_amount() -> None:
+    found = asked_about_the_refund(booked=True, amount_cents=399)
+    assert _matches(
+        "invariant 1, .*undecided {'REFUND': 399}; the acquirer .* gave back 400", found[0]
+    )
+
+
+@pytest.mark.parametrize(("days", "wrong"), [(6.9, True), (7.0, False), (9.0, True)])
+def test_a_person_is_asked_after_a_week_of_silence(days: float, wrong: bool) -> None:
+    """And not when the acquirer could be asked for the last days of it."""
+    facts = rest_of("refund")
+    created = from_text(text(current("refund", "operation", kind="REFUND")[2], "created_at"))
+    asked_at = to_text(created + timedelta(days=days))
+    facts.calm_since = created.timestamp() + 7 * 86_400.0
+    operation(facts, "REFUND", **ASKS, asked_at=asked_at)
+    found = [str(one) for one in violations_at_rest(facts)]
+    assert any("a person is asked" in one for one in found) == wrong
 
 
 def test_an_error_of_the_product_is_found_whatever_came_of_it() -> None:
