@@ -157,6 +157,8 @@ class Watch:
         self.lines: dict[str, Item] = {}
         self.batches: dict[str, Item] = {}
         self.deliveries: dict[str, Item] = {}
+        self.turned_off: dict[str, float] = {}
+        """Endpoints that get nothing any more, and since when."""
         self.due: dict[Any, Item] = {}
         self._touched: dict[str, Transaction] = {}
         self._of_entity: dict[str, Callable[[Any, Item | None, Item | None], None]] = {
@@ -170,6 +172,7 @@ class Watch:
             "settlement_batch": self._batch,
             "idempotency": self._key,
             "delivery": self._delivery,
+            "webhook_endpoint": self._endpoint,
             "card_face": self._face,
             "audit": self._immutable,
             "feed_event": self._immutable,
@@ -200,6 +203,7 @@ class Watch:
             self.lines,
             self.batches,
             self.deliveries,
+            self.turned_off,
             self.due,
         ):
             known.clear()
@@ -462,6 +466,13 @@ class Watch:
         if waits and "due_pk" not in new:
             self._fail(4, delivery_id, "it is not over and in no due index")
         self.deliveries[delivery_id] = new
+
+    def _endpoint(self, key: Any, old: Item | None, new: Item | None) -> None:
+        endpoint_id = text(new or old or {}, "endpoint_id")
+        if new is None or _true(new, "enabled"):
+            self.turned_off.pop(endpoint_id, None)
+        else:
+            self.turned_off.setdefault(endpoint_id, self.now())
 
     def _face(self, key: Any, old: Item | None, new: Item | None) -> None:
         if old is None or "claimed_by" not in old:

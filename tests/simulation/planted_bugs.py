@@ -52,7 +52,7 @@ from farthing.store.errors import ConditionFailed
 from farthing.store.scope import SystemScope
 from farthing.store.table import DynamoStore
 from farthing.vault import claim as vault_claim
-from farthing.webhooks import delivery_row, feed, outbox
+from farthing.webhooks import delivery, delivery_row, feed, outbox
 from farthing.webhooks.outbox import Outbox
 from tests.simulation import profiles
 from tests.simulation.planted import Bug, Patches, Plant
@@ -570,6 +570,11 @@ def event_that_no_sweep_finds(patch: Patches) -> None:
 @bug("a delivery is claimed and recorded by whoever comes", invariant=3, profile=profiles.TWICE)
 def delivery_claimed_without_condition(patch: Patches) -> None:
     patch.everywhere(delivery_row.nobody_else_claimed, no_condition)
+
+
+@bug("a delivery that fails is not tried again", invariant=4)
+def delivery_given_up_after_one_try(patch: Patches) -> None:
+    patch.attribute(delivery, "delay_seconds", lambda *_: None)
 
 
 @bug(

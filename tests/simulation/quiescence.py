@@ -35,6 +35,8 @@ DUE_GRACE_SECONDS = 3600.0
 GIVEN_UP_SECONDS = 7 * 86_400.0
 LOOKED_EVERY_SECONDS = 86_400.0
 """An operation of unknown outcome is looked into every day, and after a week a person is asked."""
+TRIES = 10
+"""How often an event is sent to an endpoint, by the docs, before it is given up."""
 FINAL_REFUSALS = frozenset({"NEVER", "NEW_KEY"})
 """What a problem document says that no other try with this key changes."""
 
@@ -313,7 +315,11 @@ def ends_are_told_once(facts: AtRest) -> Iterator[Violation]:
 
 
 def events_arrive(facts: AtRest) -> Iterator[Violation]:
-    """Each event reached each endpoint that wants it, or a delivery says that it was given up."""
+    """Each event reached each endpoint that wants it, or was given up when it may be."""
+    for endpoint in facts.endpoints:
+        off = endpoint.endpoint_id in facts.watch.turned_off
+        if off and not facts.receiver.gone.get(endpoint.url):
+            yield Violation(4, endpoint.url, "is turned off, and never said 410")
     deliveries = {
         (text(item, "event_id"), text(item, "endpoint_id")): item
         for item in facts.watch.deliveries.values()
@@ -335,7 +341,7 @@ def _arrived(
     what = f"{type_} {event_id} for {endpoint.url}"
     seen = event_id in facts.receiver.seen(endpoint.url)
     if delivery is None:
-        if not _wants_nothing(facts, endpoint):
+        if _was_on(facts, event, endpoint):
             yield Violation(4, intent_id, f"{what} has no delivery")
         return
     status = text(delivery, "status")
@@ -343,11 +349,31 @@ def _arrived(
         yield Violation(4, intent_id, f"{what} is {status} at rest")
     if status == "SUCCEEDED" and not seen:
         yield Violation(4, intent_id, f"{what} is SUCCEEDED, and was never taken")
+    if status == "EXHAUSTED" and not _may_be_given_up(facts, event, endpoint, delivery):
+        tries, reason = number(delivery, "claims"), text(delivery, "end_reason")
+        yield Violation(4, intent_id, f"{what} was given up after {tries} tries: {reason}")
 
 
-def _wants_nothing(facts: AtRest, endpoint: Endpoint) -> bool:
-    """Whether it said 410 once, and so is off."""
-    return endpoint.url in facts.receiver.gone
+def _may_be_given_up(facts: AtRest, event: Item, endpoint: Endpoint, delivery: Item) -> bool:
+    """After ten tries; when it was answered by 410; when the endpoint is off, unless there was
+    time to try it before."""
+    tried = number(delivery, "claims")
+    match text(delivery, "end_reason"):
+        case "ATTEMPTS_USED_UP":
+            return tried >= TRIES
+        case "ENDPOINT_GONE":
+            return text(event, "event_id") in facts.receiver.gone.get(endpoint.url, ())
+        case "ENDPOINT_DISABLED":
+            off = endpoint.endpoint_id in facts.watch.turned_off
+            return off and (tried > 0 or not _was_on(facts, event, endpoint))
+    return False
+
+
+def _was_on(facts: AtRest, event: Item, endpoint: Endpoint) -> bool:
+    """Whether an event had time to be told before its endpoint was turned off, if it ever was."""
+    off_at = facts.watch.turned_off.get(endpoint.endpoint_id)
+    created_at = from_text(text(event, "created_at")).timestamp()
+    return off_at is None or created_at + DUE_GRACE_SECONDS < off_at
 
 
 def nobody_is_told_what_is_not_his(facts: AtRest) -> Iterator[Violation]:

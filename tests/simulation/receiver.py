@@ -72,8 +72,8 @@ class Receiver:
         self.manners = manners or Manners()
         self.told: dict[str, list[Told]] = defaultdict(list)
         """What each endpoint took, in the order in which it came, repeats included."""
-        self.gone: set[str] = set()
-        """Endpoints that said 410 once."""
+        self.gone: dict[str, set[str]] = {}
+        """Endpoints that said 410, and about which events."""
         self.bodies: dict[str, bytes] = {}
         """Event id → its bytes: the same each time, for every endpoint."""
         self.hits: Counter[str] = Counter()
@@ -91,7 +91,7 @@ class Receiver:
         if fault is Fault.REDIRECT:
             return 302
         if fault is Fault.GONE:
-            self.gone.add(url)
+            self.gone.setdefault(url, set()).add(headers["webhook-id"])
             return 410
         self._take(url, headers["webhook-id"], body)
         if fault is Fault.SILENCE:

@@ -37,6 +37,8 @@ from tests.simulation.world import Prepared, World
 REST_DAYS = 8.0
 CALM_AFTER_SECONDS = 2 * 3600.0
 """What a fault started may still fail for so long: a message comes five times, an event waits."""
+LOOKED_SECONDS = 25 * 3600.0
+"""What is looked into every day was looked into by then, and what was begun has ended."""
 SETTLED_SHARE = 0.12
 """How many runs are settled every day. The rest leave their entries unclaimed: settlement reads 56
 partitions for each merchant and day, which is most of a run that is about something else."""
@@ -127,6 +129,8 @@ class Run:
         stalled = any(what == Fault.STREAM_STALL for _, what in world.coverage.counts)
         # A report that is a day late is told to somebody by a firing that fails.
         late = any(fault == AcquirerFault.REPORT_LATE.name for _, fault in self.acquirer.hits)
+        # What was unknown for a day is looked into once a day, or when its merchant asks.
+        looked_daily = self.scenario.seconds > ALL_DAY_SECONDS
         dead = {name: bodies[self.excused[name] :] for name, bodies in self._dead_letters()}
         return AtRest(
             watch=self.watch,
@@ -137,7 +141,7 @@ class Run:
             now=world.scheduler.now,
             settled=self.settled,
             calm_since=self.healed_at + CALM_AFTER_SECONDS,
-            settled_since=self.healed_at + KEYS_AFTER_SECONDS,
+            settled_since=self.healed_at + (LOOKED_SECONDS if looked_daily else KEYS_AFTER_SECONDS),
             read_since=self.read_at,
             mistakes=world.mistakes(),
             dead_letters=dead,

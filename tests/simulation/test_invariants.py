@@ -1168,19 +1168,50 @@ def test_an_error_of_the_product_is_found_whatever_came_of_it() -> None:
     assert _matches("invariant 9, create.py:17: KeyError, 2 times", found[0]), found
 
 
-def test_an_exhausted_delivery_is_enough() -> None:
+def given_up(reason: str, tries: int, off_after: float | None = None, gone: bool = True) -> bool:
+    """Whether deliveries may end so. `off_after`: how long after the event the endpoint was off."""
     facts = rest_of("charge")
     for key in facts.watch.deliveries:
-        change(facts.watch.deliveries, key, status="EXHAUSTED")
+        changes = {"status": "EXHAUSTED", "end_reason": reason, "claims": tries}
+        change(facts.watch.deliveries, key, **changes)
     forget_told(facts)
-    assert violations_at_rest(facts) == []
+    events = list(payment(facts).events.values())
+    if off_after is not None:
+        first = min(from_text(text(event, "created_at")).timestamp() for event in events)
+        facts.watch.turned_off = {facts.endpoints[0].endpoint_id: first + off_after}
+    if gone:
+        said = {text(event, "event_id") for event in events}
+        facts.receiver.gone = {facts.endpoints[0].url: said}
+    found = [str(one) for one in violations_at_rest(facts)]
+    assert all("was given up after" in one or "never said 410" in one for one in found), found
+    return not found
 
 
-def test_an_endpoint_that_is_gone_gets_no_delivery() -> None:
+def test_a_delivery_may_be_given_up_when_it_has_no_chance() -> None:
+    assert given_up("ATTEMPTS_USED_UP", 10, gone=False)
+    assert given_up("ENDPOINT_GONE", 1)
+    assert given_up("ENDPOINT_DISABLED", 0, off_after=1.0)
+    assert given_up("ENDPOINT_DISABLED", 1, off_after=86_400.0)
+
+
+def test_a_delivery_may_not_be_given_up_earlier() -> None:
+    assert not given_up("ATTEMPTS_USED_UP", 9)
+    assert not given_up("ENDPOINT_GONE", 1, gone=False)
+    assert not given_up("ENDPOINT_DISABLED", 3)
+    assert not given_up("ENDPOINT_DISABLED", 1, off_after=1.0, gone=False)
+    assert not given_up("ENDPOINT_DISABLED", 0, off_after=86_400.0)
+    assert not given_up("NEVER_STARTED", 10)
+
+
+@pytest.mark.parametrize(("after", "wrong"), [(60.0, False), (86_400.0, True)])
+def test_an_endpoint_that_is_off_gets_no_delivery(after: float, wrong: bool) -> None:
     facts = rest_of("charge")
     facts.watch.deliveries.clear()
-    facts.receiver.gone = {facts.endpoints[0].url}
-    assert violations_at_rest(facts) == []
+    event = payment(facts).events[1]
+    at = from_text(text(event, "created_at")).timestamp()
+    facts.receiver.gone = {facts.endpoints[0].url: {text(event, "event_id")}}
+    facts.watch.turned_off = {facts.endpoints[0].endpoint_id: at + after}
+    assert bool(violations_at_rest(facts)) == wrong
 
 
 # --- whole runs --------------------------------------------------------------------------------
