@@ -143,12 +143,12 @@ class Ticks:
         if self._offset is None:
             self._offset = 30.0 if world.faults.fixed else world.dice.between(0, every)
         self._armed_at: float | None = None
-        self._running = False
+        self._running = 0
 
     def arm(self) -> None:
         """Fire at the first moment of the schedule at which there is something to find."""
         if self._running:
-            return
+            return  # it sees to what there is; if it takes too long, the next one begins beside it
         first = self.waiting.first(self._schedule.function)
         if first is None:
             return
@@ -170,6 +170,9 @@ class Ticks:
         if self._armed_at != at:
             return
         self._armed_at = None
+        self._begin(at)
+
+    def _begin(self, at: float) -> None:
         faults, dice = self._world.faults, self._world.faults.dice
         if self.waiting.first(self._schedule.function) is None:
             return
@@ -184,24 +187,34 @@ class Ticks:
         if faults.strikes(Fault.SCHEDULE_TWICE):
             self._note(Fault.SCHEDULE_TWICE)
             again = self._world.scheduler.now + late + dice.between(0, 90)
-            self._world.scheduler.at(again, lambda: self._invoke(0))
-        self._running = True
+            self._world.scheduler.at(again, lambda: self._invoke(0, counted=False))
+        self._running += 1
+        after = at + self._schedule.every_seconds
+        self._world.scheduler.at(after, lambda: self._beside(after))
         self._world.scheduler.at(self._world.scheduler.now + late, lambda: self._invoke(0))
 
-    def _invoke(self, failures: int) -> None:
-        promise = self._world.functions.start(self._schedule.function, dict(TICK))
-        promise.then(lambda result: self._ended(result, failures))
+    def _beside(self, at: float) -> None:
+        """The next moment has come, and an earlier tick may still be at work."""
+        first = self.waiting.first(self._schedule.function)
+        ahead = AHEAD.get(self._schedule.function, 0.0)
+        if self._running and first is not None and first - ahead <= at:
+            self._begin(at)
 
-    def _ended(self, result: Result, failures: int) -> None:
+    def _invoke(self, failures: int, *, counted: bool = True) -> None:
+        promise = self._world.functions.start(self._schedule.function, dict(TICK))
+        promise.then(lambda result: self._ended(result, failures, counted=counted))
+
+    def _ended(self, result: Result, failures: int, *, counted: bool) -> None:
         world = self._world
         function = world.stack.functions[self._schedule.function]
         if result.error and failures < function.async_retries_max:
             wait = ASYNC_RETRY_SECONDS[min(failures, len(ASYNC_RETRY_SECONDS) - 1)]
-            world.scheduler.at(world.scheduler.now + wait, lambda: self._invoke(failures + 1))
+            again = world.scheduler.now + wait
+            world.scheduler.at(again, lambda: self._invoke(failures + 1, counted=counted))
             return
         if result.error and function.async_failures:
             world.put_into(function.async_failures, {"function": function.name})
-        self._running = False
+        self._running -= counted
         self.arm()
 
     def _note(self, fault: Fault) -> None:
