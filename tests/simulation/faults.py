@@ -17,6 +17,9 @@ SKEW_SECONDS_MAX = 300
 COLD_START_SECONDS_MAX = 10
 START_SECONDS = (0.001, 0.3)
 """A busy function has warm environments to spare: else one of two racers always starts last."""
+SPARED, SPARED_SHARE = "settle ", 0.02
+"""A settlement reads some three hundred pages before it writes. Faults that struck each as often as
+any other call would let none get as far as its writes, where they matter."""
 LATE_SECONDS_MAX = 60.0
 """How late the effect of a call may come, about which its caller was told nothing."""
 
@@ -170,6 +173,8 @@ class Swarm(Faults):
         if table is None:
             table = self._tables[point.kind] = self._table(point.kind)
         drawn = self.dice.random()
+        if point.kind is Kind.READ and point.name.startswith(SPARED):
+            drawn /= SPARED_SHARE
         if drawn >= table[0]:
             return None
         return next(fault for upto, fault in table[1] if drawn < upto)
