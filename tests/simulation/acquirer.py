@@ -47,6 +47,7 @@ LYING = 0.5
 PENDING_SECONDS = (5.0, 30.0, 600.0, 5 * 3600.0, 40 * 3600.0)
 WEBHOOK_TRIES_MAX = 5
 CONNECT_SECONDS = 0.01
+SLIPPED = "SLIPPED_OUT"
 
 MONEY = {
     "/v1/authorizations": "AUTHORIZE",
@@ -166,6 +167,21 @@ class HostileAcquirer:
         asked = Asked(method, path, document, secret, fault, self.dice.random())
         return self._travel(asked, timeout_seconds)
 
+    def slips_out(
+        self, secret: str, method: str, path: str, body: bytes | None, left_at: float
+    ) -> None:
+        """A request that was on its way from `left_at` on lands now or later, if it still may."""
+        latest = left_at + self.behaviour.max_flight_seconds
+        if method != "POST" or self.now() >= latest:
+            return
+        what, document = kind_of(method, path), json.loads(body) if body else {}
+        self._require_written(what, document)
+        self.sent.append((self.now(), what, document.get("reference") or path, SLIPPED))
+        asked = Asked(method, path, document, secret, None, self.dice.random())
+        lands_at = self.now() + asked.draw * (latest - self.now())
+        self.hits[what, SLIPPED] += 1
+        self.at(lands_at, lambda: self._lands(asked))
+
     def _travel(self, asked: Asked, timeout: float) -> Exchanged:
         fault, there, back = asked.fault, self._latency(), self._latency()
         if fault is Fault.LOST:
@@ -246,7 +262,11 @@ class HostileAcquirer:
             return None
         if not self.dice.chance(behaviour.chance):
             return None
-        possible = [fault for fault in POSSIBLE[what] if fault in behaviour.faults]
+        possible = [
+            fault
+            for fault in POSSIBLE[what]
+            if fault in behaviour.faults and (what, fault) not in behaviour.but
+        ]
         if not possible:
             return None
         fault = self.dice.choice(possible)

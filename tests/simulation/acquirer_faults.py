@@ -89,7 +89,8 @@ TOGETHER = (
 class Behaviour:
     """What an acquirer is, for a whole seed: what it guarantees, and how badly it behaves.
 
-    `chance` is the probability that an exchange of one of the kinds `of` meets one of `faults`. Its
+    `chance` is the probability that an exchange of one of the kinds `of` meets one of `faults`, the
+    pairs in `but` excepted. Its
     clock shows `clock_offset_seconds` more than the true time.
     """
 
@@ -103,6 +104,7 @@ class Behaviour:
     chance: float = 0.0
     faults: frozenset[Fault] = frozenset()
     of: frozenset[str] = frozenset(POSSIBLE)
+    but: frozenset[tuple[str, Fault]] = frozenset()
 
     def calm(self) -> Behaviour:
         """The same acquirer on a good day. What it guarantees does not change."""

@@ -2,7 +2,8 @@
 
 Found is: one of this run's card numbers, plain or grouped; any other run of 13 to 19 digits that
 starts and checks like a card number and is no part of a longer word; one of this run's CVCs as a
-whole text value.
+whole text value. Bytes are searched like text, and where no ciphertext belongs they are a finding
+themselves: nobody can say what is in them.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from farthing.cards import passes_luhn
 
 _CARD_LIKE = re.compile(r"(?<![0-9A-Za-z])[3-6][0-9]{12,18}(?![0-9A-Za-z])")
 _DIGITS_MIN = 13
+_ENVELOPE = frozenset({"envelope.ciphertext", "envelope.nonce", "envelope.wrapped_key"})
+SEALED: Mapping[str, frozenset[str]] = {"card": _ENVELOPE | {"fingerprint"}, "cvc": _ENVELOPE}
+"""The vault's rows, and where they hold bytes: ciphertext, and an HMAC of the number."""
 
 
 class Canaries:
@@ -52,20 +56,38 @@ class Canaries:
             return self.in_text(content)
         if kind == "N":
             return self.in_text(content) if len(content) >= _DIGITS_MIN else None
-        if kind in "ML":
-            return self.in_text(repr(content))
-        return self.in_text(content.decode("latin-1")) if kind == "B" else None
+        if kind == "M":
+            return next(filter(None, map(self.in_value, content.values())), None)
+        if kind == "L":
+            return next(filter(None, map(self.in_value, content)), None)
+        if kind == "B":
+            text = bytes(content).decode("latin-1")
+            return text.strip() if text.strip() in self.cvcs else self.in_text(text)
+        return None
 
     def in_change(
         self, old: Mapping[str, Any] | None, new: Mapping[str, Any]
     ) -> Iterator[tuple[str, str]]:
-        """Attribute and finding, for what a write changed. What is as before was searched before.
-
-        Bytes are not searched: they are ciphertext, and only the vault's tables hold any.
-        """
+        """Attribute and finding, for what a write changed: the rest was searched before."""
+        sealed = SEALED.get(new.get("entity", {}).get("S", ""), frozenset())
         for name, value in new.items():
-            if "B" in value or (old is not None and old.get(name) is value):
+            if old is not None and old.get(name) is value:
                 continue
             found = self.in_value(value)
             if found is not None:
                 yield name, found
+            for path in _bytes_in(name, value):
+                if path not in sealed:
+                    yield path, "bytes"
+
+
+def _bytes_in(path: str, value: Mapping[str, Any]) -> Iterator[str]:
+    ((kind, content),) = value.items()
+    if kind in {"B", "BS"}:
+        yield path
+    elif kind == "M":
+        for name, inside in content.items():
+            yield from _bytes_in(f"{path}.{name}", inside)
+    elif kind == "L":
+        for inside in content:
+            yield from _bytes_in(path, inside)

@@ -176,7 +176,10 @@ class LambdaClient:
             world.scheduler.sleep(world.faults.latency())
         else:
             world.struck_at(point, fault)
-        promise = world.functions.start(name, json.loads(payload))
+        event = json.loads(payload)
+        promise = world.functions.start(name, event)
+        for look in world.on_text:
+            look(f"what {name} is told", payload.decode())
         if fault is Fault.TWICE:
             another = world.functions.start(name, json.loads(payload))
             promise = world.faults.dice.choice((promise, another))
@@ -186,6 +189,10 @@ class LambdaClient:
         answer: dict[str, Any] = {"StatusCode": 200, "Payload": io.BytesIO(result.payload())}
         if result.error:
             answer["FunctionError"] = "Unhandled"
+        for look in world.on_text:
+            look(f"what {name} answers", result.payload().decode())
+        for hear in world.on_heard:
+            hear(process.name, event, result.value)
         return answer
 
     def _wait(self, point: Point, fault: Fault | None, promise: Promise) -> None:

@@ -115,6 +115,8 @@ class Functions:
         self._world = world
         self._idle: dict[str, list[Environment]] = defaultdict(list)
         self._started = 0
+        self.latest = ""
+        """The process that was started last."""
         self.generation = 0
         """Of the deployment: environments of an earlier one end with what they are doing."""
 
@@ -125,6 +127,7 @@ class Functions:
         env, after = self._environment(function)
         self._started += 1
         process = Process(f"{name}#{self._started}")
+        self.latest = process.name
         promise = world.promise()
         env.process, env.answer = process, promise
         world.scheduler.spawn(

@@ -95,6 +95,8 @@ def _ask(world: World, function: str, event: dict[str, Any], what: str) -> Answe
     trace.add(scheduler.now, name, what, "", str(value["statusCode"]))
     headers = {header: values[0] for header, values in value.get("multiValueHeaders", {}).items()}
     text = value["body"]
+    for look in world.on_text:
+        look(f"the answer to {what}", f"{headers} {text}")
     return Answer(value["statusCode"], json.loads(text) if text else {}, headers)
 
 

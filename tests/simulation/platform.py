@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 WEBHOOK_TIMEOUT_SECONDS = 15.0
+HALF_SENT = 0.5
+"""How often who stood still until nobody waited had asked already whether somebody does."""
 
 Exchanged = tuple[int, bytes, str]
 
@@ -27,7 +29,9 @@ class Line:
     """The wire to an acquirer, in the form that `Platform.exchange` gives.
 
     Like `farthing.acquiring.http.Exchange`, it sends nothing once nobody waits for the answer: a
-    process that stood still in between does not send when it goes on.
+    process that stood still in between does not send when it goes on. Between that question and
+    the last byte it may stand still as well: what it sends then was on its way from the deadline
+    on, and lands within the longest flight.
     """
 
     def __init__(self, caller: Caller, secret: str) -> None:
@@ -43,6 +47,8 @@ class Line:
 
         def exchange() -> Exchanged:
             if world.scheduler.now > patience_ends:
+                if world.faults.dice.chance(HALF_SENT):
+                    world.acquirer.slips_out(self._secret, method, path, body, patience_ends)
                 raise NoUsableAnswer("deadline")
             answer: Exchanged = world.acquirer.exchange(
                 self._secret, method, path, body, timeout_seconds

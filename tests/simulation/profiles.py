@@ -17,6 +17,7 @@ from tests.simulation.faults import Fault, Point, Swarm
 from tests.simulation.receiver import Manners
 from tests.simulation.run import declared
 from tests.simulation.scenarios import (
+    ALL_DAY_SECONDS,
     GOLDEN,
     INTENTS,
     REFUNDS,
@@ -24,6 +25,7 @@ from tests.simulation.scenarios import (
     Stage,
     intent_id_of,
     paying,
+    settlement_day,
     two_payments,
 )
 from tests.support.lambdas import OTHER_MERCHANT
@@ -31,6 +33,10 @@ from tests.support.lambdas import OTHER_MERCHANT
 MIDNIGHT_SECONDS = 86_400.0
 HOLD_SECONDS = 7 * 86_400.0
 """How long the acquirer holds an authorization."""
+
+ASKED_SECONDS = 8.5 * 86_400.0
+"""For so long everything may go wrong: a person is asked after seven days."""
+CALM_SECONDS = 7 * 86_400.0
 
 Rates = Mapping[Fault, float]
 
@@ -49,10 +55,11 @@ class Profile:
     rates: Rates | None = None
     where: str = ""
     searched: bool = False
+    settled: bool | None = None
 
     def arguments(self, seed: int) -> dict[str, Any]:
         """For one seed."""
-        told: dict[str, Any] = {"searched": self.searched}
+        told: dict[str, Any] = {"searched": self.searched, "settled": self.settled}
         if self.scenario is not None:
             told["scenario"] = self.scenario
         if self.acquirer is not None:
@@ -217,12 +224,44 @@ def watched_charge(stage: Stage) -> None:
     merchant.at_once(lambda: merchant.insist(f"{path}/confirm", stage.token(), key), watch)
 
 
+def new_card(stage: Stage) -> None:
+    """A buyer types a card, until there is a token; it is saved or not, and pays."""
+    merchant, card = stage.merchant(), stage.card()
+    for _ in range(6):
+        asked = merchant.ask("POST", "/v1/tokens", card)
+        if asked.status == 201:
+            break
+        merchant.sleep(2.0)
+    else:
+        return
+    by = {"token": asked.body["token"]}
+    if stage.dice.chance(0.5):
+        customer_id = stage.method()["customer_id"]
+        saved = merchant.ask("POST", "/v1/payment_methods", {"customer_id": customer_id, **by})
+        if saved.status == 201:
+            by = {"payment_method_id": saved.body["method_id"], "customer_id": customer_id}
+    intent_id = intent_id_of(merchant.insist(INTENTS, paying(1000, by, confirm=True), stage.key()))
+    if intent_id is not None:
+        merchant.read(f"{INTENTS}/{intent_id}")
+
+
 def hold_and_take(stage: Stage) -> None:
     """Held, taken, and asked about."""
     merchant, intent_id = stage.merchant(), _held(stage)
     if intent_id is not None:
         merchant.insist(f"{INTENTS}/{intent_id}/capture", {"amount_cents": 600}, stage.key())
         merchant.read(f"{INTENTS}/{intent_id}")
+
+
+def _with_an_operator(script: Callable[[Stage], None], seconds: float) -> Scenario:
+    """What merchants do, and somebody who is asked what became of it, for two weeks."""
+
+    def run(stage: Stage) -> None:
+        began = stage.world.scheduler.now
+        stage.operator(began + seconds, began + seconds + CALM_SECONDS)
+        script(stage)
+
+    return Scenario(f"{getattr(script, '__name__', '')}, and an operator", run, seconds)
 
 
 def _profile(
@@ -257,6 +296,26 @@ MIDNIGHT = _profile(
     rates={Fault.SKEW: 1.0, Fault.WARM_LOST: 0.5, Fault.SCHEDULE_MISSING: 1.0},
     seconds=2 * MIDNIGHT_SECONDS,
 )
+SETTLING = _profile(
+    "settlement day, crashes",
+    settlement_day,
+    bad(At.SILENCE, At.LOST, At.DELAYED, At.RESET, of=("SETTLE", "READ_REPORT"), chance=0.3),
+    {
+        Fault.CRASH_BEFORE: 0.15,
+        Fault.CRASH_AFTER: 0.15,
+        Fault.CRASH_DURING: 0.15,
+        Fault.LATE: 0.05,
+        Fault.FREEZE: 0.03,
+    },
+    seconds=ALL_DAY_SECONDS,
+)
+SETTLING_CLAIMS = replace(
+    SETTLING, name="settlement day, crashes at its transactions", where="settle dynamodb.transact"
+)
+SETTLING_SENDS = replace(
+    SETTLING, name="settlement day, crashes at the acquirer", where="settle acquirer"
+)
+SETTLING = replace(SETTLING, where="settle ")
 SILENT = _profile("charge, silent acquirer", CHARGE, bad(*NO_ANSWER, of=SENDING))
 SILENT_REFUND = _profile("refund, silent acquirer", REFUND, bad(*NO_ANSWER, of=("REFUND",)))
 WRONG_ANSWERS = _profile(
@@ -319,6 +378,11 @@ FROZEN_INVOKES = replace(
     rates={Fault.FREEZE: 0.5},
     where="lambda.invoke",
 )
+FROZEN_SENDS = replace(
+    _profile("charge, freezes while it is sent, not idempotent", CHARGE, bad(of=(), once=False)),
+    rates={Fault.FREEZE: 0.5},
+    where="charge acquirer.POST",
+)
 LATE_AND_STALLED = replace(
     _profile(
         "charge, watched, stalls and lands late, not idempotent",
@@ -339,8 +403,137 @@ TWICE = _profile(
 TWO_PAYMENTS = _profile("two payments", two_payments)
 PAYMENTS_AT_ONCE = _profile("payments at once", payments_at_once)
 SEARCHED = replace(_profile("charge, searched for cards", CHARGE), searched=True)
+NEW_CARD = replace(
+    _profile(
+        "a new card, searched for, crashes",
+        new_card,
+        bad(*NO_ANSWER, of=("AUTHORIZE",), chance=0.2),
+        {
+            Fault.CRASH_BEFORE: 0.04,
+            Fault.CRASH_AFTER: 0.04,
+            Fault.CRASH_DURING: 0.04,
+            Fault.LOST: 0.04,
+            Fault.CONFLICT: 0.04,
+            Fault.STALL: 0.02,
+        },
+    ),
+    searched=True,
+)
 TWO_BODIES = _profile("one key, two bodies", two_bodies)
 READ_BY_TWO = _profile("read by two merchants", read_by_two)
+
+# --- a person is asked -------------------------------------------------------------------------
+
+UNSTEADY: Rates = {
+    Fault.CRASH_BEFORE: 0.02,
+    Fault.CRASH_AFTER: 0.02,
+    Fault.LOST: 0.02,
+    Fault.LATE: 0.02,
+    Fault.FREEZE: 0.02,
+    Fault.SKEW: 0.5,
+}
+
+
+def _asked(
+    name: str,
+    script: Callable[[Stage], None],
+    acquirer: Behaviour,
+    rates: Rates = NO_FAULTS,
+    seconds: float = ASKED_SECONDS,
+) -> Profile:
+    """Somebody decides. What they get wrong is not settled: the acquirer would refuse the batch."""
+    return Profile(
+        f"operator: {name}",
+        _with_an_operator(script, seconds),
+        acquirer,
+        rates,
+        settled=False,
+    )
+
+
+def hold_then_cancel(stage: Stage) -> None:
+    """Held, and given back."""
+    merchant, intent_id = stage.merchant(), _held(stage)
+    if intent_id is not None:
+        merchant.insist(f"{INTENTS}/{intent_id}/cancel", {}, stage.key())
+
+
+def hold_until_it_ends(stage: Stage) -> None:
+    """Held, and forgotten."""
+    _held(stage)
+
+
+UNHEARD = (At.SILENCE, At.LOST, At.DELAYED, At.LOOK_UP_FAILS)
+OPERATOR = (
+    _asked(
+        "authorizations, no look-up for 8 days",
+        CHARGE,
+        bad(*UNHEARD, of=("AUTHORIZE", "LOOK_UP", "REVERSE"), chance=1.0),
+        UNSTEADY,
+    ),
+    _asked(
+        "authorizations, no look-up for 8 days, not idempotent",
+        CHARGE,
+        bad(*UNHEARD, of=("AUTHORIZE", "LOOK_UP", "REVERSE"), chance=1.0, once=False),
+    ),
+    _asked(
+        "authorizations, reversals unanswered, not idempotent",
+        CHARGE,
+        replace(
+            bad(At.DELAYED, At.LOST, of=("AUTHORIZE", "REVERSE"), chance=1.0, once=False),
+            but=frozenset({("AUTHORIZE", At.LOST), ("REVERSE", At.DELAYED)}),
+        ),
+        UNSTEADY,
+    ),
+    _asked(
+        "captures, no look-up for 8 days",
+        hold_and_take,
+        bad(*UNHEARD, of=("CAPTURE", "LOOK_UP"), chance=1.0),
+        UNSTEADY,
+    ),
+    _asked(
+        "captures, hardly a look-up, not idempotent",
+        hold_and_take,
+        bad(*UNHEARD, of=("CAPTURE", "LOOK_UP"), chance=0.95, once=False),
+    ),
+    _asked(
+        "voids, no look-up for 8 days",
+        hold_then_cancel,
+        bad(*UNHEARD, of=("VOID", "LOOK_UP"), chance=1.0),
+    ),
+    _asked(
+        "expiry, voids unanswered",
+        hold_until_it_ends,
+        bad(*UNHEARD, of=("VOID", "LOOK_UP"), chance=1.0, once=False),
+        seconds=ASKED_SECONDS + HOLD_SECONDS,
+    ),
+    _asked(
+        "refunds get lost, not idempotent",
+        REFUND,
+        bad(At.LOST, of=("REFUND",), chance=1.0, once=False),
+        UNSTEADY,
+    ),
+    _asked(
+        "refunds, no look-up for 8 days",
+        race_of_refunds,
+        bad(*UNHEARD, of=("REFUND", "LOOK_UP"), chance=1.0, once=False),
+    ),
+    _asked(
+        "refunds pending, no look-up for 8 days",
+        REFUND,
+        bad(
+            At.PENDING,
+            At.PENDING_DECLINED,
+            At.SILENCE,
+            At.LOOK_UP_FAILS,
+            At.WEBHOOK_LOST,
+            of=("REFUND", "LOOK_UP", "WEBHOOK"),
+            chance=1.0,
+        ),
+        UNSTEADY,
+    ),
+)
+"""The acquirer cannot tell, and so a person is asked, who is not always right."""
 
 PROFILES = (
     RACE_FOR_A_HOLD,
@@ -348,6 +541,9 @@ PROFILES = (
     RACE_OF_REFUNDS,
     LAST_MOMENT,
     MIDNIGHT,
+    SETTLING,
+    SETTLING_CLAIMS,
+    SETTLING_SENDS,
     SILENT,
     SILENT_REFUND,
     WRONG_ANSWERS,
@@ -362,6 +558,7 @@ PROFILES = (
     PENDING_REFUND,
     ASKED_AGAIN,
     FROZEN_INVOKES,
+    FROZEN_SENDS,
     LATE_AND_STALLED,
     CRASHES,
     STALLS,
@@ -372,6 +569,8 @@ PROFILES = (
     SEARCHED,
     TWO_BODIES,
     READ_BY_TWO,
+    NEW_CARD,
+    *OPERATOR,
 )
 PROFILED_EVERY = 5
 """Of so many seeds, one is of a profile. What needs three things at once is rare in the others."""

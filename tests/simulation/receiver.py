@@ -77,10 +77,14 @@ class Receiver:
         self.bodies: dict[str, bytes] = {}
         """Event id → its bytes: the same each time, for every endpoint."""
         self.hits: Counter[str] = Counter()
+        self.on_body: Callable[[str, str], None] | None = None
+        """Called with every body that is sent to an endpoint, taken or not."""
 
     def __call__(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
         """A delivery lands now: the status. Raises NoAnswer."""
         self._require_signed(url, headers, body)
+        if self.on_body is not None:
+            self.on_body(f"a webhook for {url}", body.decode())
         if abs(self.now() - int(headers["webhook-timestamp"])) > TOLERANCE_SECONDS:
             return 400  # the sender's clock is wrong, or it came late: our own would be refused too
         fault = self._fault()

@@ -140,6 +140,7 @@ class Run:
             conversations=self.stage.conversations,
             now=world.scheduler.now,
             settled=self.settled,
+            erred=self.stage.erred,
             calm_since=self.healed_at + CALM_AFTER_SECONDS,
             settled_since=self.healed_at + (LOOKED_SECONDS if looked_daily else KEYS_AFTER_SECONDS),
             read_since=self.read_at,
@@ -168,6 +169,7 @@ def begin(
     behaviour: Behaviour | None = None,
     manners: Manners | None = None,
     searched: bool | None = None,
+    settled: bool | None = None,
     wrap: Callable[[Faults], Faults] = lambda drawn: drawn,
     **world_arguments: Any,
 ) -> Run:
@@ -178,7 +180,8 @@ def begin(
     drawn = draw_scenario(dice)
     chosen = scenario or drawn
     settles, coarse = dice.chance(SETTLED_SHARE), dice.chance(COARSE_SHARE)
-    settled = settles or chosen.seconds >= ALL_DAY_SECONDS or faults is not None
+    if settled is None:
+        settled = settles or chosen.seconds >= ALL_DAY_SECONDS or faults is not None
     behaviour = behaviour or draw_behaviour(dice, declared(idempotent=idempotent))
     manners = manners or draw_manners(dice)
     start = prepared()
@@ -206,6 +209,7 @@ def begin(
     world.tables.on_write.append(watch)
     if search:
         world.queues.on_send.append(lambda queue, message: watch.read_text(queue, message.body))
+        world.on_text.append(watch.read_text)
     acquirer = HostileAcquirer(
         Dice(seed, "acquirer"),
         clock,
@@ -219,6 +223,7 @@ def begin(
     )
     acquirer.post_webhook = _poster(world, acquirer)
     receiver = Receiver(Dice(seed, "receiver"), clock, setting.signing_secrets, manners)
+    receiver.on_body = watch.read_text if search else None
     world.acquirer, world.receiver = acquirer, receiver
     stage = Stage(world, setting, Dice(seed, "scenario"))
     return Run(seed, world, setting, chosen, watch, acquirer, receiver, stage, settled=settled)

@@ -22,10 +22,13 @@ from farthing.store.table import DynamoStore
 from tests.simulation.canaries import Canaries
 from tests.simulation.dice import Dice
 from tests.simulation.merchant import Api, Asked, Conversation, Merchant, intent_in
+from tests.simulation.person import Person
+from tests.simulation.violation import Violation
 from tests.support.lambdas import MERCHANT, OTHER_MERCHANT
 
 CVCS = ("737", "911")
 """No amount of a scenario is one of them."""
+NEW_CARDS = 2
 AMOUNTS_CENTS = (100, 999, 1000, 2501, 99_999_999)
 INTENTS = "/v1/payment_intents"
 REFUNDS = "/v1/refunds"
@@ -64,6 +67,8 @@ class Setting:
     stocks: Mapping[str, Stock]
     endpoints: tuple[Endpoint, ...]
     canaries: Canaries
+    cards: tuple[str, ...] = ()
+    """Numbers of cards that nobody has shown us yet."""
 
     @property
     def tenants(self) -> tuple[str, ...]:
@@ -90,8 +95,10 @@ def prepare(world: Any, *, tokens: int = 4, methods: int = 2) -> Setting:
 
     Runs the world until it is at rest.
     """
-    numbers = [card_number(7_000_000 + n) for n in range(2 * (tokens + methods))]
-    cards = iter(numbers)
+    numbers = [card_number(7_000_000 + n) for n in range(2 * (tokens + methods) + NEW_CARDS)]
+    canaries, cards = Canaries(numbers, CVCS), iter(numbers)
+    world.log.begin(scanned=True)
+    world.on_text.append(lambda where, content: _require_clean(canaries, where, content))
     stocks: dict[str, Stock] = {}
     endpoints: list[Endpoint] = []
 
@@ -103,10 +110,7 @@ def prepare(world: Any, *, tokens: int = 4, methods: int = 2) -> Setting:
         return made
 
     def token(merchant_id: str) -> str:
-        number = next(cards)
-        cvc = CVCS[int(number[-2]) % 2]
-        card = {"number": number, "exp_month": 12, "exp_year": 2031, "cvc": cvc}
-        return str(post(merchant_id, "/v1/tokens", card)["token"])
+        return str(post(merchant_id, "/v1/tokens", typed(next(cards)))["token"])
 
     def endpoint(merchant_id: str, url: str, *types: str) -> Endpoint:
         body = {"url": url, "event_types": list(types)}
@@ -129,7 +133,31 @@ def prepare(world: Any, *, tokens: int = 4, methods: int = 2) -> Setting:
 
     world.spawn("preparing", work)
     world.run()
-    return Setting(stocks, tuple(endpoints), Canaries(numbers, CVCS))
+    world.on_text.pop()
+    _require_nothing_stored(canaries, world)
+    return Setting(stocks, tuple(endpoints), canaries, tuple(cards))
+
+
+def typed(number: str) -> dict[str, Any]:
+    """A card as a buyer types it."""
+    cvc = CVCS[int(number[-2]) % 2]
+    return {"number": number, "exp_month": 12, "exp_year": 2031, "cvc": cvc}
+
+
+def _require_nothing_stored(canaries: Canaries, world: Any) -> None:
+    """Invariant 8 of all that was written and logged so far."""
+    for line in world.log.lines:
+        _require_clean(canaries, "the log", line)
+    for name, table in world.tables.tables.items():
+        for key, item in table.rows.items():
+            for attribute, found in canaries.in_change(None, item):
+                raise Violation(8, f"{name} {key}", f"{found!r} is stored in {attribute}")
+
+
+def _require_clean(canaries: Canaries, where: str, content: str) -> None:
+    found = canaries.in_text(content)
+    if found is not None:
+        raise Violation(8, where, f"{found!r} in {content[:300]!r}")
 
 
 def _open(world: Any, merchant_id: str) -> None:
@@ -157,13 +185,26 @@ class Stage:
     setting: Setting
     dice: Dice
     conversations: list[Conversation] = field(default_factory=list)
+    people: list[Person] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._keys = count(1)
+        self._cards = list(self.setting.cards)
         self._tokens = {m: list(stock.tokens) for m, stock in self.setting.stocks.items()}
 
     def merchant(self, merchant_id: str = MERCHANT) -> Merchant:
         return Merchant(self.world, merchant_id, self.conversations)
+
+    def operator(self, calm_at: float, until: float) -> None:
+        """Somebody who decides what is asked of a person, until the end."""
+        person = Person(self.world, self.dice, calm_at=calm_at, until=until)
+        self.people.append(person)
+        self.world.spawn("operator", person.work)
+
+    @property
+    def erred(self) -> frozenset[str]:
+        """Payments about which a person was wrong, and nobody could know better."""
+        return frozenset(intent_id for person in self.people for intent_id in person.erred)
 
     def key(self) -> str:
         """A new idempotency key."""
@@ -172,6 +213,10 @@ class Stage:
     def token(self, merchant_id: str = MERCHANT) -> dict[str, Any]:
         """A new card."""
         return {"token": self._tokens[merchant_id].pop()}
+
+    def card(self) -> dict[str, Any]:
+        """A card that nobody has shown us yet, as a buyer types it."""
+        return typed(self._cards.pop())
 
     def method(self, number: int = 0, merchant_id: str = MERCHANT) -> dict[str, Any]:
         """A saved card."""

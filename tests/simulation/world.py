@@ -56,6 +56,12 @@ class Acquirer(Protocol):
         """Status, body, signature. Raises NoByteSent or NoUsableAnswer."""
         ...
 
+    def slips_out(
+        self, secret: str, method: str, path: str, body: bytes | None, left_at: float
+    ) -> None:
+        """A request that left at `left_at`, and whose answer nobody waits for, is on its way."""
+        ...
+
 
 Receiver = Callable[[str, Mapping[str, str], bytes], int]
 """A delivery lands: url, headers, body → status. Never waits; raises NoAnswer."""
@@ -110,6 +116,10 @@ class World:
         self.log.begin(scanned=scanned)
         self.errors: list[tuple[str, str, str]] = []
         """Process, type and place of each error that no handler of the product caught."""
+        self.on_text: list[Callable[[str, str], None]] = []
+        """Called with what an API call or a function is answered, and what a function is told."""
+        self.on_heard: list[Callable[[str, Mapping[str, Any], Any], None]] = []
+        """Called when a process hears what the function answered that it invoked."""
         self.coarse = coarse
         self._handlers = handlers or {}
         self._key_ids: dict[str, str] = {}
