@@ -335,7 +335,7 @@ def key_free_after_a_reversal(patch: Patches) -> None:
 
 @bug(
     "that a resend was not sent is taken for the end of the operation",
-    invariant=9,
+    invariant=1,
     profile=profiles.LATE_THEN_REFUSED,
 )
 def not_sent_of_a_resend_releases_the_key(patch: Patches) -> None:
@@ -420,7 +420,7 @@ def look_up_then_resend_where_not_idempotent(patch: Patches) -> None:
     profile=profiles.LATE,
 )
 def adoption_after_a_reversal_was_sent(patch: Patches) -> None:
-    patch.attribute(recovery, "_found", lambda ours, answer: Plan(Step.ADOPT, ours, answer))
+    patch.attribute(recovery, "found", lambda ours, answer: Plan(Step.ADOPT, ours, answer))
 
 
 @bug("a reversal is sent, and then written down", invariant=6, profile=profiles.LATE)
