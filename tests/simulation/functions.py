@@ -18,7 +18,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from farthing import runtime
-from tests.simulation.faults import Fault
+from tests.simulation.faults import START_SECONDS, Fault
 from tests.simulation.platform import SimPlatform
 from tests.simulation.scheduler import Crash, Process, Promise, TimedOut
 from tests.simulation.stack import Function
@@ -28,6 +28,7 @@ from tests.support.lambdas import load
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
+ENVIRONMENT = "environment"
 TIMED_OUT = "timed out"
 EXITED = "exited"
 FREEZE_SECONDS = (0.1, 300.0)
@@ -146,7 +147,13 @@ class Functions:
             env = idle.pop()
             if not faults.strikes(Fault.WARM_LOST):
                 return env, faults.latency()
-        return Environment(self._world, function, faults.skew()), faults.cold_start()
+            self._world.struck(ENVIRONMENT, Fault.WARM_LOST)
+        skew, seconds = faults.skew(), faults.cold_start()
+        if skew:
+            self._world.struck(ENVIRONMENT, Fault.SKEW)
+        if seconds > START_SECONDS[1]:
+            self._world.struck(ENVIRONMENT, Fault.COLD_START)
+        return Environment(self._world, function, skew), seconds
 
     def _run(
         self, env: Environment, process: Process, function: Function, event: Any, promise: Promise

@@ -121,7 +121,7 @@ class World:
         self.on_heard: list[Callable[[str, Mapping[str, Any], Any], None]] = []
         """Called when a process hears what the function answered that it invoked."""
         self.coarse = coarse
-        self._handlers = handlers or {}
+        self.handlers = handlers or {}
         self._key_ids: dict[str, str] = {}
         self._make_services(prepared)
         self.functions = Functions(self)
@@ -208,7 +208,7 @@ class World:
 
     def handler(self, function: str) -> Handler:
         """The product's handler, unless this world has another one."""
-        return self._handlers.get(function) or handler(function)
+        return self.handlers.get(function) or handler(function)
 
     @property
     def coverage(self) -> Coverage:
@@ -283,10 +283,14 @@ class World:
     def _index_lag(self) -> float:
         if not self.faults.strikes(Fault.STALE_INDEX):
             return 0.0
+        self._strikes["index", Fault.STALE_INDEX.value] += 1
         return self.faults.dice.spread(*INDEX_LAG_SECONDS)
 
     def _stale(self) -> bool:
-        return self.faults.strikes(Fault.STALE_INDEX)
+        stale = self.faults.strikes(Fault.STALE_INDEX)
+        if stale:
+            self._strikes["read", Fault.STALE_INDEX.value] += 1
+        return stale
 
 
 def many_runs() -> None:
