@@ -23,8 +23,9 @@ setup: .venv/.check ## make .venv with all that tests and checks need
 test: .venv/.check ## every test that needs no browser and no Docker
 	.venv/bin/python -m pytest -n 2 -m 'not stack and not docker' && .venv/bin/python -m pytest -m stack
 
-simulate: .venv/.check ## SEEDS=10000 or SECONDS=60, FROM=0, INTO=file: payments through everything that can go wrong
+simulate: .venv/.check ## SEEDS=10000 or SECONDS=60, FROM=0, INTO=file, COMPLETE=1: payments through everything that can go wrong
 	@.venv/bin/farthing simulate --from $(or $(FROM),0) $(if $(INTO),--into $(INTO)) \
+	  $(if $(AT_LEAST),--at-least $(AT_LEAST)) $(if $(COMPLETE),--complete) \
 	  $(if $(SEEDS),--seeds $(SEEDS)) $(if $(SECONDS),--seconds $(SECONDS))$(if $(SEEDS)$(SECONDS),,--seconds 60)
 
 exhaustive: .venv/.check ## every crash, and every pair of crashes, of each golden path

@@ -32,19 +32,3 @@ class Coverage:
         """The pairs that never happened, of the points that were reached."""
         wanted = [(point, fault) for point in self.points() for fault in faults]
         return [pair for pair in wanted if not self.counts[pair]]
-
-    def table(self, faults: Iterable[str]) -> str:
-        """A row for each point, a column for each fault."""
-        columns = [REACHED, *faults]
-        rows = [["call point", *columns]]
-        rows += [[p, *(str(self.counts[p, column]) for column in columns)] for p in self.points()]
-        widths = [max(len(row[i]) for row in rows) for i in range(len(columns) + 1)]
-        return "\n".join(
-            "  ".join(
-                [
-                    row[0].ljust(widths[0]),
-                    *(c.rjust(w) for c, w in zip(row[1:], widths[1:], strict=True)),
-                ]
-            )
-            for row in rows
-        )

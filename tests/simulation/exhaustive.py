@@ -23,16 +23,19 @@ import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from tests.simulation.aiming import aimed
 from tests.simulation.coverage import REACHED, Coverage
-from tests.simulation.faults import CRASHES, Fault, Faults, Kind, Point, Script, crashes_of
+from tests.simulation.faults import CRASHES, Fault, Kind, Point, Script, crashes_of
 from tests.simulation.receiver import Manners
 from tests.simulation.run import Run, begin, declared
 from tests.simulation.scenarios import GOLDEN, Scenario
+from tests.simulation.search import examine
+from tests.simulation.tally import Span
 from tests.simulation.violation import Violation
 
 DAY_SECONDS = 86_400.0
@@ -79,6 +82,8 @@ class Failure:
     violation: str
 
     def __str__(self) -> str:
+        if not self.crashes:
+            return f"{self.path}: {self.violation}"
         crashes = " ".join(f'"{crash}"' for crash in self.crashes)
         replay = f'{COMMAND} --replay "{self.path}" {crashes}'
         return f"{self.path}, {crashes}: {self.violation}\n  {replay}"
@@ -101,6 +106,11 @@ class Results:
         self.groups.update(other.groups)
         self.coverage.add(other.coverage)
         self.failures += other.failures
+
+    def holes(self) -> list[str]:
+        """The call points at which nobody crashed before, or after."""
+        found = self.coverage.missing([fault.value for fault in CRASHES])
+        return [f"{point}: {fault}" for point, fault in found]
 
     def table(self) -> str:
         """Runs by path."""
@@ -275,63 +285,16 @@ def run_all(
 # --- call points that no golden path reaches -----------------------------------------------------
 
 
-class Aimed(Faults):
-    """The faults of a seed, and one crash at the first call of a call point."""
-
-    def __init__(self, inner: Faults, name: str, fault: Fault) -> None:
-        self.dice, self.fixed, self._inner = inner.dice, inner.fixed, inner
-        self._name, self._fault, self.struck = name, fault, False
-        self.strikes, self.latency, self.skew = inner.strikes, inner.latency, inner.skew
-        self.cold_start, self.during, self.heal = inner.cold_start, inner.during, inner.heal
-
-    def at(self, point: Point) -> Fault | None:
-        drawn = self._inner.at(point)
-        if self.struck or point.name != self._name:
-            return drawn
-        self.struck = True
-        return self._fault
-
-    def describe(self) -> str:
-        return f"{self._fault.value} at the first {self._name}; {self._inner.describe()}"
-
-
-def aim(seed: int, point: str, fault: Fault) -> Results:
-    """A seed as it is, but with this crash at this call point."""
-    results = Results()
-    run = begin(seed, wrap=lambda faults: Aimed(faults, point, fault))
-    try:
-        with run.world:
-            run.play()
-    except Violation as violation:
-        path = f"seed {seed} with {fault.value} at the first {point}"
-        results.failures.append(Failure(path, (), str(violation)))
-    if run.world.coverage.times(point, fault.value):
-        results.coverage.add(Coverage({(point, fault.value): 1, (point, REACHED): 1}))
-    return results
-
-
-def first_seeds(seeds: Iterable[int]) -> Mapping[str, int]:
-    """Each call point that these seeds reach while faults strike → the first such seed."""
-    found: dict[str, int] = {}
-    for seed in seeds:
-        run = begin(seed)
-        reached: list[str] = []
-        run.hooks.append(lambda ended, reached=reached: reached.extend(ended.world.calls))
-        with run.world:
-            run.play()
-        for point in reached:
-            found.setdefault(point, seed)
+def beside(results: Results, seeds: Span) -> Results:
+    """These seeds as they are, and a crash before and after each of their call points that
+    `results` lack."""
+    tally = examine(seeds)
+    more = aimed(results.coverage, tally.first)
+    found = Results(coverage=more.coverage)
+    for finding in (*tally.findings, *more.findings):
+        facts = f"{finding.what}, {finding.subject}: {finding.facts}"
+        found.failures.append(Failure(finding.replay, (), facts))
     return found
-
-
-def aimed(coverage: Coverage, seeds: Iterable[int]) -> Results:
-    """A crash before and after every call point that these seeds reach, if `coverage` has none."""
-    results = Results()
-    for point, seed in first_seeds(seeds).items():
-        for fault in CRASHES:
-            if not coverage.times(point, fault.value):
-                results.add(aim(seed, point, fault))
-    return results
 
 
 # --- by hand -------------------------------------------------------------------------------------
@@ -360,11 +323,19 @@ def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="exhaustive", description="every crash of each path")
     parser.add_argument("--pairs", action="store_true")
     parser.add_argument("--all", action="store_true", help="also pairs that differ in nothing")
-    parser.add_argument("--path", action="append", help="these paths only")
-    parser.add_argument("--replay", nargs="+", metavar="PATH CRASH")
+    known = list(paths())
+    parser.add_argument("--path", action="append", choices=known, help="these paths only")
+    parser.add_argument("--replay", nargs="+", metavar=("PATH", "CRASH"))
     given = parser.parse_args(arguments)
     if given.replay:
-        return replay(given.replay[0], [Crash.of(text) for text in given.replay[1:]])
+        path, *said = given.replay
+        if path not in known:
+            parser.error(f"there is no path {path!r}: {', '.join(known)}")
+        try:
+            crashes = [Crash.of(text) for text in said]
+        except ValueError as error:
+            parser.error(f"a crash is such as '12 crash after': {error}")
+        return replay(path, crashes)
     wanted = [
         work
         for work in works(pairs=given.pairs, all=given.all)
@@ -386,12 +357,11 @@ def main(arguments: Sequence[str]) -> int:
         )
 
     results = run_all(wanted, progress=show)
-    results.add(aimed(results.coverage, range(AIMED_SEEDS)))
+    results.add(beside(results, (0, AIMED_SEEDS)))
     print(results.table())
-    holes = results.coverage.missing([fault.value for fault in CRASHES])
-    print(
-        f"call points {len(results.coverage.points())}, pairs of point and crash not hit: {holes}"
-    )
+    holes = results.holes()
+    pairs = len(results.coverage.points()) * len(CRASHES)
+    print(f"pairs of call point and crash hit: {pairs - len(holes)} of {pairs}", *holes, sep="\n")
     print(f"{time.monotonic() - began:.0f} s, {len(results.failures)} violations")
     for failure in results.failures[:20]:
         print(failure)

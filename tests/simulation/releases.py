@@ -18,6 +18,7 @@ from farthing import runtime
 from farthing.payments.operation import Operation
 from tests.simulation.dice import Dice
 from tests.simulation.functions import Handler, handler
+from tests.simulation.run import Run
 from tests.simulation.world import World
 
 NOT_IN_OPERATIONS = ("expiry", "reversal_at")
@@ -74,3 +75,11 @@ def rolling(seed: int | str) -> Iterator[tuple[Rollout, dict[str, Handler]]]:
     finally:
         for each in undo:
             each()
+
+
+def play(run: Run) -> None:
+    """Play a run that has begun while old and new code are on its table. Raises Violation."""
+    with rolling(run.seed) as (rollout, handlers):
+        rollout.world = run.world
+        run.world.handlers = handlers
+        run.play()

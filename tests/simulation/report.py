@@ -16,6 +16,7 @@ from tests.simulation.tally import Tally
 
 AT_CALLS = tuple(fault for fault in Fault if any(fault in some for some in FAULTS_OF.values()))
 CANNOT = "·"
+METHODS = ("GET ", "POST ", "PATCH ", "DELETE ")
 READS = ("get_item", "batch_get_item", "query", "scan")
 MUST_BE_HIT = tuple(fault.value for fault in CRASHES)
 
@@ -36,9 +37,11 @@ def kind_of(point: str) -> Kind:
     return Kind.AWS
 
 
-def missing(coverage: Coverage) -> list[str]:
+def missing(tally: Tally) -> list[str]:
     """The pairs of call point and crash that must happen, and never did."""
-    return [f"{point}: {fault}" for point, fault in coverage.missing(MUST_BE_HIT)]
+    points = set(tally.crash_points)
+    holes = tally.coverage.missing(MUST_BE_HIT)
+    return [f"{point}: {fault}" for point, fault in holes if point in points]
 
 
 def at_calls(coverage: Coverage) -> str:
@@ -65,8 +68,7 @@ def elsewhere(tally: Tally) -> str:
     points, counts = set(tally.coverage.points()), Counter[tuple[str, str]]()
     for (where, what), times in tally.coverage.counts.items():
         if where not in points:
-            known = where.split(" ")[0] in {"queue", "stream", "schedule"}
-            counts[where if known else "gateway", what] += times
+            counts["gateway" if where.startswith(METHODS) else where, what] += times
     for other, times in tally.others.items():
         where, _, what = other.rpartition(" ")
         counts[where, what.lower().replace("_", " ")] += times
@@ -81,8 +83,8 @@ def elsewhere(tally: Tally) -> str:
 def totals(tally: Tally) -> str:
     """The figures, in a few lines."""
     wall = sum(part.wall_seconds for part in tally.parts)
-    points = tally.coverage.points()
-    holes = missing(tally.coverage)
+    points = tally.crash_points
+    holes = missing(tally)
     pairs = len(points) * len(MUST_BE_HIT)
     struck = sum(n for (_, what), n in tally.coverage.counts.items() if what != REACHED)
     rate = tally.schedules / wall if wall else 0.0
@@ -94,7 +96,8 @@ def totals(tally: Tally) -> str:
             f"calls          {tally.calls:,}, {each:,.0f} a schedule",
             f"faults         {struck:,} by the world, {sum(tally.others.values()):,} by acquirers "
             "and receivers",
-            f"crash points   {pairs - len(holes)} of {pairs} pairs of call point and crash hit",
+            f"pairs hit      {pairs - len(holes)} of {pairs}: a crash before and after each of "
+            f"{len(points)} call points; {tally.aimed:,} aimed",
             f"time           {wall:,.0f} s, {rate:,.0f} schedules a second",
             f"violations     {len(tally.findings)}",
         )
@@ -149,7 +152,7 @@ def markdown(tally: Tally) -> str:
         elsewhere(tally),
         "```",
     ]
-    if holes := missing(tally.coverage):
+    if holes := missing(tally):
         lines += ["", "Never hit, and must be:", "", *(f"- {hole}" for hole in holes)]
     if tally.findings:
         lines += ["", "| seed | what | about | facts |", "|---|---|---|---|"]

@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.simulation.faults import Fault, Faults, Point
 from tests.simulation.run import Run, begin
-from tests.simulation.search import found_in
+from tests.simulation.search import Play, found_in
 from tests.simulation.tally import Finding
 
 CONDITIONS = frozenset({Fault.SKEW, Fault.COLD_START, Fault.WARM_LOST, Fault.STALE_INDEX})
@@ -113,14 +113,17 @@ class Fails(Exception):
     """Not raised by a run that fails, but where one should, and does not."""
 
 
-def attempt(seed: int, arguments: Arguments, kept: Kept) -> tuple[Run, Finding | None, Struck]:
+def attempt(
+    seed: int, arguments: Arguments, kept: Kept, play: Play = Run.play
+) -> tuple[Run, Finding | None, Struck]:
     """One run of a seed, with less going wrong."""
     given = dict(arguments())
     struck = Struck(kept)
     drawn = begin(seed, **given)
     drawn.world.scheduler.close()
     behaviour, manners = drawn.acquirer.behaviour, drawn.receiver.manners
-    given["wrap"] = lambda faults: Sieve(faults, struck)
+    wrap = given.get("wrap", lambda faults: faults)
+    given["wrap"] = lambda faults: Sieve(wrap(faults), struck)
     given["behaviour"] = replace(
         behaviour,
         faults=frozenset(f for f in behaviour.faults if f"acquirer {f.value}" not in kept.off),
@@ -140,21 +143,21 @@ def attempt(seed: int, arguments: Arguments, kept: Kept) -> tuple[Run, Finding |
     acquirer.on_fault = lambda what, fault: _count(struck, f"acquirer {fault.value}")
     if kept.first == 0:
         over()
-    return run, found_in(run), struck
+    return run, found_in(run, play), struck
 
 
 def _count(struck: Struck, name: str) -> None:
     struck.happens(name)
 
 
-def shrink(seed: int, arguments: Arguments = dict) -> Shrunk:
+def shrink(seed: int, arguments: Arguments = dict, play: Play = Run.play) -> Shrunk:
     """The smallest form of a seed that fails. Raises Fails if it does not."""
-    return _Shrinking(seed, arguments).shrunk()
+    return _Shrinking(seed, arguments, play).shrunk()
 
 
 class _Shrinking:
-    def __init__(self, seed: int, arguments: Arguments) -> None:
-        self._seed, self._arguments, self._runs = seed, arguments, 0
+    def __init__(self, seed: int, arguments: Arguments, play: Play) -> None:
+        self._seed, self._arguments, self._play, self._runs = seed, arguments, play, 0
         self._what: str | None = None
         self._kept = Kept()
         self._last: tuple[Run, Finding, Struck] | None = None
@@ -173,7 +176,7 @@ class _Shrinking:
     def _fails(self, kept: Kept) -> bool:
         """Whether it still fails in the same way; if so, go on from there."""
         self._runs += 1
-        run, finding, struck = attempt(self._seed, self._arguments, kept)
+        run, finding, struck = attempt(self._seed, self._arguments, kept, self._play)
         if finding is None or finding.what != (self._what or finding.what):
             return False
         self._what, self._kept, self._last = finding.what, kept, (run, finding, struck)

@@ -24,11 +24,14 @@ class Finding:
     what: str
     subject: str
     facts: str
+    crash: str = ""
+    """A crash that the seed does not draw: `crash before charge kms.decrypt`."""
 
     @property
     def replay(self) -> str:
         """The command that shows it again."""
-        return f".venv/bin/farthing simulate --seed {self.seed} --trace"
+        crash = f" --crash '{self.crash}'" if self.crash else ""
+        return f".venv/bin/farthing simulate --seed {self.seed}{crash} --trace"
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,21 @@ class Tally:
     others: Counter[str] = field(default_factory=Counter)
     """What acquirers and receivers did wrong: `acquirer AUTHORIZE LOST`."""
     findings: list[Finding] = field(default_factory=list)
+    first: dict[str, int] = field(default_factory=dict)
+    """Each call point → the first seed that reaches it while a crash can strike."""
+    aimed: int = 0
+    """How many runs were no seed as it is, but one with a crash more."""
     parts: list[Part] = field(default_factory=list)
 
     @property
     def schedules(self) -> int:
         """How many seeds were run."""
         return sum(end - first for first, end in self.seeds)
+
+    @property
+    def crash_points(self) -> list[str]:
+        """The call points at which a crash can strike. The others are reached when all is well."""
+        return sorted(self.first) or self.coverage.points()
 
     def add(self, other: Tally) -> None:
         """Count what another counted. Its seeds must be other seeds."""
@@ -73,6 +85,9 @@ class Tally:
         self.scenarios.update(other.scenarios)
         self.others.update(other.others)
         self.findings += other.findings
+        for point, seed in other.first.items():
+            self.first[point] = min(seed, self.first.get(point, seed))
+        self.aimed += other.aimed
         self.parts += other.parts
 
     def save(self, path: Path) -> None:
@@ -85,6 +100,8 @@ class Tally:
             "scenarios": dict(sorted(self.scenarios.items())),
             "others": dict(sorted(self.others.items())),
             "findings": [asdict(finding) for finding in self.findings],
+            "first": dict(sorted(self.first.items())),
+            "aimed": self.aimed,
             "parts": [asdict(part) for part in self.parts],
             "coverage": counts,
         }
@@ -106,6 +123,8 @@ class Tally:
             scenarios=Counter(document["scenarios"]),
             others=Counter(document["others"]),
             findings=[Finding(**finding) for finding in document["findings"]],
+            first=document.get("first", {}),
+            aimed=document.get("aimed", 0),
             parts=[Part(**part) for part in document["parts"]],
         )
 

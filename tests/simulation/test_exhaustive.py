@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from tests.simulation import aiming
+from tests.simulation.aiming import aimed
+from tests.simulation.coverage import Coverage
 from tests.simulation.exhaustive import (
     NOT_IDEMPOTENT,
     Crash,
     Marked,
     Reached,
     Results,
-    aimed,
+    beside,
     crashed,
     different,
     do,
     every,
+    main,
     paths,
     start,
     works,
 )
-from tests.simulation.faults import CRASHES, Fault, Kind, Point
+from tests.simulation.faults import Fault, Kind, Point
+from tests.simulation.report import missing
 from tests.simulation.run import Run
 from tests.simulation.scenarios import GOLDEN
+from tests.simulation.search import commits, examine
 
 SLICES = 200
-"""CI runs one of so many slices of the pairs, another one each day; `make exhaustive` runs all."""
-SEARCHED = range(150)
-"""The seeds whose call points must all have been crashed at, before and after."""
-EITHER_SIDE = tuple(fault.value for fault in CRASHES)
+"""CI runs one of so many slices of the pairs, another one each commit."""
+SEEDS_AT_ONCE, SEEDS_MAX = 150, 3000
+"""So many seeds, or more of them until each known call point was reached. All are crashed at."""
+KNOWN = frozenset(Path(__file__).with_name("call_points.txt").read_text().splitlines())
 
 
 def test_every_crash_of_every_path_and_every_call_point_of_the_search() -> None:
@@ -38,14 +44,41 @@ def test_every_crash_of_every_path_and_every_call_point_of_the_search() -> None:
     for work in works(pairs=False):
         results.add(do(work))
     assert [str(failure) for failure in results.failures] == []
-    results.add(aimed(results.coverage, SEARCHED))
-    assert [str(failure) for failure in results.failures] == []
-    assert results.coverage.missing(EITHER_SIDE) == []
+    assert set(results.coverage.points()) - KNOWN == set(), "add them to call_points.txt"
+
+    for at in range(0, SEEDS_MAX, SEEDS_AT_ONCE):
+        results.add(beside(results, (at, at + SEEDS_AT_ONCE)))
+        assert [str(failure) for failure in results.failures] == []
+        if set(results.coverage.points()) >= KNOWN:
+            break
+    assert KNOWN - set(results.coverage.points()) == set(), "nobody calls there any more"
+    assert results.holes() == []
+
+
+def test_a_crash_that_misses_leaves_a_hole() -> None:
+    nowhere = "charge dynamodb.nothing"
+    tally = aimed(Coverage(), {nowhere: 0})
+    assert missing(tally) == [f"{nowhere}: crash before", f"{nowhere}: crash after"]
+    assert (tally.aimed, tally.findings) == (2, [])
+
+
+@pytest.mark.parametrize("seed", [10, 12])
+def test_a_crash_is_aimed_at_what_a_seed_reaches_also_one_of_a_profile(seed: int) -> None:
+    first = examine((seed, seed + 1)).first
+    tally = aimed(Coverage(), first)
+    assert set(tally.coverage.points()) == set(first)
+    assert (missing(tally), tally.findings) == ([], [])
+
+
+def test_an_aimed_crash_is_said_and_read() -> None:
+    crash = aiming.Crash(Fault.CRASH_AFTER, "charge kms.decrypt")
+    assert aiming.Crash.of(str(crash)) == crash
+    with pytest.raises(ValueError, match="is no crash"):
+        aiming.Crash.of("charge kms.decrypt")
 
 
 def test_a_slice_of_the_pairs(capsys: pytest.CaptureFixture[str]) -> None:
-    today = datetime.now(UTC).date()
-    number = today.toordinal() % SLICES
+    number = commits() % SLICES
     wanted = [work for work in works(pairs=True) if work.pairs][number::SLICES]
     with capsys.disabled():
         print(f"\npairs after {', '.join(f'{w.path}: {w.crash}' for w in wanted)}")
@@ -54,6 +87,16 @@ def test_a_slice_of_the_pairs(capsys: pytest.CaptureFixture[str]) -> None:
         results.add(do(work))
     assert results.pairs.total() > 0
     assert [str(failure) for failure in results.failures] == []
+
+
+@pytest.mark.parametrize(
+    "said", [["--path", "chrage"], ["--replay", "chrage"], ["--replay", "charge", "12 crash"]]
+)
+def test_what_is_not_known_is_refused(said: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(said)
+    assert exit_.value.code == 2
+    assert "charge" in capsys.readouterr().err or "a crash is such as" in capsys.readouterr().err
 
 
 class End(NamedTuple):
