@@ -77,13 +77,7 @@ def resolve(
             when, who, why = decided["decided_at"], decided["decided_by"], decided["reason"]
             _say(f"decided at {when} by {who}: {why}")
     else:
-        seen = Resolver.of(stack).tick()
-        oldest = duration.words(seen["oldest_unknown_seconds"])
-        _say(
-            f"{seen['queued']} to be looked into within a minute, "
-            f"the oldest outcome is unknown for {oldest}, "
-            f"{seen['requiring_decision']} for a person to decide"
-        )
+        console.print_json(data=Resolver.of(stack).tick())
 
 
 def unknown(stack: Stack = None) -> None:

@@ -72,7 +72,9 @@ def test_an_authorization_that_may_not_be_sent_twice_is_reversed_within_200_s(
         never, late = (answer.body["intent_id"] for answer in answers)
 
         def reversal_sent(intent_id: str) -> bool:
-            return rows.operations(intent_id)[0]["reversal_at"] is not None
+            """And answered: from then on the wait for what may be on its way counts."""
+            row = rows.operations(intent_id)[0]
+            return row["reversal_at"] is not None and row.get("quiet_since") is not None
 
         wait_until(lambda: reversal_sent(never) and reversal_sent(late), "nothing was reversed")
         # When

@@ -127,8 +127,7 @@ def test_without_options_it_does_what_the_schedule_does(run: Run) -> None:
     seen = {"queued": 3, "oldest_unknown_seconds": 3700, "requiring_decision": 1}
     result, client = run(lambda _: seen, "resolve")
     assert (result.exit_code, client.events) == (0, [{}])
-    for word in ("3 to be looked into", "1h1m40s", "1 for a person"):
-        assert word in result.output
+    assert json.loads(result.output) == seen
 
 
 def test_one_operation_is_looked_into_now(run: Run) -> None:
