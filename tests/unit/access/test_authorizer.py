@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from farthing import runtime
+from farthing.access.account import Settings
 from farthing.access.issue import open_account
 from farthing.access.keys import NewKey
 from farthing.access.principal import KeyKind, Mode
@@ -51,6 +52,7 @@ def test_a_secret_key_may_call_every_route_whichever_was_asked_first() -> None:
         "kind": "SECRET",
         "key_id": "key_s",
         "scopes": "read write",
+        "settings": Settings.of_mode("test").to_text(),
     }
     for route in ("GET/v1/customers", "POST/v1/payment_intents/pi_1/confirm", "DELETE/v1/x"):
         assert allows(answer, route)

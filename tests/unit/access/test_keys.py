@@ -10,12 +10,22 @@ from typing import Any
 import pytest
 
 from farthing import runtime
+from farthing.access.account import Account, CardEntry, Settings
 from farthing.access.authorize import authorize, bearer_of
 from farthing.access.issue import issue_key, open_account
-from farthing.access.keys import NewKey, has_key_form, key_item, key_row, new_key, principal_of
+from farthing.access.keys import (
+    NewKey,
+    has_key_form,
+    is_valid,
+    key_item,
+    key_row,
+    merchant_row,
+    new_key,
+    principal_of,
+)
 from farthing.access.principal import KeyKind, Mode
 from farthing.clock import from_text
-from farthing.store import EXISTS, ConditionFailed, Update
+from farthing.store import EXISTS, ConditionFailed, Delete, Put, Update
 from farthing.store.item import Item, Key
 
 NOW = from_text("2026-11-22T09:00:00Z")
@@ -46,8 +56,7 @@ def test_a_key_says_its_kind_and_mode(kind: KeyKind, mode: Mode, prefix: str) ->
     assert key.text.startswith(prefix)
     assert has_key_form(key.text)
     assert key.text not in repr(key)
-    principal = principal_of(key_item(key, NOW), NOW)
-    assert principal is not None
+    principal = principal_of(key_item(key, NOW), Account("A", "2026-11-22"))
     assert (principal.kind, principal.mode, principal.merchant_id) == (kind, mode, "mer_a")
 
 
@@ -96,7 +105,7 @@ def test_what_is_no_key_is_refused_without_asking(text: str) -> None:
     ],
 )
 def test_revoked_and_expired_keys_stand_for_nobody(changes: dict[str, Any], good: bool) -> None:
-    assert (principal_of(key_item(made(), NOW) | changes, NOW) is not None) is good
+    assert is_valid(key_item(made(), NOW) | changes, NOW) is good
 
 
 @pytest.mark.parametrize(
@@ -132,3 +141,38 @@ def test_a_key_is_issued_to_a_merchant_that_exists(aws: None) -> None:
     assert authorize(store, key.text, NOW + timedelta(days=1)) is None
     store.write(Update(key_row(key.text), when=EXISTS, set={"revoked_at": "2026-11-22"}))
     assert authorize(store, key.text, NOW) is None
+
+
+def test_a_key_of_no_merchant_stands_for_nobody(aws: None) -> None:
+    store, key = runtime.system_store(), made()
+    open_account(store, "mer_a", "A", [key], NOW)
+    store.write(Delete(merchant_row("mer_a"), EXISTS))
+    assert authorize(store, key.text, NOW) is None
+
+
+def test_what_an_operator_set_reaches_the_request(aws: None) -> None:
+    """Given a merchant with a connector for euros alone, its own key and the acquirer's fields."""
+    store, key = runtime.system_store(), made()
+    open_account(store, "mer_a", "A", [key], NOW)
+    account = Account(
+        "A",
+        "2026-11-22",
+        card_entry=CardEntry.EXTERNAL,
+        connectors={"test": {"eur": "stripe"}},
+        vault_key_id="key-1",
+    )
+    store.write(Put(merchant_row("mer_a"), account.to_item(), EXISTS))
+
+    principal = authorize(store, key.text, NOW)
+
+    assert principal is not None
+    settings = Settings.of_text(principal.settings.to_text())
+    assert settings == Settings({"eur": "stripe"}, CardEntry.EXTERNAL, "key-1")
+    assert settings.connector("eur") == "stripe"
+    assert settings.connector("usd") is None
+
+
+def test_live_keys_reach_nobody_until_somebody_says_whom() -> None:
+    account = Account("A", "2026-11-22")
+    assert account.settings("test").connector("eur") == "sandbox"
+    assert account.settings("live").connector("eur") is None

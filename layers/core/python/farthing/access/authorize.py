@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from farthing.access.keys import has_key_form, key_row, principal_of
+from farthing.access.account import Account
+from farthing.access.keys import has_key_form, is_valid, key_row, merchant_row, principal_of
 from farthing.access.principal import KeyKind, Principal
 from farthing.store.port import Gets
 
@@ -15,8 +16,11 @@ def authorize(store: Gets, text: str, now: datetime) -> Principal | None:
     """The caller whose key is `text`; None if there is none, or it was revoked or has expired."""
     if not has_key_form(text):
         return None
-    item = store.get(key_row(text))
-    return principal_of(item, now) if item else None
+    key = store.get(key_row(text))
+    if key is None or not is_valid(key, now):
+        return None
+    merchant = store.get(merchant_row(key["merchant_id"]))
+    return principal_of(key, Account.from_item(merchant)) if merchant else None
 
 
 def bearer_of(headers: Mapping[str, str] | None) -> str:
@@ -53,5 +57,6 @@ def policy(principal: Principal, method_arn: str) -> dict[str, Any]:
             "kind": principal.kind.value,
             "key_id": principal.key_id,
             "scopes": " ".join(sorted(principal.scopes)),
+            "settings": principal.settings.to_text(),
         },
     }

@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime
 
+from farthing.access.account import Account
 from farthing.access.principal import KeyKind, Mode, Principal
 from farthing.clock import to_text
 from farthing.store.item import Item, Key
@@ -70,16 +71,20 @@ def key_item(key: NewKey, now: datetime, expires_at: datetime | None = None) -> 
     } | ({"expires_at": to_text(expires_at)} if expires_at else {})
 
 
-def principal_of(item: Item, now: datetime) -> Principal | None:
-    """The caller that a stored key stands for, or None if it is revoked or has expired."""
-    if "revoked_at" in item or item.get("expires_at", "~") <= to_text(now):
-        return None
+def is_valid(item: Item, now: datetime) -> bool:
+    """Whether a stored key is neither revoked nor expired."""
+    return "revoked_at" not in item and item.get("expires_at", "~") > to_text(now)
+
+
+def principal_of(item: Item, account: Account) -> Principal:
+    """The caller that a stored key of this account stands for."""
     return Principal(
         merchant_id=item["merchant_id"],
         mode=Mode(item["mode"]),
         kind=KeyKind(item["kind"]),
         key_id=item["key_id"],
         scopes=frozenset(item["scopes"]),
+        settings=account.settings(item["mode"]),
     )
 
 
@@ -90,4 +95,4 @@ def merchant_row(merchant_id: str) -> Key:
 
 def merchant_item(name: str, now: datetime) -> Item:
     """A merchant as it is stored."""
-    return {"entity": "merchant", "name": name, "created_at": to_text(now)}
+    return Account(name, to_text(now)).to_item()

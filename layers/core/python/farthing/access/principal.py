@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
+from farthing.access.account import Settings
 from farthing.store.scope import TenantScope
 
 
@@ -31,6 +32,7 @@ class Principal:
     kind: KeyKind
     key_id: str
     scopes: frozenset[str]
+    settings: Settings = field(default_factory=Settings)
 
     @property
     def tenant(self) -> TenantScope:

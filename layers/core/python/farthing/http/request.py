@@ -11,6 +11,7 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from farthing.access.account import Settings
 from farthing.access.principal import KeyKind, Mode, Principal
 from farthing.cards import holds_pan
 from farthing.errors import (
@@ -229,4 +230,10 @@ def _principal_of(authorizer: Mapping[str, Any]) -> Principal | None:
         kind=KeyKind(authorizer["kind"]),
         key_id=authorizer["key_id"],
         scopes=frozenset(authorizer.get("scopes", "").split()),
+        settings=_settings_of(authorizer),
     )
+
+
+def _settings_of(authorizer: Mapping[str, Any]) -> Settings:
+    text = authorizer.get("settings")
+    return Settings.of_text(text) if text else Settings.of_mode(authorizer["mode"])

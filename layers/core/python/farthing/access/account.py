@@ -1,0 +1,104 @@
+"""What the operator of a stack sets for a merchant: who takes its money, and how cards come in.
+
+The authorizer reads it beside the key, and every request carries it: so a change is seen within the
+minute for which the gateway keeps the authorizer's answer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+ANY_CURRENCY = "*"
+CONNECTORS_BY_DEFAULT: Mapping[str, Mapping[str, str]] = {"test": {ANY_CURRENCY: "sandbox"}}
+"""Test keys reach the simulated acquirer. Live ones reach nobody until somebody says whom."""
+
+
+class CardEntry(StrEnum):
+    """Whose fields a card is typed into: ours, into our vault, or the acquirer's own."""
+
+    OWN_VAULT = "OWN_VAULT"
+    EXTERNAL = "EXTERNAL"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a request needs to know of its merchant, in its mode.
+
+    `connectors` names the connector of each currency (lower case), `*` that of all others.
+    `vault_key_id` is the merchant's own key for card numbers, None for the stack's.
+    """
+
+    connectors: Mapping[str, str] = field(default_factory=dict)
+    card_entry: CardEntry = CardEntry.OWN_VAULT
+    vault_key_id: str | None = None
+
+    def connector(self, currency: str) -> str | None:
+        """Who takes this currency; None if nobody does."""
+        return self.connectors.get(currency, self.connectors.get(ANY_CURRENCY))
+
+    @classmethod
+    def of_mode(cls, mode: str) -> Settings:
+        """Those of a merchant for whom nobody has set anything."""
+        return cls(CONNECTORS_BY_DEFAULT.get(mode, {}))
+
+    def to_text(self) -> str:
+        """As the authorizer hands it on: the gateway's context holds texts alone."""
+        return json.dumps({**vars(self), "connectors": dict(self.connectors)})
+
+    @classmethod
+    def of_text(cls, text: str) -> Settings:
+        """As the authorizer handed it on."""
+        item = json.loads(text)
+        return cls(**{**item, "card_entry": CardEntry(item["card_entry"])})
+
+
+@dataclass(frozen=True)
+class Account:
+    """A merchant as the access table has it.
+
+    `origins` are the web origins that may embed the card fields. `colour` (`#rrggbb`) is for its
+    hosted pages. `connectors` by mode; a mode that is missing has those of CONNECTORS_BY_DEFAULT.
+    """
+
+    name: str
+    created_at: str
+    origins: tuple[str, ...] = ()
+    colour: str | None = None
+    card_entry: CardEntry = CardEntry.OWN_VAULT
+    connectors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    vault_key_id: str | None = None
+
+    def settings(self, mode: str) -> Settings:
+        """What a request in this mode needs to know."""
+        named = self.connectors.get(mode, CONNECTORS_BY_DEFAULT.get(mode, {}))
+        return Settings(named, self.card_entry, self.vault_key_id)
+
+    def to_item(self) -> dict[str, Any]:
+        """As stored."""
+        return {
+            "entity": "merchant",
+            "name": self.name,
+            "created_at": self.created_at,
+            "origins": list(self.origins),
+            "colour": self.colour,
+            "card_entry": self.card_entry.value,
+            "connectors": {mode: dict(named) for mode, named in self.connectors.items()},
+            "vault_key_id": self.vault_key_id,
+        }
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Account:
+        """As read. What an older row does not say is as it was then."""
+        return cls(
+            name=item["name"],
+            created_at=item["created_at"],
+            origins=tuple(item.get("origins", ())),
+            colour=item.get("colour"),
+            card_entry=CardEntry(item.get("card_entry", CardEntry.OWN_VAULT)),
+            connectors=item.get("connectors", {}),
+            vault_key_id=item.get("vault_key_id"),
+        )
