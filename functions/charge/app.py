@@ -18,7 +18,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     runtime.begin(context)
     task = Task(event["task"])
     if task is Task.LIST:
-        acquirer = acquirer_of(event["mode"])
+        acquirer = acquirer_of(event.get("connector", "sandbox"), event["mode"])
         return page_to_item(lambda: charge.transactions(acquirer, event["since"], event["after"]))
     address = Address.parse(event["operation"])
     if task is Task.LOOK_UP:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
+from farthing.access.account import Settings
 from farthing.access.keys import SCOPES
 from farthing.access.principal import KeyKind, Mode, Principal
 from tests.support.template import ROOT
@@ -84,6 +85,7 @@ def call(
     merchant_id: str = MERCHANT,
     kind: KeyKind = KeyKind.SECRET,
     scopes: str | None = None,
+    settings: Settings | None = None,
     raw: str | None = None,
     context: Context | None = None,
 ) -> Answer:
@@ -114,6 +116,7 @@ def call(
                 "kind": kind.value,
                 "key_id": "key_test",
                 "scopes": scopes or " ".join(SCOPES[kind]),
+                "settings": (settings or Settings.of_mode("test")).to_text(),
             },
         },
         "body": raw if raw is not None else (None if body is None else json.dumps(body)),

@@ -165,8 +165,8 @@ def test_a_resend_begins_the_wait_anew(stack: Stack) -> None:
 def test_an_acquirer_that_cannot_be_asked_is_not(stack: Stack) -> None:
     operation, told = unknown(stack), Told()
     world = services(told)
-    blind = replace(world.capabilities, lookup_by_reference=False)
-    assert resolve.look_up(operation, replace(world, capabilities=blind)) is None
+    blind = replace(world.capabilities("sandbox"), lookup_by_reference=False)
+    assert resolve.look_up(operation, replace(world, capabilities=lambda _: blind)) is None
     assert told.told == []
 
 

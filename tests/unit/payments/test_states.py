@@ -62,7 +62,7 @@ def test_any_walk_keeps_the_money_right(
         try:
             if verb == "authorize":
                 begun = begin.authorize(
-                    intent, CARD, {"score": 0, "action": "ALLOW"}, asking(number)
+                    intent, CARD, "sandbox", {"score": 0, "action": "ALLOW"}, asking(number)
                 )
             elif verb == "capture":
                 begun = begin.capture(intent, amount, asking(number))
@@ -88,7 +88,7 @@ def test_any_walk_keeps_the_money_right(
 @pytest.mark.parametrize("kind", [Kind.AUTHORIZE, Kind.CAPTURE, Kind.VOID])
 def test_silence_never_ends_a_payment(kind: Kind) -> None:
     intent = fresh(CaptureMethod.MANUAL)
-    begun = begin.authorize(intent, CARD, {"score": 0, "action": "ALLOW"}, asking(1))
+    begun = begin.authorize(intent, CARD, "sandbox", {"score": 0, "action": "ALLOW"}, asking(1))
     if kind is not Kind.AUTHORIZE:
         held = conclude(begun.intent, begun.operation, Answer(Outcome.APPROVED)).intent
         begun = (

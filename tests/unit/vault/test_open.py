@@ -15,7 +15,7 @@ from farthing.store.scope import TenantScope
 from farthing.vault import kms
 from farthing.vault.claim import AlreadyClaimed, claim_to_send
 from farthing.vault.envelope import TokenRef
-from farthing.vault.open import CardUnreadable, forget_cvc, open_card
+from farthing.vault.open import CardUnreadable, forget_cvc, open_source
 from farthing.vault.rows import audit_key, card_key, cvc_key
 from tests.support import lambdas
 from tests.support.threads import one_call_at_a_time
@@ -38,7 +38,7 @@ def token(**changes: Any) -> str:
 
 def opened(ref: TokenRef, **options: Any) -> Any:
     now = options.pop("now", runtime.clock().now())
-    return open_card(runtime.system_store(), kms.data_keys(), ref, now, **options)
+    return open_source(runtime.system_store(), kms.data_keys(), ref, now, **options)
 
 
 def test_number_expiry_and_cvc_come_back(ref: TokenRef) -> None:

@@ -32,8 +32,8 @@ from farthing.acquiring.port import (
 )
 from farthing.payments.operation import Address, Operation
 from farthing.store import Item, Key
-from farthing.vault.card import Card
 from farthing.vault.claim import AlreadyClaimed
+from farthing.vault.source import Source
 
 SEND_RESERVE_SECONDS = 2
 """What `charge` needs after the acquirer's timeout: the way back."""
@@ -52,9 +52,9 @@ class ChargeServices:
     """
 
     read: Callable[[Key], Item | None]
-    acquirer: Callable[[], Acquirer]
+    acquirer: Callable[[str], Acquirer]
     claim: Callable[[Operation], None]
-    open_card: Callable[[Operation], Card]
+    open_source: Callable[[Operation], Source]
     forget_cvc: Callable[[Operation], None]
     now: Callable[[], datetime]
     seconds_left: Callable[[], float]
@@ -70,13 +70,13 @@ def send(address: Address, services: ChargeServices) -> Answer:
     except (AlreadyClaimed, CannotSend):
         return UNKNOWN
     try:
-        acquirer = services.acquirer()
-        card = services.open_card(operation) if operation.kind is Kind.AUTHORIZE else None
+        acquirer = services.acquirer(operation.connector)
+        source = services.open_source(operation) if operation.kind is Kind.AUTHORIZE else None
     except CannotSend:
         return NOT_SENT
     if services.seconds_left() < acquirer.capabilities.timeout_seconds + SEND_RESERVE_SECONDS:
         return NOT_SENT
-    answer = acquirer.send(operation.instruction(), card)
+    answer = acquirer.send(operation.instruction(), source)
     if operation.token is not None and answer.outcome in {Outcome.APPROVED, Outcome.DECLINED}:
         services.forget_cvc(operation)
     return answer
@@ -86,11 +86,11 @@ def look_up(address: Address, services: ChargeServices) -> LookUp:
     """What the acquirer says of the operation's reference. Raises LookUpFailed."""
     try:
         operation = _read(address, services)
-        acquirer = services.acquirer()
+        if operation is None:
+            raise LookUpFailed(f"there is no operation {address.operation_id}")
+        acquirer = services.acquirer(operation.connector)
     except CannotSend as error:
         raise LookUpFailed from error
-    if operation is None:
-        raise LookUpFailed(f"there is no operation {address.operation_id}")
     found = acquirer.look_up(operation.instruction())
     if operation.token is not None and found.answer is not None:
         services.forget_cvc(operation)
@@ -101,10 +101,10 @@ def reverse(address: Address, services: ChargeServices) -> Reversal:
     """Undo the authorization at `address`, if its row says that this was decided."""
     try:
         operation = _read(address, services)
-        acquirer = services.acquirer()
+        if operation is None or not operation.may_be_reversed():
+            return Reversal(Undone.UNKNOWN)
+        acquirer = services.acquirer(operation.connector)
     except CannotSend:
-        return Reversal(Undone.UNKNOWN)
-    if operation is None or not operation.may_be_reversed():
         return Reversal(Undone.UNKNOWN)
     if services.seconds_left() < acquirer.capabilities.timeout_seconds + SEND_RESERVE_SECONDS:
         return Reversal(Undone.UNKNOWN)

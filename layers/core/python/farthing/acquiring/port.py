@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from farthing.acquiring.decline import Decline
-from farthing.vault.card import Card
+from farthing.vault.source import Source
 
 
 class Kind(StrEnum):
@@ -238,8 +238,11 @@ class Acquirer(Protocol):
         """What the acquirer guarantees."""
         ...
 
-    def send(self, instruction: Instruction, card: Card | None) -> Answer:
-        """Ask once, without a retry. Never raises for anything that the network does."""
+    def send(self, instruction: Instruction, source: Source | None) -> Answer:
+        """Ask once, without a retry. Never raises for anything that the network does.
+
+        An AUTHORIZE has a source. One that this acquirer cannot take is NOT_SENT.
+        """
         ...
 
     def look_up(self, instruction: Instruction) -> LookUp:

@@ -34,6 +34,7 @@ from farthing.acquiring.port import (
 )
 from farthing.clock import from_text, to_text
 from farthing.vault.card import Card
+from farthing.vault.source import Source
 
 CONNECT_TIMEOUT_SECONDS = 2
 ANSWER_TIMEOUT_SECONDS = 15
@@ -108,9 +109,11 @@ class SandboxAcquirer:
     secret: bytes
     capabilities: Capabilities = CAPABILITIES
 
-    def send(self, instruction: Instruction, card: Card | None) -> Answer:
+    def send(self, instruction: Instruction, source: Source | None) -> Answer:
         """Ask once."""
-        body = json.dumps(request_body(instruction, card)).encode()
+        if source is not None and not isinstance(source, Card):
+            return NOT_SENT
+        body = json.dumps(request_body(instruction, source)).encode()
         try:
             status, raw, signature = self.exchange(
                 "POST", PATHS[instruction.kind], body, ANSWER_TIMEOUT_SECONDS

@@ -17,11 +17,11 @@ from farthing.acquiring.sandbox import ANSWER_BYTES_MAX, SandboxAcquirer
 from farthing.observe import log_unhandled, logger
 from farthing.payments.operation import Address, Operation
 from farthing.store import StoreBusy
-from farthing.vault.card import Card
 from farthing.vault.claim import claim_to_send
 from farthing.vault.envelope import TokenRef
 from farthing.vault.kms import data_keys
-from farthing.vault.open import CardUnreadable, forget_cvc, open_card
+from farthing.vault.open import CardUnreadable, forget_cvc, open_source
+from farthing.vault.source import Source
 
 CLAIM_ID_BYTES = 8
 _TROUBLE = (BotoCoreError, ClientError, StoreBusy, CardUnreadable)
@@ -62,9 +62,9 @@ def services(address: Address) -> ChargeServices:
         )
 
     @before_sending
-    def open_(operation: Operation) -> Card:
+    def open_(operation: Operation) -> Source:
         stored = operation.stored_credential
-        return open_card(
+        return open_source(
             store,
             data_keys(),
             token_ref(operation),
@@ -80,9 +80,9 @@ def services(address: Address) -> ChargeServices:
 
     return ChargeServices(
         read=before_sending(store.get),
-        acquirer=acquirer_of(address.tenant.mode),
+        acquirer=before_sending(lambda name: connector(name, address.tenant.mode)),
         claim=claim,
-        open_card=open_,
+        open_source=open_,
         forget_cvc=forget,
         now=runtime.clock().now,
         seconds_left=runtime.seconds_left,
@@ -96,23 +96,22 @@ def token_ref(operation: Operation) -> TokenRef:
     return TokenRef(operation.tenant, operation.token)
 
 
-def acquirer_of(mode: str) -> Callable[[], Acquirer]:
-    """The acquirer of a mode, when it is asked for. That raises CannotSend."""
-    return before_sending(lambda: connector(mode))
+def acquirer_of(name: str, mode: str) -> Callable[[], Acquirer]:
+    """The acquirer of a connector, when it is asked for. That raises CannotSend."""
+    return before_sending(lambda: connector(name, mode))
 
 
-def connector(mode: str) -> Acquirer:
-    """The acquirer of a mode. Raises CannotSend where a mode has none.
+def connector(name: str, mode: str) -> Acquirer:
+    """The acquirer of a connector in a mode. Raises CannotSend where there is none.
 
-    Test keys reach the sandbox and nothing else. Live ones reach nobody until there is a connector
-    to a real acquirer: a live payment must not "succeed" at a simulator.
+    A live payment must not "succeed" at a simulator, whatever a row says.
     """
-    if mode != Mode.TEST:
-        raise CannotSend(f"there is no acquirer for {mode} mode")
-    return acquirer()
+    if name == "sandbox" and mode == Mode.TEST:
+        return sandbox()
+    raise CannotSend(f"there is no connector {name} for {mode} mode")
 
 
-def acquirer() -> SandboxAcquirer:
+def sandbox() -> SandboxAcquirer:
     """The connector, with the credentials that no other function holds."""
     secret, url = runtime.secret("ACQUIRER_SECRET_ID"), runtime.setting("ACQUIRER_URL")
     exchange = runtime.platform().exchange(url, secret, ANSWER_BYTES_MAX)

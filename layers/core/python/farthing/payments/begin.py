@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -39,13 +39,18 @@ class Begun:
 
 
 def authorize(
-    intent: Intent, instrument: Instrument, decision: Mapping[str, Any], asking: Asking
+    intent: Intent,
+    instrument: Instrument,
+    connector: str,
+    decision: Mapping[str, Any],
+    asking: Asking,
 ) -> Begun:
-    """Confirm: ask for the money, at once or to be captured later.
+    """Confirm: ask `connector` for the money, at once or to be captured later.
 
     Raises FarthingError if the intent is not waiting for a confirmation.
     """
     require(intent, states.NEW, "confirmed")
+    intent = replace(intent, connector=connector)
     operation = _operation(
         intent,
         Kind.AUTHORIZE,
@@ -152,6 +157,7 @@ def _operation(
         idempotency_row=asking.idempotency_row,
         success_status=asking.success_status,
         request_id=asking.request_id,
+        connector=intent.connector,
         original_reference=authorization.reference if authorization else None,
         **more,
     )

@@ -24,9 +24,6 @@ from farthing.settlement.entry import Operation as Movement
 from farthing.settlement.entry import settlement_entry
 from farthing.store import EXISTS, NOT_CREATED, Condition, Item, Put, Update, Write
 
-ACQUIRER = "sandbox"
-"""The connector in use. Merchants choose theirs when there are several."""
-
 FIRST_LOOK_SECONDS = 5
 LOOK_PAUSE_SECONDS = 3
 """How long after a look that found nothing nobody looks again, however often they ask us."""
@@ -96,7 +93,7 @@ def money_writes(operation: Operation, moved_cents: int, now: datetime) -> list[
     transaction = post(
         operation.operation_id,
         Money(moved_cents, operation.currency),
-        ACQUIRER,
+        operation.connector,
         intent_id=operation.intent_id,
         at=now,
     )
@@ -108,7 +105,7 @@ def money_writes(operation: Operation, moved_cents: int, now: datetime) -> list[
         Movement.REFUND if refund else Movement.CAPTURE,
         moved_cents,
         operation.currency,
-        ACQUIRER,
+        operation.connector,
         now,
     )
     return [

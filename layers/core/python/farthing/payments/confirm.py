@@ -98,6 +98,9 @@ def authorize(
     intent, instrument = payable.intent, payable.intent.instrument
     if instrument is None:
         raise invalid("token", "or payment_method_id is needed to confirm")
+    connector = services.connector(intent.currency)
+    if connector is None:
+        raise invalid("currency", f"no acquirer takes {intent.currency} for this merchant")
     decision = services.score(_facts(intent, instrument))
     if decision.action is Action.BLOCK:
         return _block(payable, decision, request, request_id, services)
@@ -105,7 +108,7 @@ def authorize(
         asking = Asking(
             request.row_id, success_status, request_id, services.new_id("op"), services.now()
         )
-        begun = begin.authorize(intent, instrument, decision.to_item(), asking)
+        begun = begin.authorize(intent, instrument, connector, decision.to_item(), asking)
         more = [claim(instrument, intent.intent_id, services), *payable.told_of(services)]
         try:
             return perform(begun, payable.written_as(begun.intent), request, services, more)

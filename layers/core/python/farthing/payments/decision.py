@@ -82,7 +82,7 @@ def _checked(decided: Answer, ours: Operation, looked: LookUp | None, services: 
     Raises NotForAPerson if the acquirer can tell after all, and then what it says is done; or if it
     is too early to say.
     """
-    declared, now = services.capabilities, services.now()
+    declared, now = services.capabilities(ours.connector), services.now()
     planned = recovery.plan(ours, looked, declared, now)
     known = looked.answer if looked is not None else None
     agreed = known is not None and known.outcome is decided.outcome

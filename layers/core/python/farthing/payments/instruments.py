@@ -9,6 +9,7 @@ from typing import Any
 from farthing.clock import to_text
 from farthing.errors import TOKEN_NOT_USABLE, FarthingError, invalid, not_found
 from farthing.http.response import Response
+from farthing.method_type import MethodType
 from farthing.payments.conditions import method_usable, token_pays
 from farthing.payments.guarded import Guarded
 from farthing.payments.intent import Instrument
@@ -61,6 +62,7 @@ def of_face(item: Mapping[str, Any], customer_id: str | None) -> Instrument:
         token=item["token"],
         method_id=None,
         customer_id=customer_id,
+        type=MethodType(item.get("type", MethodType.CARD)),
         last_four=item["last_four"],
         card_brand=item["card_brand"],
         bin=item["bin"],
@@ -74,6 +76,7 @@ def of_method(item: Mapping[str, Any]) -> Instrument:
         token=item["token"],
         method_id=item["method_id"],
         customer_id=item["customer_id"],
+        type=MethodType(item.get("type", MethodType.CARD)),
         last_four=item["last_four"],
         card_brand=item["card_brand"],
         bin=item["bin"],

@@ -13,6 +13,7 @@ from typing import Any
 
 from farthing.errors import not_found
 from farthing.ids import is_id, shard_of
+from farthing.method_type import MethodType
 from farthing.payments import states
 from farthing.payments.states import Detail, State, Status
 from farthing.store import Item, Key, TenantScope
@@ -62,15 +63,16 @@ class Instrument:
     bin: str
     fingerprint: str
     network_reference: str | None = None
+    type: MethodType = MethodType.CARD
 
     def to_item(self) -> dict[str, Any]:
         """As kept with the intent."""
-        return dict(vars(self))
+        return {**vars(self), "type": self.type.value}
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Instrument:
         """As read."""
-        return cls(**item)
+        return cls(**{**item, "type": MethodType(item.get("type", MethodType.CARD))})
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,10 @@ class Authorization:
 
 @dataclass(frozen=True)
 class Intent:
-    """One row. Amounts are in the currency's minor unit."""
+    """One row. Amounts are in the currency's minor unit.
+
+    `connector` is whose books it is in, once it was authorized: what follows goes there too.
+    """
 
     tenant: TenantScope
     intent_id: str
@@ -107,6 +112,7 @@ class Intent:
     status_detail: Detail | None = Detail.REQUIRES_CONFIRMATION
     customer_id: str | None = None
     instrument: Instrument | None = None
+    connector: str = "sandbox"
     ip_address: str | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
     authorization: Authorization | None = None

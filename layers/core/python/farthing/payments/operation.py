@@ -1,7 +1,8 @@
 """An operation: one request to the acquirer, written before it is sent.
 
 Its reference at the acquirer is a function of its id, and is the acquirer's idempotency key: a
-resend is the same operation. A refund's operation id is the refund's id. The lease says how long
+resend is the same operation. A refund's operation id is the refund's id. `connector` says at which
+acquirer, for good. The lease says how long
 its sender may still be at work; the fence is raised by whoever takes it over afterwards.
 """
 
@@ -97,6 +98,7 @@ class Operation:
     idempotency_row: str
     success_status: int
     request_id: str
+    connector: str = "sandbox"
     capture: bool = False
     original_reference: str | None = None
     token: str | None = None
@@ -193,6 +195,7 @@ class Operation:
             "idempotency_row": self.idempotency_row,
             "success_status": self.success_status,
             "request_id": self.request_id,
+            "connector": self.connector,
             "capture": self.capture,
             "original_reference": self.original_reference,
             "token": self.token,
@@ -226,6 +229,7 @@ class Operation:
             idempotency_row=item["idempotency_row"],
             success_status=item["success_status"],
             request_id=item["request_id"],
+            connector=item.get("connector", "sandbox"),
             capture=item["capture"],
             original_reference=item["original_reference"],
             token=item["token"],

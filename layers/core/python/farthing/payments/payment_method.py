@@ -7,12 +7,12 @@ from datetime import datetime
 from typing import Any
 
 from farthing.clock import to_text
+from farthing.method_type import MethodType
 from farthing.store import EXISTS, Condition, Item, Key, TenantScope, Update
 from farthing.vault.card_face import CardFace
 
 PREFIX = "pm"
 ENTITY = "payment_method"
-CARD = "CARD"
 
 METHOD_SAVED = EXISTS & Condition("METHOD_SAVED", "attribute_not_exists(#deleted_at)")
 """The method is there and was not deleted."""
@@ -36,6 +36,7 @@ class PaymentMethod:
     network_reference: str | None = None
     """What the scheme called the first authorization; later charges refer to it."""
     deleted_at: str | None = None
+    type: MethodType = MethodType.CARD
 
 
 def from_face(
@@ -50,6 +51,7 @@ def from_face(
         method_id=method_id,
         customer_id=customer_id,
         token=face.token,
+        type=face.type,
         last_four=face.last_four,
         card_brand=face.card_brand,
         bin=face.bin,
@@ -82,7 +84,7 @@ def to_item(method: PaymentMethod, tenant: TenantScope) -> Item:
         "entity": ENTITY,
         "method_id": method.method_id,
         "customer_id": method.customer_id,
-        "type": CARD,
+        "type": method.type.value,
         "token": method.token,
         "last_four": method.last_four,
         "card_brand": method.card_brand,
@@ -117,6 +119,7 @@ def from_item(item: Item) -> PaymentMethod:
         created_at=item["created_at"],
         network_reference=item.get("network_reference"),
         deleted_at=item.get("deleted_at"),
+        type=MethodType(item["type"]),
     )
 
 
@@ -135,7 +138,7 @@ def render(method: PaymentMethod, *, is_default: bool, livemode: bool) -> dict[s
     return {
         "method_id": method.method_id,
         "customer_id": method.customer_id,
-        "type": CARD,
+        "type": method.type.value,
         "last_four": method.last_four,
         "card_brand": method.card_brand,
         "exp_month": method.exp_month,

@@ -7,14 +7,14 @@ from typing import Annotated
 from pydantic import AfterValidator
 
 from farthing.http.fields import BillingAddress, Fields
-from farthing.payments.payment_method import CARD
+from farthing.method_type import MethodType
 from farthing.payments.payment_methods import NewMethod
 
 
 def check_type(type_: str) -> str:
     """For validators. Raises ValueError for types that cannot be saved yet."""
-    if type_ != CARD:
-        raise ValueError(f"is {CARD}; other types are not supported yet")
+    if type_ != MethodType.CARD:
+        raise ValueError(f"is {MethodType.CARD}; other types are not supported yet")
     return type_
 
 
@@ -23,7 +23,7 @@ class SavePaymentMethod(Fields):
 
     customer_id: str
     token: str
-    type: Annotated[str, AfterValidator(check_type)] = CARD
+    type: Annotated[str, AfterValidator(check_type)] = MethodType.CARD.value
     billing_address: BillingAddress | None = None
     is_default: bool = False
 

@@ -37,7 +37,7 @@ def resolve(operation: Operation, services: Services) -> Operation:
     ours = take_over(operation, services)
     if ours is not None:
         looked = look_up(ours, services)
-        decided = recovery.plan(ours, looked, services.capabilities, services.now())
+        decided = recovery.plan(ours, looked, services.capabilities(ours.connector), services.now())
         carry_out(decided, looked, services)
     return read_operation(operation.address, services)
 
@@ -63,7 +63,7 @@ def take_over(operation: Operation, services: Services) -> Operation | None:
 
 def look_up(operation: Operation, services: Services) -> LookUp | None:
     """What the acquirer has under the reference; None if it could not be asked."""
-    if not services.capabilities.lookup_by_reference:
+    if not services.capabilities(operation.connector).lookup_by_reference:
         return None
     try:
         return services.sender.look_up(operation.address)
@@ -107,7 +107,7 @@ def adopt(
 def wait(operation: Operation, services: Services) -> None:
     """Leave it unknown, to be looked into again at its time; at last, ask a person too."""
     now = services.now()
-    due_at = recovery.next_look(operation, services.capabilities, now)
+    due_at = recovery.next_look(operation, services.capabilities(operation.connector), now)
     asked = operation.requires_decision or recovery.is_given_up(operation, now)
     asked_at = operation.asked_at or (to_text(now) if asked else None)
     waiting = replace(operation, due_at=due_at, requires_decision=asked, asked_at=asked_at)
@@ -140,7 +140,8 @@ def _reverse(operation: Operation, looked: LookUp | None, services: Services) ->
     acquirer that cannot be looked at is asked by reversals alone, and undoes nothing twice.
     """
     begun = operation.reversal_at or to_text(services.now())
-    anew = services.capabilities.lookup_by_reference
+    declared = services.capabilities(operation.connector)
+    anew = declared.lookup_by_reference
     operation = replace(
         operation, reversal_at=begun, quiet_since=None if anew else operation.quiet_since
     )
@@ -155,7 +156,7 @@ def _reverse(operation: Operation, looked: LookUp | None, services: Services) ->
     except (ConditionFailed, StoreBusy):
         return
     reversal = services.sender.reverse(operation.address)
-    decided = recovery.after_reversal(operation, reversal, looked, services.capabilities)
+    decided = recovery.after_reversal(operation, reversal, looked, declared)
     if decided.step is Step.ADOPT and decided.answer is not None:
         adopt(decided.operation, decided.answer, services)
     elif decided.step is Step.ASK:

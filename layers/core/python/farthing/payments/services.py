@@ -65,7 +65,10 @@ class Services:
     store: Store
     sender: Sender
     later: Later
-    capabilities: Capabilities
+    capabilities: Callable[[str], Capabilities]
+    """What the acquirer of a connector guarantees."""
+    connector: Callable[[str], str | None]
+    """Which connector takes this merchant's payments in a currency; None if none does."""
     score: Scorer
     new_id: IdSource
     now: Callable[[], datetime]

@@ -5,33 +5,36 @@ from __future__ import annotations
 from datetime import datetime
 
 from farthing import runtime
+from farthing.access.account import Settings
 from farthing.access.principal import Principal
 from farthing.acquiring.declared import capabilities
 from farthing.acquiring.invoke import INVOKE_TIMEOUT_SECONDS, ChargeFunction
 from farthing.fraud.score import allow_everything
 from farthing.observe import gauge, log_unhandled
 from farthing.payments import due
-from farthing.payments.conclusion import ACQUIRER
 from farthing.payments.services import Services
 from farthing.payments.sqs import LookQueue
 from farthing.store import TenantScope
 from farthing.store.table import DynamoStore
 
+NOTHING_NEW = Settings()
+
 
 def services(principal: Principal) -> Services:
     """One merchant's view of the world."""
-    return services_of(principal.tenant)
+    return services_of(principal.tenant, principal.settings)
 
 
-def services_of(tenant: TenantScope) -> Services:
-    """The same, for functions that no request from outside reaches."""
+def services_of(tenant: TenantScope, settings: Settings = NOTHING_NEW) -> Services:
+    """The same, for functions that no request from outside reaches: they begin no payment."""
     client = runtime.client("lambda", read_timeout_seconds=INVOKE_TIMEOUT_SECONDS, attempts_max=1)
     return Services(
         tenant=tenant,
         store=runtime.store(tenant),
         sender=ChargeFunction(client, runtime.setting("CHARGE_FUNCTION")),
         later=look_queue(),
-        capabilities=capabilities(ACQUIRER),
+        capabilities=capabilities,
+        connector=settings.connector,
         score=allow_everything,
         new_id=runtime.new_id,
         now=runtime.clock().now,

@@ -1,4 +1,4 @@
-"""A card in the clear: what `open_card` gives, and only the acquirer's connector takes apart."""
+"""A card in the clear: what only the acquirer's connector takes apart."""
 
 from __future__ import annotations
 

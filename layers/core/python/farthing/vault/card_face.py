@@ -12,6 +12,7 @@ from datetime import datetime
 
 from farthing.clock import to_text
 from farthing.errors import TOKEN_NOT_USABLE, FarthingError
+from farthing.method_type import MethodType
 from farthing.store.condition import EXISTS, Condition
 from farthing.store.item import Item, Key
 from farthing.store.scope import TenantScope
@@ -39,12 +40,14 @@ class CardFace:
     expires_at: str | None
     """When the token can no longer be claimed; None once a payment method holds it."""
     claimed_by: str | None = None
+    type: MethodType = MethodType.CARD
 
     def to_item(self) -> Item:
         """As stored in the payments table."""
         item: Item = {
             "entity": ENTITY,
             "token": self.token,
+            "type": self.type.value,
             "last_four": self.last_four,
             "card_brand": self.card_brand,
             "bin": self.bin,
@@ -75,6 +78,7 @@ class CardFace:
             created_at=item["created_at"],
             expires_at=item.get("expires_at"),
             claimed_by=item.get("claimed_by"),
+            type=MethodType(item.get("type", MethodType.CARD)),
         )
 
 

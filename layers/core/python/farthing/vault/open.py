@@ -1,6 +1,6 @@
 """Opening a card: what `charge` does, and nobody else can.
 
-claim_to_send ──► open_card ──► (the acquirer) ──► forget_cvc, once the outcome is definite
+claim_to_send ──► open_source ──► (the acquirer) ──► forget_cvc, once the outcome is definite
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from farthing.vault.card import Card
 from farthing.vault.envelope import Envelope, EnvelopeRefused, Purpose, TokenRef, Unwrapper, unseal
 from farthing.vault.pan import Pan
 from farthing.vault.rows import card_key, card_row, cvc_key
+from farthing.vault.source import Source
 
 
 class VaultStore(Gets, Writes, Protocol):
@@ -27,15 +28,15 @@ class CardUnreadable(Exception):
     """There is no such card, or it does not open. Nothing was sent."""
 
 
-def open_card(
+def open_source(
     store: VaultStore,
     keys: Unwrapper,
     ref: TokenRef,
     now: datetime,
     *,
     with_cvc: bool = True,
-) -> Card:
-    """The card of a token. Raises CardUnreadable if it is missing or does not open.
+) -> Source:
+    """What pays for a token. Raises CardUnreadable if it is missing or does not open.
 
     The context that opens it is made from `ref`, never from the row: a row that was moved or
     swapped stays shut. A saved card is charged `with_cvc=False`.
@@ -43,13 +44,17 @@ def open_card(
     item = store.get(card_key(ref))
     if item is None:
         raise CardUnreadable(f"no card {ref.token}")
-    row = card_row(item)
     try:
-        number = unseal(row.envelope, Purpose.PAN, ref, keys)
-        cvc = _open_cvc(store, keys, ref, now) if with_cvc else None
+        match item["entity"]:
+            case "card":
+                row = card_row(item)
+                number = unseal(row.envelope, Purpose.PAN, ref, keys)
+                cvc = _open_cvc(store, keys, ref, now) if with_cvc else None
+                return Card(Pan(number), row.exp_month, row.exp_year, cvc)
+            case other:
+                raise CardUnreadable(f"{ref.token} is a {other}")
     except EnvelopeRefused as refused:
         raise CardUnreadable(str(refused)) from refused
-    return Card(Pan(number), row.exp_month, row.exp_year, cvc)
 
 
 def forget_cvc(store: VaultStore, ref: TokenRef) -> None:

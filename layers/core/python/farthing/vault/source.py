@@ -1,0 +1,49 @@
+"""What an authorization is paid from, in the clear: what `open_source` gives to a connector.
+
+A closed set. Each holds its secret for as long as it takes to send it, and shows none of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from farthing.vault.card import Card
+from farthing.vault.pan import Pan
+
+
+@dataclass(frozen=True)
+class NetworkToken:
+    """A scheme's token in place of the card's number, with the cryptogram of one transaction."""
+
+    number: Pan
+    exp_month: int
+    exp_year: int
+    cryptogram: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class BankAccount:
+    """An account that may be debited: its IBAN (ISO 13616), or number and routing number."""
+
+    number: Pan
+    routing_number: str | None
+    holder: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class WalletToken:
+    """What a wallet encrypted for the acquirer. Nobody but the acquirer can read it."""
+
+    wallet: str
+    payload: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class AcquirerToken:
+    """The acquirer's own token of what was typed into its own fields."""
+
+    connector: str
+    token: str = field(repr=False)
+
+
+Source = Card | NetworkToken | BankAccount | WalletToken | AcquirerToken
