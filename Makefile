@@ -3,7 +3,7 @@ PYTHON ?= python3
 PIP := .venv/bin/python -m pip install --quiet --disable-pip-version-check
 export PYTHONUTF8 := 1
 
-.PHONY: help setup dev redeploy invoke test check fmt build deploy validate clean simulate exhaustive bench
+.PHONY: help setup dev redeploy invoke test browser web check fmt build deploy validate clean simulate exhaustive bench
 .DEFAULT_GOAL := help
 
 help: ## this list
@@ -21,7 +21,13 @@ invoke: .venv/.dev .venv-sam/.done ## EVENT=payment_intents.create: one event to
 setup: .venv/.check ## make .venv with all that tests and checks need
 
 test: .venv/.check ## every test that needs no browser and no Docker
-	.venv/bin/python -m pytest -n 2 -m 'not stack and not docker' && .venv/bin/python -m pytest -m stack
+	.venv/bin/python -m pytest -n 2 -m 'not stack and not browser and not docker' && .venv/bin/python -m pytest -m stack
+
+browser: .venv/.check ## the card fields in a real Chromium (CHROMIUM=path), on a local stack
+	.venv/bin/python -m pytest -m browser
+
+web: ## build the card frame from web/fields (needs Node and npm)
+	cd web/fields && npm ci --silent && node build.mjs
 
 simulate: .venv/.check ## SEEDS=10000 or SECONDS=60, FROM=0, INTO=file, COMPLETE=1: payments through everything that can go wrong
 	@.venv/bin/farthing simulate --from $(or $(FROM),0) $(if $(INTO),--into $(INTO)) \

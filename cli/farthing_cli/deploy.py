@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from farthing_cli import build, quirks, template
 from farthing_cli.aws import Account
 from farthing_cli.build import PYTHON
 from farthing_cli.failure import Failure
+from farthing_cli.front import Front
 from farthing_cli.project import TEMPLATE
 from farthing_cli.template import Template
 
@@ -46,7 +47,7 @@ def packages(source: Template) -> dict[str, bytes]:
     return zips
 
 
-def deploy(account: Account, zips: Mapping[str, bytes], acquirer_url: str) -> Stack:
+def deploy(account: Account, zips: Mapping[str, bytes], front: Front) -> Stack:
     """Create the stack. Raises Failure with CloudFormation's reasons if that does not work."""
     source = template.load(TEMPLATE)
     s3 = account.client("s3")
@@ -56,14 +57,17 @@ def deploy(account: Account, zips: Mapping[str, bytes], acquirer_url: str) -> St
     pointed = template.pointed_at(source, lambda logical_id: f"s3://{BUCKET}/{logical_id}.zip")
     body = json.dumps(quirks.with_batches(pointed)).encode()
     s3.put_object(Bucket=BUCKET, Key="template.json", Body=body)
-    _create(account, parameters(acquirer_url, account.endpoint_url))
+    values = parameters(front.acquirer_url, account.endpoint_url, front.page_origins)
+    _create(account, values)
     stack = Stack(STACK_NAME, _outputs(account))
     for output in ("ApiId", "TokensApiId", "AcquirerApiId"):
         quirks.put_gateway_responses(account, stack.outputs[output], ENVIRONMENT, source)
     return stack
 
 
-def parameters(acquirer_url: str, endpoint_url: str) -> dict[str, str]:
+def parameters(
+    acquirer_url: str, endpoint_url: str, checkout_origins: Sequence[str] = ()
+) -> dict[str, str]:
     """What the local stack sets differently from the template's defaults."""
     return {
         "Environment": ENVIRONMENT,
@@ -72,6 +76,7 @@ def parameters(acquirer_url: str, endpoint_url: str) -> dict[str, str]:
         "SandboxFaults": "front",
         "SandboxIdempotent": sandbox_idempotent(),
         "WebhooksAllowLoopback": "true",
+        "CheckoutOrigin": ",".join(checkout_origins),
         "AwsEndpointUrl": endpoint_url,
     }
 

@@ -26,6 +26,7 @@ from farthing_cli import (
     template,
     warm,
 )
+from farthing_cli.access_table import AccessTable
 from farthing_cli.aws import Account
 from farthing_cli.emulator import ACCESS_KEY_ID, REGION, Emulator
 from farthing_cli.failure import Failure
@@ -73,7 +74,7 @@ class LocalStack:
         zips = self._step("Functions", lambda: deploy.packages(template.load(TEMPLATE)))
         self._step("MiniStack", emulator.wait)
         account = Account(emulator.url, REGION, ACCESS_KEY_ID, emulator.secret_access_key)
-        stack = self._step("Stack", lambda: deploy.deploy(account, zips, front.acquirer_url))
+        stack = self._step("Stack", lambda: deploy.deploy(account, zips, front))
         dev = self._step("Merchants", lambda: _dev(account, stack, front))
         front.connect(
             Upstreams(
@@ -140,9 +141,9 @@ def run(console: Console) -> None:
 
 
 def _dev(account: Account, stack: deploy.Stack, front: Front) -> state.Dev:
-    table = stack.outputs["AccessTable"]
-    demo = seed.merchant(account, table, "Demo")
-    other = seed.merchant(account, table, "Somebody else")
+    table = AccessTable(account.client("dynamodb"), stack.outputs["AccessTable"])
+    demo = seed.merchant(table, "Demo", [*front.page_origins, *front.shop_origins])
+    other = seed.merchant(table, "Somebody else")
     return state.Dev(
         api_url=front.api_url,
         tokens_url=front.tokens_url,

@@ -3,7 +3,7 @@
     :8080  /v1/…                                → the API          at most 8 requests at a time
     :8080  /acquirer/…                          → the sandbox acquirer, by slots of its own
     :8080  /checkout, /dashboard, /docs         → pages that come later
-    :8081  /v1/tokens                           → the tokens API: another origin, as in production
+    :8081  /v1/tokens, /fields/…                → the tokens API: another origin, as in production
 
 MiniStack starts a worker process for each concurrent request, so the front admits few of them at a
 time; the others wait. The acquirer's requests are made inside API requests that hold a slot, so
@@ -31,7 +31,9 @@ import urllib3
 from farthing_cli.failure import Failure
 
 HOST = "127.0.0.1"
+LOOPBACK_HOSTS = (HOST, "localhost")
 DEFAULT_PORT = 8080
+SHOP_PORT_OFFSET = 2
 DEFAULT_CONCURRENCY = 8
 ACQUIRER_CONCURRENCY = 16
 GATEWAY_TIMEOUT_SECONDS = 29
@@ -238,6 +240,16 @@ class Front:
         return f"http://{HOST}:{self.port + 1}"
 
     @property
+    def page_origins(self) -> list[str]:
+        """The origins under which a browser on this machine sees our own pages."""
+        return [f"http://{host}:{self.port}" for host in LOOPBACK_HOSTS]
+
+    @property
+    def shop_origins(self) -> list[str]:
+        """The origins of the demo merchant's own pages."""
+        return [f"http://{host}:{self.port + SHOP_PORT_OFFSET}" for host in LOOPBACK_HOSTS]
+
+    @property
     def acquirer_url(self) -> str:
         """Where the sandbox acquirer answers."""
         return f"{self.api_url}/acquirer"
@@ -249,7 +261,9 @@ class Front:
             "/acquirer/", upstreams.acquirer, threading.Semaphore(ACQUIRER_CONCURRENCY), False
         )
         self._servers[0].routes = (acquirer, Route("/v1/", upstreams.api, slots))
-        self._servers[1].routes = (Route("/v1/", upstreams.tokens, slots),)
+        self._servers[1].routes = tuple(
+            Route(prefix, upstreams.tokens, slots) for prefix in ("/v1/", "/fields/")
+        )
         for server in self._servers:
             threading.Thread(target=server.serve_forever, args=(0.2,), daemon=True).start()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from farthing_cli.card_frame import script_tag
 from farthing_cli.state import Dev
 
 VALUE_OF = "python3 -c 'import json,sys; print(json.load(sys.stdin)[\"{field}\"])'"
@@ -13,6 +14,7 @@ def addresses(dev: Dev) -> str:
         (
             f"  API               {dev.api_url}/v1/…",
             f"  card numbers      {dev.tokens_url}/v1/tokens",
+            f"  card fields       {dev.tokens_url}/fields/v1/fields.js",
             f"  sandbox acquirer  {dev.acquirer_url}/transactions",
             f"  AWS (MiniStack)   {dev.aws_endpoint_url}",
             f"  merchant          {dev.merchant_id}",
@@ -28,6 +30,9 @@ def commands(dev: Dev) -> str:
     key = f"-H 'Authorization: Bearer {dev.secret_key}'"
     publishable = f"-H 'Authorization: Bearer {dev.publishable_key}'"
     return f"""\
+# in a page of one of the merchant's origins (docs/fields.md): card fields that it cannot read
+{script_tag(dev.tokens_url)}
+
 # in another terminal: receive webhooks, each signature checked
 .venv/bin/farthing listen
 

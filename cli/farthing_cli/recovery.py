@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.measure import Measurement
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -18,7 +17,7 @@ from farthing.clock import from_text, to_text
 from farthing.ids import is_id
 from farthing.money import Money
 from farthing.payments.operation import UNRESOLVED, Address
-from farthing_cli import duration
+from farthing_cli import duration, wide
 from farthing_cli.failure import Failure
 from farthing_cli.resolver import Resolver, Row
 
@@ -26,7 +25,6 @@ AS_IT_SHOULD_BE = "MATCHED"
 FOR_A_PERSON = frozenset({"REPORTED", "WOULD_REPORT"})
 STYLES = {"ADOPTED": "green", "VOIDED": "yellow", "REPORTED": "bold red"}
 TEXT_LENGTH_MAX = 500
-WIDTH_MAX = 1000
 
 Stack = Annotated[
     str | None,
@@ -99,7 +97,7 @@ def unknown(stack: Stack = None) -> None:
             row["reference"],
             row["operation"],
         )
-    _show(table)
+    wide.show(console, table)
     if any(row["requires_decision"] for row in rows):
         console.print("Ask the acquirer what became of the reference, then:")
         _say("farthing decide OPERATION --outcome approved|absent --by NAME --reason TEXT")
@@ -169,7 +167,7 @@ def _show_verdicts(rows: list[Row]) -> None:
                 row["why"] or "",
             )
     if table.row_count:
-        _show(table)
+        wide.show(console, table)
     counted = Counter(str(row["verdict"]) for row in rows)
     said = " · ".join(f"{count} {verdict}" for verdict, count in sorted(counted.items()))
     _say(said or "The acquirer did nothing since then.")
@@ -177,13 +175,6 @@ def _show_verdicts(rows: list[Row]) -> None:
 
 def _say(line: str) -> None:
     console.print(line, highlight=False, soft_wrap=True)
-
-
-def _show(table: Table) -> None:
-    """Whole, also where the terminal is narrow: an address is there to be copied."""
-    options = console.options.update(width=WIDTH_MAX)
-    width = Measurement.get(console, options, table).maximum
-    Console(width=max(width, console.width)).print(table)
 
 
 def _amount(row: Row) -> str:

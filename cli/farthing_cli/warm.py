@@ -59,6 +59,7 @@ def _calls(
     return [
         *lists,
         ("tokens", ask("POST", f"{dev.tokens_url}/v1/tokens", dev.publishable_key)),
+        ("fields", ask("GET", f"{dev.tokens_url}/fields/v1/frame?key={dev.publishable_key}")),
         ("sandbox_acquirer", ask("GET", f"{dev.acquirer_url}/transactions?order_id=none")),
         ("charge", invoke("charge", nothing_to_look_up)),
         ("resolve_unknown", invoke("resolve_unknown", {})),

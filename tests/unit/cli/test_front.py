@@ -78,11 +78,20 @@ def test_each_address_leads_to_its_api(front: Front) -> None:
         (front.port, "/v1/refunds?limit=2"): "/api/v1/refunds?limit=2",
         (front.port, "/acquirer/v1/captures"): "/acquirer/v1/captures",
         (front.port + 1, "/v1/tokens"): "/tokens/v1/tokens",
+        (front.port + 1, "/fields/v1/frame?key=pk"): "/tokens/fields/v1/frame?key=pk",
     }
     for (port, path), reached in paths.items():
         answer = ask(port, path)
         assert answer.status == 201
         assert answer.document == {"path": reached, "body": '{"a":1}', "from": "127.0.0.1"}
+
+
+def test_the_frame_is_not_of_the_apis_origin(front: Front) -> None:
+    assert ask(front.port, "/fields/v1/frame").status == 404
+    assert front.page_origins == [f"http://{h}:{front.port}" for h in ("127.0.0.1", "localhost")]
+    assert front.shop_origins == [
+        f"http://{h}:{front.port + 2}" for h in ("127.0.0.1", "localhost")
+    ]
 
 
 def test_the_client_cannot_say_where_it_comes_from(front: Front) -> None:

@@ -102,14 +102,15 @@ def test_what_receives_webhooks_can_put_them_into_one_queue_and_nothing_else() -
     }
 
 
-def test_only_acquirers_webhooks_need_no_key() -> None:
+def test_only_acquirers_webhooks_and_the_card_frame_need_no_key() -> None:
     events = [e for f in FUNCTIONS.values() for e in f["Properties"].get("Events", {}).values()]
     public = {
         event["Properties"]["Path"]
         for event in events
         if event["Type"] == "Api" and event["Properties"].get("Auth") == {"Authorizer": "NONE"}
     }
-    assert public == {"/v1/acquirer_webhooks/{acquirer}"}
+    frame = {"/fields/v1/frame", "/fields/v1/{file}"}
+    assert public == {"/v1/acquirer_webhooks/{acquirer}", *frame}
 
 
 def alarm(metric: str) -> dict[str, Any]:

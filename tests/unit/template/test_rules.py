@@ -88,6 +88,7 @@ def test_production_takes_no_loopback_in_any_way() -> None:
 def test_the_local_stack_is_one_that_cloudformation_would_make() -> None:
     from farthing_cli.deploy import parameters
 
-    chosen = parameters("http://127.0.0.1:8082", "http://127.0.0.1:4566")
+    pages = ["http://127.0.0.1:8080", "http://localhost:8080"]
+    chosen = parameters("http://127.0.0.1:8082", "http://127.0.0.1:4566", pages)
     assert chosen["WebhooksAllowLoopback"] == "true"
     assert refused(**chosen) == set()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from farthing.access.keys import NewKey, key_item, key_row, merchant_item, merchant_row
+from farthing.access.account import Account
+from farthing.access.keys import NewKey, key_item, key_row, merchant_row
+from farthing.clock import to_text
 from farthing.store.condition import EXISTS, NOT_CREATED
 from farthing.store.port import Writes
 from farthing.store.write import Check, Put
@@ -13,9 +15,16 @@ from farthing.store.write import Check, Put
 def open_account(
     store: Writes, merchant_id: str, name: str, keys: list[NewKey], now: datetime
 ) -> None:
+    """Write a merchant of whom nothing else is set. Raises ConditionFailed if it exists."""
+    open_merchant(store, merchant_id, Account(name, to_text(now)), keys, now)
+
+
+def open_merchant(
+    store: Writes, merchant_id: str, account: Account, keys: list[NewKey], now: datetime
+) -> None:
     """Write a merchant and its first keys. Raises ConditionFailed if the merchant exists."""
     store.write(
-        Put(merchant_row(merchant_id), merchant_item(name, now), NOT_CREATED),
+        Put(merchant_row(merchant_id), account.to_item(), NOT_CREATED),
         *(Put(key_row(key.text), key_item(key, now), NOT_CREATED) for key in keys),
     )
 

@@ -91,8 +91,3 @@ def principal_of(item: Item, account: Account) -> Principal:
 def merchant_row(merchant_id: str) -> Key:
     """Where a merchant is found. One partition: merchants are few and rarely written."""
     return Key("access", "MERCHANT", merchant_id)
-
-
-def merchant_item(name: str, now: datetime) -> Item:
-    """A merchant as it is stored."""
-    return Account(name, to_text(now)).to_item()

@@ -6,9 +6,9 @@
     def create(request: Request[CreateRefund]) -> Response: ...
 
 A handler gets a checked request and returns an answer or raises a FarthingError. What another
-system posts is a `hook`: there its handler gets the bytes and proves who sent them. This is the one
-place that catches everything else: such an error is ours, is logged by its type, and is answered
-as a 500 whose outcome is unknown.
+system posts is a `hook`: there its handler gets the bytes and proves who sent them. What a browser
+fetches without a key is a `page`. This is the one place that catches everything else: such an error
+is ours, is logged by its type, and is answered as a 500 whose outcome is unknown.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from farthing.errors import (
     FarthingError,
 )
 from farthing.http.problem import problem
-from farthing.http.request import Call, NoBody, Posted, parse
+from farthing.http.request import Asked, Call, NoBody, Posted, parse
 from farthing.http.response import Response
 from farthing.observe import log_unhandled, logger
 from farthing.store.errors import StoreBusy
@@ -85,6 +85,10 @@ class Api:
     def hook(self, path: str) -> Callable[[Handler], Handler]:
         """Register what another system posts. It has no key: the handler checks its signature."""
         return self._add(Route("POST", path), Posted.of)
+
+    def page(self, path: str) -> Callable[[Handler], Handler]:
+        """Register what a browser fetches without a key: a page, or a file of one."""
+        return self._add(Route("GET", path), Asked.of)
 
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """The answer to one API Gateway event, in the form that the gateway wants."""

@@ -99,6 +99,18 @@ class Posted:
         return cls({k.lower(): v for k, v in (event.get("headers") or {}).items()}, body)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """What a browser asks for without a key: a page, a script. Nothing of it is to be believed."""
+
+    query: Mapping[str, str]
+
+    @classmethod
+    def of(cls, event: Mapping[str, Any]) -> Asked:
+        """The question of a REST API proxy event."""
+        return cls(dict(event.get("queryStringParameters") or {}))
+
+
 class NoBody(BaseModel):
     """For routes that take none."""
 

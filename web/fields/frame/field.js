@@ -1,0 +1,91 @@
+// One input of the frame, with its label and the words about what is wrong with it.
+
+import { caretIn, withoutStuckSeparator } from "./caret.js";
+
+const BRAND_TEXTS = {
+  amex: "Amex",
+  diners: "Diners",
+  discover: "Discover",
+  jcb: "JCB",
+  maestro: "Maestro",
+  mastercard: "Mastercard",
+  unionpay: "UnionPay",
+  visa: "Visa",
+};
+
+// `read` makes of what was typed {digits, text, problem, isOver}; `words` says a problem.
+export function field(form, name, read, words, onChange) {
+  const input = form.elements[name];
+  const error = form.ownerDocument.getElementById(`${name}-error`);
+  const badge = form.ownerDocument.getElementById(`${name}-brand`);
+  let now = read("");
+  let before = "";
+  let isAsked = false; // whether it is time to say what is missing
+  let refused = false; // whether the server refused it as it is
+
+  const problem = () => (refused ? "refused" : now.problem);
+  const shown = () => {
+    if (problem() === null) return null;
+    return isAsked || now.isOver ? problem() : null;
+  };
+  function show() {
+    const wrong = shown();
+    input.setAttribute("aria-invalid", String(wrong !== null));
+    const text = wrong === null ? "" : words(name, wrong);
+    if (error.textContent !== text) error.textContent = text; // else it would be read out again
+    if (badge) badge.textContent = BRAND_TEXTS[now.brand] ?? "";
+  }
+  function take(typed, at) {
+    now = read(typed);
+    refused = false;
+    input.value = now.text;
+    before = now.text;
+    if (at !== null && input.ownerDocument.activeElement === input) {
+      const place = caretIn(now.text, typed, at);
+      input.setSelectionRange(place, place);
+    }
+    if (now.problem === null) isAsked = false;
+    show();
+    onChange();
+  }
+
+  input.addEventListener("input", ({ inputType }) => {
+    const at = input.selectionStart ?? input.value.length;
+    const mended = withoutStuckSeparator(before, input.value, at, inputType);
+    take(mended.typed, mended.at);
+  });
+  input.addEventListener("blur", () => {
+    if (now.problem === "empty") return; // nobody is told off for passing by
+    isAsked = true;
+    show();
+    onChange();
+  });
+
+  return {
+    name,
+    get now() { return now; },
+    get problem() { return problem(); },
+    get shown() { return shown(); },
+    again: () => take(input.value, null), // what is right may have changed
+    ask() {
+      isAsked = true;
+      show();
+    },
+    refuse() {
+      refused = isAsked = true;
+      show();
+    },
+    forgive() {
+      if (!refused) return;
+      refused = false;
+      show();
+    },
+    clear() {
+      isAsked = false;
+      take("", null);
+    },
+    focus: () => input.focus(),
+    hold: (isHeld) => { input.readOnly = isHeld; },
+    say: show,
+  };
+}
