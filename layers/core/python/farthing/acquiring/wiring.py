@@ -20,7 +20,7 @@ from farthing.store import StoreBusy
 from farthing.vault.card import Card
 from farthing.vault.claim import claim_to_send
 from farthing.vault.envelope import TokenRef
-from farthing.vault.kms import data_keys
+from farthing.vault.kms import unwrapper
 from farthing.vault.open import CardUnreadable, forget_cvc, open_card
 
 CLAIM_ID_BYTES = 8
@@ -66,7 +66,7 @@ def services(address: Address) -> ChargeServices:
         stored = operation.stored_credential
         return open_card(
             store,
-            data_keys(),
+            unwrapper(operation.tenant),
             token_ref(operation),
             runtime.clock().now(),
             with_cvc=stored is None or stored.use is Use.FIRST,
