@@ -12,7 +12,7 @@ import typer
 from botocore.exceptions import ReadTimeoutError
 from rich.console import Console
 
-from farthing_cli import clock, duration, logs, recovery, simulate, state
+from farthing_cli import clock, duration, logs, recovery, simulate, state, vault
 from farthing_cli.aws import Account
 from farthing_cli.failure import Failure
 from farthing_cli.project import run_folder
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 clock_app = typer.Typer(no_args_is_help=True, help="Move the time of every function.")
 app.add_typer(clock_app, name="clock")
+app.add_typer(vault.app, name="vault")
 console = Console()
 
 
@@ -103,6 +104,12 @@ def settle() -> None:
 def redeliver() -> None:
     """Do now what the schedule does every minute: send the deliveries that are due."""
     _run_now("redeliver_due")
+
+
+@app.command()
+def purge() -> None:
+    """Do now what the schedule does every ten minutes: delete the cards that nobody needs."""
+    _run_now("vault_purge")
 
 
 app.command()(recovery.resolve)

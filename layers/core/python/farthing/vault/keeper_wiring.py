@@ -23,7 +23,7 @@ from farthing.vault import kms
 from farthing.vault.reencrypt import is_due
 from farthing.vault.register import key_of
 from farthing.vault.rewrap import Rewrapped, RewrapServices, rewrap_item
-from farthing.vault.sealed import Held, NotSealed, held, sealed_row, since
+from farthing.vault.sealed import Held, NotSealed, held, rewrapped_at, sealed_row
 from farthing.vault.walk import Stretch, key_of_item, walk
 
 STOP_SECONDS = 5
@@ -100,13 +100,14 @@ class Job:
 
 
 def count(asked: Event) -> dict[str, Any]:
-    """How many sealed rows each merchant has under each key, and since when the last of them is."""
+    """How many sealed rows each merchant has under each key, and when the last one came under it
+    from another."""
     job, counts, latest = Job(asked), Counter[Held](), dict[Held, str]()
 
     def see_to(item: Item) -> None:
         if (one := held(item)) is not None:
             counts[one] += 1
-            latest[one] = max(latest.get(one, ""), since(item))
+            latest[one] = max(latest.get(one, ""), rewrapped_at(item))
 
     stretch = job.walk(see_to)
     rows = [{**vars(one), "rows": n, "latest": latest[one]} for one, n in counts.items()]

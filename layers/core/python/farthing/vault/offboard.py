@@ -82,11 +82,17 @@ def require_own(merchant_id: str, keys: Sequence[VaultKey], holdings: Iterable[H
         )
 
 
-def in_backups_until(merchant_id: str, holdings: Iterable[Holding]) -> str | None:
-    """Until when a backup may hold a card of it under another key: so long after the last one came
-    under its own. None if it has no cards."""
-    latest = max((one.latest for one in holdings if one.merchant_id == merchant_id), default="")
-    return to_text(from_text(latest) + timedelta(days=BACKUP_DAYS)) if latest else None
+def in_backups_until(merchant_id: str, account: Account, holdings: Iterable[Holding]) -> str | None:
+    """Until when a backup may hold a card of it under another key than its own.
+
+    That is so long after the last one came under its own. None if it never had cards elsewhere.
+    """
+    rewrapped = max((one.latest for one in holdings if one.merchant_id == merchant_id), default="")
+    had_another = account.vault_key_since is not None
+    if not had_another and not rewrapped:
+        return None
+    last = max(rewrapped, account.vault_key_since or "")
+    return to_text(from_text(last) + timedelta(days=BACKUP_DAYS))
 
 
 def retire_own(store: Writes, keys: Sequence[VaultKey], now: datetime) -> None:

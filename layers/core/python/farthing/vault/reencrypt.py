@@ -31,7 +31,7 @@ from farthing.vault.envelope import (
     seal,
     unseal,
 )
-from farthing.vault.sealed import SHORT_LIVED, NotSealed, SealedRow, sealed_row
+from farthing.vault.sealed import SHORT_LIVED, WRAPPED_AT, NotSealed, SealedRow, sealed_row
 
 PURPOSE = "REENCRYPT"
 
@@ -91,7 +91,8 @@ def _seal_anew(row: SealedRow, services: ReencryptServices) -> Reencrypted:
     services.store.write(_audit(row, services))
     secret = unseal(row.envelope, purpose, row.ref, services.unwrapper)
     envelope = seal(secret, purpose, row.ref, data_keys, services.entropy)
-    changed = {"envelope": envelope.to_item(), "sealed_at": to_text(services.now())}
+    kept = {name: at for name, at in row.as_read.items() if name == WRAPPED_AT}
+    changed = {"envelope": envelope.to_item() | kept, "sealed_at": to_text(services.now())}
     try:
         services.store.write(Update(row.key, row.unchanged, set=changed))
     except ConditionFailed:

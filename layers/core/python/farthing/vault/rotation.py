@@ -54,7 +54,7 @@ class AccessStore(Gets, Queries, Writes, Protocol):
 class Holding:
     """Sealed rows of one kind of one merchant under one key, as they were counted.
 
-    `latest` is since when the last of them is under it.
+    `latest` is when the last of them came under it from another key; empty if none did.
     """
 
     merchant_id: str

@@ -94,10 +94,9 @@ class Held:
     kind: str
 
 
-def since(item: Item) -> str:
-    """Since when a sealed row is under its key, as far as it says so."""
-    made = item.get("sealed_at") or item.get("created_at") or item.get("expires_at") or ""
-    return max(str(item["envelope"].get(WRAPPED_AT, "")), str(made))
+def rewrapped_at(item: Item) -> str:
+    """When a sealed row came under its key from another one; empty if it never did."""
+    return str(item["envelope"].get(WRAPPED_AT, ""))
 
 
 def held(item: Item) -> Held | None:
