@@ -12,7 +12,7 @@ import typer
 from botocore.exceptions import ReadTimeoutError
 from rich.console import Console
 
-from farthing_cli import clock, duration, fields, logs, merchant, recovery, simulate, state
+from farthing_cli import clock, duration, fields, logs, merchant, recovery, simulate, state, vault
 from farthing_cli.aws import Account
 from farthing_cli.failure import Failure
 from farthing_cli.project import run_folder
@@ -27,6 +27,7 @@ clock_app = typer.Typer(no_args_is_help=True, help="Move the time of every funct
 app.add_typer(clock_app, name="clock")
 app.add_typer(merchant.app, name="merchant")
 app.add_typer(fields.app, name="fields")
+app.add_typer(vault.app, name="vault")
 console = Console()
 
 
@@ -105,6 +106,12 @@ def settle() -> None:
 def redeliver() -> None:
     """Do now what the schedule does every minute: send the deliveries that are due."""
     _run_now("redeliver_due")
+
+
+@app.command()
+def purge() -> None:
+    """Do now what the schedule does every ten minutes: delete the cards that nobody needs."""
+    _run_now("vault_purge")
 
 
 app.command()(recovery.resolve)

@@ -1,6 +1,7 @@
 """The one function that may read a card number, and the only one that talks to the acquirer.
 
 It is told an operation's address and nothing else: amount, token and merchant come from the row.
+By the vault's keeper it is told cards that are to be sealed anew.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from farthing.acquiring import charge
 from farthing.acquiring.invoke import Task, look_up_to_item, page_to_item
 from farthing.acquiring.wiring import acquirer_of, log_outcome, services
 from farthing.payments.operation import Address
+from farthing.vault.reencrypt_wiring import reencrypt_rows
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -20,6 +22,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     if task is Task.LIST:
         acquirer = acquirer_of(event.get("connector", "sandbox"), event["mode"])
         return page_to_item(lambda: charge.transactions(acquirer, event["since"], event["after"]))
+    if task is Task.REENCRYPT:
+        return reencrypt_rows(event)
     address = Address.parse(event["operation"])
     if task is Task.LOOK_UP:
         found = look_up_to_item(lambda: charge.look_up(address, services(address)))

@@ -12,7 +12,7 @@ import pytest
 from farthing import runtime
 from farthing.access.account import Account, CardEntry, Settings
 from farthing.access.authorize import authorize, bearer_of
-from farthing.access.issue import issue_key, open_account
+from farthing.access.issue import close_account, issue_key, open_account
 from farthing.access.keys import (
     NewKey,
     has_key_form,
@@ -176,3 +176,16 @@ def test_live_keys_reach_nobody_until_somebody_says_whom() -> None:
     account = Account("A", "2026-11-22")
     assert account.settings("test").connector("eur") == "sandbox"
     assert account.settings("live").connector("eur") is None
+
+
+def test_a_closed_account_has_no_key_that_works_and_gets_none(aws: None) -> None:
+    store, key = runtime.system_store(), made()
+    open_account(store, "mer_a", "A", [key], NOW)
+    close_account(store, "mer_a", NOW)
+    assert authorize(store, key.text, NOW) is None
+    with pytest.raises(ConditionFailed):
+        issue_key(store, made(KeyKind.PUBLISHABLE), NOW)
+    with pytest.raises(ConditionFailed):
+        close_account(store, "mer_a", NOW)
+    with pytest.raises(ConditionFailed):
+        close_account(store, "mer_b", NOW)

@@ -175,17 +175,46 @@ def test_a_queue_is_read_by_a_function_or_by_a_person() -> None:
     assert set(readers()) | set(LAST_QUEUES) == set(QUEUES)
 
 
-def test_only_charge_decrypts_with_the_vaults_key_and_only_tokens_encrypts() -> None:
-    users = {
-        action: statement["Principal"]["AWS"]
+def test_only_charge_decrypts_with_the_vaults_key_and_the_keeper_sees_no_data_key() -> None:
+    may = {
+        (statement["Principal"]["AWS"]["Fn::GetAtt"][0], action)
         for statement in KEYS["VaultKey"]["Properties"]["KeyPolicy"]["Statement"]
         if statement["Sid"] != "Administer"
         for action in statement["Action"]
     }
-    assert users == {
-        "kms:GenerateDataKey": {"Fn::GetAtt": ["TokensRole", "Arn"]},
-        "kms:Decrypt": {"Fn::GetAtt": ["ChargeRole", "Arn"]},
+    assert may == {
+        ("TokensRole", "kms:GenerateDataKey"),
+        ("ChargeRole", "kms:Decrypt"),
+        ("ChargeRole", "kms:GenerateDataKey"),
+        ("VaultKeeperRole", "kms:ReEncryptFrom"),
+        ("VaultKeeperRole", "kms:ReEncryptTo"),
     }
+
+
+def test_the_keeper_changes_envelopes_alone_and_reads_cards_from_the_table_alone() -> None:
+    on_the_vault = [
+        statement
+        for statement in statements(ROLES["VaultKeeperRole"])
+        if "VaultTable" in json.dumps(statement["Resource"])
+    ]
+    assert [statement["Action"] for statement in on_the_vault] == [
+        ["dynamodb:Scan"],
+        ["dynamodb:UpdateItem"],
+    ]
+    only = {"dynamodb:Attributes": ["pk", "sk", "envelope"]}
+    assert on_the_vault[1]["Condition"] == {"ForAllValues:StringEquals": only}
+
+
+def test_no_function_writes_what_keys_there_are() -> None:
+    writing = re.compile(r"dynamodb:(Put|Update|Delete|Batch|Transact)")
+    for name, role in ROLES.items():
+        for statement in statements(role):
+            if {"Fn::GetAtt": ["AccessTable", "Arn"]} in as_list(statement["Resource"]):
+                assert not [action for action in statement["Action"] if writing.match(action)], name
+
+
+def as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
 
 
 @pytest.mark.parametrize("name", KEYS)

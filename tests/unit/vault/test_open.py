@@ -38,7 +38,7 @@ def token(**changes: Any) -> str:
 
 def opened(ref: TokenRef, **options: Any) -> Any:
     now = options.pop("now", runtime.clock().now())
-    return open_source(runtime.system_store(), kms.data_keys(), ref, now, **options)
+    return open_source(runtime.system_store(), kms.unwrapper(ref.tenant), ref, now, **options)
 
 
 def test_number_expiry_and_cvc_come_back(ref: TokenRef) -> None:

@@ -62,6 +62,7 @@ class Account:
 
     `origins` are the web origins that may embed the card fields. `colour` (`#rrggbb`) is for its
     hosted pages. `connectors` by mode; a mode that is missing has those of CONNECTORS_BY_DEFAULT.
+    `vault_key_since` is when it got that key. Once `closed_at`, none of its API keys works.
     """
 
     name: str
@@ -71,6 +72,8 @@ class Account:
     card_entry: CardEntry = CardEntry.OWN_VAULT
     connectors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     vault_key_id: str | None = None
+    vault_key_since: str | None = None
+    closed_at: str | None = None
 
     def settings(self, mode: str) -> Settings:
         """What a request in this mode needs to know."""
@@ -88,6 +91,9 @@ class Account:
             "card_entry": self.card_entry.value,
             "connectors": {mode: dict(named) for mode, named in self.connectors.items()},
             "vault_key_id": self.vault_key_id,
+            # Absent rather than null: conditions ask for presence.
+            **({"vault_key_since": self.vault_key_since} if self.vault_key_since else {}),
+            **({"closed_at": self.closed_at} if self.closed_at else {}),
         }
 
     @classmethod
@@ -101,4 +107,6 @@ class Account:
             card_entry=CardEntry(item.get("card_entry", CardEntry.OWN_VAULT)),
             connectors=item.get("connectors", {}),
             vault_key_id=item.get("vault_key_id"),
+            vault_key_since=item.get("vault_key_since"),
+            closed_at=item.get("closed_at"),
         )

@@ -13,14 +13,16 @@ from farthing.store.port import Gets
 
 
 def authorize(store: Gets, text: str, now: datetime) -> Principal | None:
-    """The caller whose key is `text`; None if there is none, or it was revoked or has expired."""
+    """The caller whose key is `text`; None if there is none, or it was revoked or has expired, or
+    its merchant's account is closed."""
     if not has_key_form(text):
         return None
     key = store.get(key_row(text))
     if key is None or not is_valid(key, now):
         return None
     merchant = store.get(merchant_row(key["merchant_id"]))
-    return principal_of(key, Account.from_item(merchant)) if merchant else None
+    account = Account.from_item(merchant) if merchant else None
+    return principal_of(key, account) if account and account.closed_at is None else None
 
 
 def bearer_of(headers: Mapping[str, str] | None) -> str:

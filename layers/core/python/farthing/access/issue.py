@@ -7,9 +7,12 @@ from datetime import datetime
 from farthing.access.account import Account
 from farthing.access.keys import NewKey, key_item, key_row, merchant_row
 from farthing.clock import to_text
-from farthing.store.condition import EXISTS, NOT_CREATED
+from farthing.store.condition import EXISTS, NOT_CREATED, Condition
 from farthing.store.port import Writes
-from farthing.store.write import Check, Put
+from farthing.store.write import Check, Put, Update
+
+STILL_OPEN = EXISTS & Condition("STILL_OPEN", "attribute_not_exists(#closed_at)")
+"""The merchant is there, and nobody has closed its account."""
 
 
 def open_account(
@@ -32,8 +35,15 @@ def open_merchant(
 def issue_key(
     store: Writes, key: NewKey, now: datetime, expires_at: datetime | None = None
 ) -> None:
-    """Write one more key of a merchant. Raises ConditionFailed if there is no such merchant."""
+    """Write one more key of a merchant. Raises ConditionFailed if there is no such merchant, or its
+    account is closed."""
     store.write(
-        Check(merchant_row(key.merchant_id), EXISTS),
+        Check(merchant_row(key.merchant_id), STILL_OPEN),
         Put(key_row(key.text), key_item(key, now, expires_at), NOT_CREATED),
     )
+
+
+def close_account(store: Writes, merchant_id: str, now: datetime) -> None:
+    """From now on none of the merchant's keys works, and it gets no others: the gateway forgets
+    what it knew of them within a minute. Raises ConditionFailed if it is closed, or not there."""
+    store.write(Update(merchant_row(merchant_id), STILL_OPEN, set={"closed_at": to_text(now)}))

@@ -47,6 +47,7 @@ class Task(StrEnum):
     LOOK_UP = "LOOK_UP"
     REVERSE = "REVERSE"
     LIST = "LIST"
+    REENCRYPT = "REENCRYPT"
 
 
 FAILED = "FAILED"

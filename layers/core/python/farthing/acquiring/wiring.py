@@ -19,7 +19,7 @@ from farthing.payments.operation import Address, Operation
 from farthing.store import StoreBusy
 from farthing.vault.claim import claim_to_send
 from farthing.vault.envelope import TokenRef
-from farthing.vault.kms import data_keys
+from farthing.vault.kms import unwrapper
 from farthing.vault.open import CardUnreadable, forget_cvc, open_source
 from farthing.vault.source import Source
 
@@ -66,7 +66,7 @@ def services(address: Address) -> ChargeServices:
         stored = operation.stored_credential
         return open_source(
             store,
-            data_keys(),
+            unwrapper(operation.tenant),
             token_ref(operation),
             runtime.clock().now(),
             with_cvc=stored is None or stored.use is Use.FIRST,

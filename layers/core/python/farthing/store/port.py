@@ -72,6 +72,14 @@ class Lists(Protocol):
         ...
 
 
+class Scans(Protocol):
+    """Reads of a whole table: for jobs that look at every merchant's rows, never for a request."""
+
+    def scan(self, table: str, *, limit: int = PAGE_ITEMS_MAX, start: Item | None = None) -> Page:
+        """One page, in no order, by a consistent read."""
+        ...
+
+
 class Writes(Protocol):
     """Writes, all or nothing."""
 

@@ -155,6 +155,22 @@ class DynamoStore:
             )
         )
 
+    def scan(self, table: str, *, limit: int = PAGE_ITEMS_MAX, start: Item | None = None) -> Page:
+        """One page of every merchant's rows, in no order, by a consistent read.
+
+        Nobody but a function that no request reaches may ask: the scope must allow every key.
+        `start` is the key of any row: what was seen before is not given again.
+        """
+        self.scope.check("")
+        return page_of(
+            self.client.scan(
+                TableName=self.table_names[table],
+                ConsistentRead=True,
+                Limit=limit,
+                **exclusive_start(start),
+            )
+        )
+
     def write(self, *writes: Write) -> None:
         """All of the writes or none of them.
 

@@ -67,8 +67,11 @@ class DataKeys(Protocol):
 class Unwrapper(Protocol):
     """Who opens wrapped data keys."""
 
-    def unwrap(self, wrapped: bytes, context: Mapping[str, str]) -> bytes:
-        """The data key. Raises EnvelopeRefused if key or context is another."""
+    def unwrap(self, wrapped: bytes, context: Mapping[str, str], wrapped_by: str) -> bytes:
+        """The data key. Raises EnvelopeRefused if key or context is another.
+
+        `wrapped_by` is what the row says, and is not to be believed without looking it up.
+        """
         ...
 
 
@@ -146,7 +149,8 @@ def unseal(envelope: Envelope, purpose: Purpose, ref: TokenRef, keys: Unwrapper)
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    data_key = keys.unwrap(envelope.wrapped_key, context_of(purpose, ref))
+    context = context_of(purpose, ref)
+    data_key = keys.unwrap(envelope.wrapped_key, context, envelope.wrapped_by)
     try:
         padded = AESGCM(data_key).decrypt(
             envelope.nonce,

@@ -12,7 +12,7 @@ def token_ports(principal: Principal) -> TokenPorts:
     """One merchant's view of the world, for one card."""
     return TokenPorts(
         store=runtime.tenant_store(principal),
-        data_keys=kms.data_keys(),
+        data_keys=kms.data_keys(principal.settings.vault_key_id),
         fingerprints=kms.fingerprints(),
         entropy=runtime.entropy,
         new_id=runtime.new_id,
