@@ -1,9 +1,14 @@
-"""Card numbers as the schemes number them: checksum, brand, and how to spot one in free text."""
+"""Card numbers as the schemes number them: checksum, brand, and how to spot one in free text.
+
+What keeps card numbers out of texts keeps IBANs out too: either is enough to take somebody's money.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+
+from farthing import iban
 
 MASK = "[card number]"
 PAN_LENGTH_MIN = 13
@@ -63,15 +68,22 @@ def pans_in(text: str) -> Iterator[str]:
 
 
 def holds_pan(text: str) -> bool:
-    """Whether `text` seems to hold a card number."""
-    return next(pans_in(text), None) is not None
+    """Whether `text` seems to hold a card number, or an IBAN."""
+    return next(_numbers_in(text), None) is not None
 
 
 def mask(text: str) -> str:
-    """`text` without anything that looks like a card number."""
-    for pan in pans_in(text):
-        text = text.replace(pan, MASK)
-    return text if not any(True for _ in pans_in(text)) else MASK
+    """`text` without anything that looks like a card number or an IBAN."""
+    for found, instead in list(_numbers_in(text)):
+        text = text.replace(found, instead)
+    return text if not holds_pan(text) else MASK
+
+
+def _numbers_in(text: str) -> Iterator[tuple[str, str]]:
+    """What must not be there, and what to write in its place."""
+    plain = _to_ascii_digits(text)
+    yield from ((found, iban.MASK) for found in iban.ibans_in(plain))
+    yield from ((found, MASK) for found in pans_in(plain))
 
 
 def _to_ascii_digits(text: str) -> str:

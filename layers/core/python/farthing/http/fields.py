@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -41,6 +42,19 @@ def check_metadata(metadata: dict[str, str]) -> dict[str, str]:
             refuse_controls(refuse_pan(text))
     return metadata
 
+
+def check_ip(text: str) -> str:
+    """For validators. Raises ValueError unless it is an IPv4 or IPv6 address."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        raise ValueError("is an IPv4 or IPv6 address") from None
+    if getattr(address, "scope_id", None) is not None:
+        raise ValueError("is an address without a zone")
+    return str(address)
+
+
+IpAddress = Annotated[str, AfterValidator(check_ip)]
 
 FreeText = Annotated[
     str,

@@ -25,6 +25,7 @@ from farthing.errors import (
     FieldProblem,
 )
 from farthing.http.idempotency_key import IdempotentRequest, field_digests, parse_key
+from farthing.method_type import MethodType
 
 BODY_BYTES_MAX = 64 * 1024
 FIELD_PROBLEMS_MAX = 20
@@ -187,7 +188,7 @@ def _refuse_constant(name: str) -> None:
 
 def _field_error(error: ValidationError) -> FarthingError:
     problems = [
-        FieldProblem(".".join(str(part) for part in row["loc"]) or "body", _message(row["msg"]))
+        FieldProblem(_path(row["loc"]), _message(row["msg"]))
         for row in error.errors(include_url=False, include_context=False, include_input=False)
     ][:FIELD_PROBLEMS_MAX]
     names = ", ".join(dict.fromkeys(problem.field for problem in problems))
@@ -198,6 +199,14 @@ def _field_error(error: ValidationError) -> FarthingError:
             fields=problems,
         )
     return FarthingError(INVALID_REQUEST, f"wrong: {names}", fields=problems)
+
+
+def _path(loc: tuple[int | str, ...]) -> str:
+    """The field's dotted path. Which of several bodies it is in is no part of that."""
+    return ".".join(str(part) for part in loc if part not in _BODIES) or "body"
+
+
+_BODIES = frozenset(MethodType)
 
 
 def _message(text: str) -> str:

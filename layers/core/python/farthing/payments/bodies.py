@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from farthing.http.fields import Fields, FreeText, Metadata
+from farthing.http.fields import Fields, FreeText, IpAddress, Metadata
 from farthing.ids import is_id
 from farthing.money import AMOUNT_MINOR_MAX, AMOUNT_MINOR_MIN, EXPONENTS
 from farthing.payments.create import NewIntent
@@ -21,17 +20,6 @@ def check_currency(text: str) -> str:
     if not text.isascii() or code not in EXPONENTS:
         raise ValueError("is an ISO 4217 currency code, such as eur")
     return code
-
-
-def check_ip(text: str) -> str:
-    """For validators. Raises ValueError unless it is an IPv4 or IPv6 address."""
-    try:
-        address = ipaddress.ip_address(text)
-    except ValueError:
-        raise ValueError("is an IPv4 or IPv6 address") from None
-    if getattr(address, "scope_id", None) is not None:
-        raise ValueError("is an address without a zone")
-    return str(address)
 
 
 def _id_of(prefix: str) -> AfterValidator:
@@ -49,7 +37,6 @@ CustomerId = Annotated[str, _id_of("cus")]
 MethodId = Annotated[str, _id_of("pm")]
 TokenId = Annotated[str, _id_of("tok")]
 IntentId = Annotated[str, _id_of("pi")]
-IpAddress = Annotated[str, AfterValidator(check_ip)]
 
 
 class HowPaid(Fields):

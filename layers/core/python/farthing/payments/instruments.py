@@ -63,6 +63,7 @@ def of_face(item: Mapping[str, Any], customer_id: str | None) -> Instrument:
         method_id=None,
         customer_id=customer_id,
         type=MethodType(item.get("type", MethodType.CARD)),
+        scheme=scheme_of(item),
         last_four=item["last_four"],
         card_brand=item["card_brand"],
         bin=item["bin"],
@@ -77,12 +78,19 @@ def of_method(item: Mapping[str, Any]) -> Instrument:
         method_id=item["method_id"],
         customer_id=item["customer_id"],
         type=MethodType(item.get("type", MethodType.CARD)),
+        scheme=scheme_of(item),
         last_four=item["last_four"],
         card_brand=item["card_brand"],
         bin=item["bin"],
         fingerprint=item["fingerprint"],
         network_reference=item.get("network_reference"),
     )
+
+
+def scheme_of(item: Mapping[str, Any]) -> str | None:
+    """The scheme by which an account is debited; None for everything else."""
+    bank = item.get("bank")
+    return bank["scheme"] if bank else None
 
 
 def claim(instrument: Instrument, intent_id: str, services: Services) -> Guarded:

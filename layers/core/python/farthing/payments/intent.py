@@ -53,17 +53,21 @@ def list_partition(tenant: TenantScope, shard: int) -> str:
 
 @dataclass(frozen=True)
 class Instrument:
-    """What pays: a token, single-use or of a saved method, and what may be shown of its card."""
+    """What pays: a token, single-use or of a saved method, and what may be shown of it.
+
+    `scheme` is that of a bank account's debits.
+    """
 
     token: str
     method_id: str | None
     customer_id: str | None
-    last_four: str
-    card_brand: str
+    last_four: str | None
+    card_brand: str | None
     bin: str
     fingerprint: str
     network_reference: str | None = None
     type: MethodType = MethodType.CARD
+    scheme: str | None = None
 
     def to_item(self) -> dict[str, Any]:
         """As kept with the intent."""

@@ -1,4 +1,4 @@
-"""A payment method: a saved card. It holds the card's token and face, never its number."""
+"""A payment method: a saved card or bank account. It holds the token and face, never the number."""
 
 from __future__ import annotations
 
@@ -20,23 +20,28 @@ METHOD_SAVED = EXISTS & Condition("METHOD_SAVED", "attribute_not_exists(#deleted
 
 @dataclass(frozen=True)
 class PaymentMethod:
-    """A saved card of one customer. Whether it is the default, the customer's row says."""
+    """A saved card or account of one customer. Whether it is the default, the customer's row says.
+
+    An account has no brand and no expiry; it has a `bank` and the mandate that lets it be debited.
+    """
 
     method_id: str
     customer_id: str
     token: str
-    last_four: str
-    card_brand: str
+    last_four: str | None
+    card_brand: str | None
     bin: str
     fingerprint: str
-    exp_month: int
-    exp_year: int
+    exp_month: int | None
+    exp_year: int | None
     billing_address: dict[str, str] | None
     created_at: str
     network_reference: str | None = None
     """What the scheme called the first authorization; later charges refer to it."""
     deleted_at: str | None = None
     type: MethodType = MethodType.CARD
+    bank: dict[str, str | None] | None = None
+    mandate: dict[str, str | None] | None = None
 
 
 def from_face(
@@ -46,7 +51,7 @@ def from_face(
     billing_address: dict[str, str] | None,
     now: datetime,
 ) -> PaymentMethod:
-    """A new payment method of a token's card."""
+    """A new payment method of a token's card or account."""
     return PaymentMethod(
         method_id=method_id,
         customer_id=customer_id,
@@ -60,6 +65,8 @@ def from_face(
         exp_year=face.exp_year,
         billing_address=billing_address or face.billing_address,
         created_at=to_text(now),
+        bank=face.bank,
+        mandate=face.mandate,
     )
 
 
@@ -99,7 +106,12 @@ def to_item(method: PaymentMethod, tenant: TenantScope) -> Item:
         "list_sk": method.method_id,
     }
     # Absent rather than null: conditions ask for presence.
-    optional = {"network_reference": method.network_reference, "deleted_at": method.deleted_at}
+    optional = {
+        "network_reference": method.network_reference,
+        "deleted_at": method.deleted_at,
+        "bank": method.bank,
+        "mandate": method.mandate,
+    }
     return item | {name: value for name, value in optional.items() if value is not None}
 
 
@@ -120,6 +132,8 @@ def from_item(item: Item) -> PaymentMethod:
         network_reference=item.get("network_reference"),
         deleted_at=item.get("deleted_at"),
         type=MethodType(item["type"]),
+        bank=item.get("bank"),
+        mandate=item.get("mandate"),
     )
 
 
@@ -144,6 +158,8 @@ def render(method: PaymentMethod, *, is_default: bool, livemode: bool) -> dict[s
         "exp_month": method.exp_month,
         "exp_year": method.exp_year,
         "billing_address": method.billing_address,
+        "bank": method.bank,
+        "mandate": method.mandate,
         "is_default": is_default,
         "tokenized_card_id": method.token,
         "network_token": None,

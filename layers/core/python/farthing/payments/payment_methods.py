@@ -1,4 +1,4 @@
-"""Payment methods: save a token's card, read, list, make default, delete.
+"""Payment methods: save a token's card or account, read, list, make default, delete.
 
 Whatever changes which methods a customer has, or which is the default, goes
 
@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
-from farthing.errors import CONFLICT, TOKEN_NOT_USABLE, FarthingError, not_found
+from farthing.errors import CONFLICT, TOKEN_NOT_USABLE, FarthingError, invalid, not_found
 from farthing.http.page import PageRequest, unknown_cursor
 from farthing.ids import is_id
+from farthing.method_type import MethodType
 from farthing.payments import customer as customers
 from farthing.payments.customer import Customer, change_methods, customer_key
 from farthing.payments.payment_method import (
@@ -43,6 +44,9 @@ from farthing.vault.card_face import (
 
 CHANGE_ATTEMPTS_MAX = 12
 
+SAVED = (MethodType.CARD, MethodType.BANK)
+"""What can be saved. A wallet's payload pays once: there is nothing to be charged again."""
+
 
 class MethodStore(Gets, BatchGets, Lists, Writes, Protocol):
     """What is needed of the payments table."""
@@ -50,12 +54,13 @@ class MethodStore(Gets, BatchGets, Lists, Writes, Protocol):
 
 @dataclass(frozen=True)
 class NewMethod:
-    """What the merchant asks to save."""
+    """What the merchant asks to save. `type` is what they take the token for, if they say."""
 
     customer_id: str
     token: str
     billing_address: dict[str, str] | None = None
     is_default: bool = False
+    type: MethodType | None = None
 
 
 @dataclass(frozen=True)
@@ -74,10 +79,10 @@ def attach(
     now: datetime,
     also: Sequence[Write] = (),
 ) -> Shown:
-    """Save the card of a single-use token, which is used up by this.
+    """Save the card or account of a single-use token, which is used up by this.
 
     `also` is whatever belongs into the same transaction. Raises FarthingError if there is no such
-    customer, or the token is used, expired or unknown.
+    customer, or the token is used, expired or unknown, or of a type that cannot be saved.
     """
 
     def try_once() -> Shown:
@@ -222,7 +227,17 @@ def _read_for_attach(
         raise not_found("customer", new.customer_id)
     if problem := why_unusable(face, now):
         raise problem
-    return customers.from_item(customer), CardFace.from_item(found[keys[1]])
+    saved = CardFace.from_item(found[keys[1]])
+    _require_saveable(saved, new)
+    return customers.from_item(customer), saved
+
+
+def _require_saveable(face: CardFace, new: NewMethod) -> None:
+    """Raises FarthingError for a token of another type, or of one that pays once."""
+    if face.type not in SAVED:
+        raise invalid("token", f"is a {face.type}'s: it pays once and cannot be saved")
+    if new.type not in {None, face.type}:
+        raise invalid("type", f"is {face.type}: the token is")
 
 
 def _check_cursor(

@@ -1,17 +1,28 @@
-"""The body of POST /v1/tokens."""
+"""The body of POST /v1/tokens for a card."""
 
 from __future__ import annotations
 
-from pydantic import SecretStr
+from typing import Annotated
+
+from pydantic import AfterValidator, SecretStr
 
 from farthing.http.fields import BillingAddress, Fields, FreeText
+from farthing.method_type import MethodType
 from farthing.vault.pan import Pan
 from farthing.vault.typed_card import TypedCard
+
+
+def check_type(type_: str) -> str:
+    """For validators. Raises ValueError for a type that there is not."""
+    if type_ != MethodType.CARD:
+        raise ValueError(f"is one of {', '.join(MethodType)}")
+    return type_
 
 
 class CreateToken(Fields):
     """A card as the cardholder typed it. Number and CVC are masked wherever the model shows."""
 
+    type: Annotated[str, AfterValidator(check_type)] = MethodType.CARD.value
     number: SecretStr
     exp_month: int
     exp_year: int

@@ -1,4 +1,4 @@
-"""The card face: what everybody may know of a card, and the token's one claim.
+"""The card face: what everybody may know of a card, account or wallet, and the token's one claim.
 
 It lives in the payments table, so that the transaction which starts a payment or saves a payment
 method can claim the token too. A token is claimed once, by an intent or by a payment method,
@@ -25,15 +25,20 @@ TOKEN_LIFE_SECONDS = 15 * 60
 
 @dataclass(frozen=True)
 class CardFace:
-    """A card without its number. `fingerprint` is the public one."""
+    """A card without its number. `fingerprint` is the public one.
+
+    An account has no brand, BIN or expiry, and a wallet's payload no last four either: nobody here
+    can read it. `bank` is an account's `scheme`, `country` and `account_type`, `mandate` what its
+    holder agreed to, `wallet` whose wallet it is.
+    """
 
     token: str
-    last_four: str
-    card_brand: str
+    last_four: str | None
+    card_brand: str | None
     bin: str
     fingerprint: str
-    exp_month: int
-    exp_year: int
+    exp_month: int | None
+    exp_year: int | None
     name: str | None
     billing_address: dict[str, str] | None
     created_at: str
@@ -41,6 +46,9 @@ class CardFace:
     """When the token can no longer be claimed; None once a payment method holds it."""
     claimed_by: str | None = None
     type: MethodType = MethodType.CARD
+    bank: dict[str, str | None] | None = None
+    mandate: dict[str, str | None] | None = None
+    wallet: str | None = None
 
     def to_item(self) -> Item:
         """As stored in the payments table."""
@@ -59,7 +67,13 @@ class CardFace:
             "created_at": self.created_at,
         }
         # Absent rather than null: the claim's condition asks for presence.
-        optional = {"expires_at": self.expires_at, "claimed_by": self.claimed_by}
+        optional = {
+            "expires_at": self.expires_at,
+            "claimed_by": self.claimed_by,
+            "bank": self.bank,
+            "mandate": self.mandate,
+            "wallet": self.wallet,
+        }
         return item | {name: value for name, value in optional.items() if value is not None}
 
     @classmethod
@@ -79,6 +93,9 @@ class CardFace:
             expires_at=item.get("expires_at"),
             claimed_by=item.get("claimed_by"),
             type=MethodType(item.get("type", MethodType.CARD)),
+            bank=item.get("bank"),
+            mandate=item.get("mandate"),
+            wallet=item.get("wallet"),
         )
 
 

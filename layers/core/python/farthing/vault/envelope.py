@@ -12,6 +12,7 @@ one length.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -34,9 +35,23 @@ class Purpose(StrEnum):
 
     PAN = "pan"
     CVC = "cvc"
+    BANK_ACCOUNT = "bank_account"
+    WALLET = "wallet"
 
 
-PADDED_LENGTH = {Purpose.PAN: 19, Purpose.CVC: 4}
+PADDED_LENGTH = {
+    Purpose.PAN: 19,
+    Purpose.CVC: 4,
+    Purpose.BANK_ACCOUNT: 34,
+    Purpose.WALLET: 8 * 1024,
+}
+_MADE_OF = {
+    Purpose.PAN: "[0-9]+",
+    Purpose.CVC: "[0-9]+",
+    Purpose.BANK_ACCOUNT: "[0-9A-Z/]+",
+    Purpose.WALLET: r"(?s:[\t\n\r -~]*[!-~])",
+}
+"""What a secret is made of. None ends in a space: that is what it is padded with."""
 
 
 @dataclass(frozen=True)
@@ -134,8 +149,8 @@ def seal(
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     length = PADDED_LENGTH[purpose]
-    if not 0 < len(secret) <= length or not secret.isascii() or not secret.isdigit():
-        raise ValueError(f"a {purpose} has 1 to {length} digits")
+    if len(secret) > length or not re.fullmatch(_MADE_OF[purpose], secret):
+        raise ValueError(f"a {purpose} has 1 to {length} characters: digits, or what else it takes")
     data_key = keys.generate(context_of(purpose, ref))
     nonce = entropy(NONCE_BYTES)
     ciphertext = AESGCM(data_key.plaintext).encrypt(

@@ -1,6 +1,7 @@
-"""Opening a card: what `charge` does, and nobody else can.
+"""Opening what pays: what `charge` does, and nobody else can.
 
-claim_to_send ──► open_source ──► (the acquirer) ──► forget_cvc, once the outcome is definite
+claim_to_send ──► open_source ──► (the acquirer) ──► forget_cvc or forget_wallet,
+                                                     once the outcome is definite
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from farthing.store.condition import EXISTS
 from farthing.store.errors import ConditionFailed
 from farthing.store.port import Gets, Writes
 from farthing.store.write import Delete
+from farthing.vault import account_row, wallet_row
 from farthing.vault.card import Card
 from farthing.vault.envelope import Envelope, EnvelopeRefused, Purpose, TokenRef, Unwrapper, unseal
 from farthing.vault.pan import Pan
@@ -51,6 +53,13 @@ def open_source(
                 number = unseal(row.envelope, Purpose.PAN, ref, keys)
                 cvc = _open_cvc(store, keys, ref, now) if with_cvc else None
                 return Card(Pan(number), row.exp_month, row.exp_year, cvc)
+            case account_row.ENTITY:
+                return account_row.open_account(item, ref, keys)
+            case wallet_row.ENTITY:
+                wallet = wallet_row.open_wallet(item, ref, keys, now)
+                if wallet is None:
+                    raise CardUnreadable(f"{ref.token} is too old")
+                return wallet
             case other:
                 raise CardUnreadable(f"{ref.token} is a {other}")
     except EnvelopeRefused as refused:
@@ -61,6 +70,14 @@ def forget_cvc(store: VaultStore, ref: TokenRef) -> None:
     """Delete the CVC. Does nothing if it is gone already."""
     try:
         store.write(Delete(cvc_key(ref), EXISTS))
+    except ConditionFailed:
+        return
+
+
+def forget_wallet(store: VaultStore, ref: TokenRef) -> None:
+    """Delete a wallet's payload. Does nothing if it is gone already."""
+    try:
+        store.write(wallet_row.wallet_gone(ref))
     except ConditionFailed:
         return
 

@@ -1,4 +1,4 @@
-"""The vault table's rows: the card, its CVC for minutes, and the claims to send.
+"""The vault table's rows: what pays, a card's CVC for minutes, and the claims to send.
 
 There is no last four and no BIN here: the row has no readable digit of the number.
 """
@@ -29,7 +29,7 @@ class CardRow:
 
 
 def card_key(ref: TokenRef) -> Key:
-    """Where a card is."""
+    """Where a card is, or whatever else a token stands for: the row's `entity` says which."""
     return Key("vault", ref.tenant.pk("TOK", ref.token), "CARD")
 
 
@@ -45,7 +45,7 @@ def audit_key(tenant: TenantScope, reference: str, fence: int) -> Key:
 
 def card_item(ref: TokenRef, row: CardRow, now: datetime) -> Item:
     """A card as stored."""
-    return _owner(ref) | {
+    return owner_of(ref) | {
         "entity": "card",
         "envelope": row.envelope.to_item(),
         "exp_month": row.exp_month,
@@ -68,7 +68,7 @@ def card_row(item: Item) -> CardRow:
 
 def cvc_item(ref: TokenRef, envelope: Envelope, now: datetime) -> Item:
     """A CVC as stored. `expires_at` is the rule; `ttl` sweeps up behind it."""
-    return _owner(ref) | {
+    return owner_of(ref) | {
         "entity": "cvc",
         "envelope": envelope.to_item(),
         "expires_at": later(now, seconds=CVC_LIFE_SECONDS),
@@ -76,7 +76,8 @@ def cvc_item(ref: TokenRef, envelope: Envelope, now: datetime) -> Item:
     }
 
 
-def _owner(ref: TokenRef) -> dict[str, Any]:
+def owner_of(ref: TokenRef) -> dict[str, Any]:
+    """Whose a row is."""
     return {
         "merchant_id": ref.tenant.merchant_id,
         "mode": ref.tenant.mode,

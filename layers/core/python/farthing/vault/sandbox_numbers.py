@@ -1,6 +1,8 @@
-"""Card numbers of the sandbox. They mean something in test mode and are refused in live mode."""
+"""Card numbers, accounts and wallet payloads of the sandbox: refused in live mode."""
 
 from __future__ import annotations
+
+import json
 
 TEST_NUMBERS = frozenset(
     {
@@ -33,3 +35,32 @@ TEST_NUMBERS = frozenset(
         "4000009900000129",
     }
 )
+
+TEST_ACCOUNTS = frozenset(
+    {
+        # SEPA: succeeds; fails; is closed; is returned; no answer; never ends; told by its return
+        "DE73009900000000000004",
+        "DE51009900000000000012",
+        "DE29009900000000000020",
+        "DE28009900000000000038",
+        "DE06009900000000000046",
+        "DE11009900000000000053",
+        "DE86009900000000000061",
+        # ACH, routing number and account: succeeds; fails; is closed; is returned
+        "110000000/000000000004",
+        "110000000/000000000012",
+        "110000000/000000000020",
+        "110000000/000000000038",
+    }
+)
+
+TEST_WALLET_MARK = "sandbox:"
+"""What the encrypted part of a test payload begins with. No base64 has a colon."""
+
+
+def is_test_payload(payload: str) -> bool:
+    """Whether a wallet's payload is one that only the sandbox understands."""
+    document = json.loads(payload)
+    signed = document.get("signedMessage")
+    inside = json.loads(signed).get("encryptedMessage", "") if isinstance(signed, str) else ""
+    return str(document.get("data", inside)).startswith(TEST_WALLET_MARK)

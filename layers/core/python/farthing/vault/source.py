@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from farthing.vault.card import Card
+from farthing.vault.mandate import Mandate
 from farthing.vault.pan import Pan
 
 
@@ -23,11 +24,16 @@ class NetworkToken:
 
 @dataclass(frozen=True)
 class BankAccount:
-    """An account that may be debited: its IBAN (ISO 13616), or number and routing number."""
+    """An account that may be debited: its IBAN (ISO 13616), or number and routing number.
+
+    `account_type` goes with a routing number. The mandate is what allows it.
+    """
 
     number: Pan
     routing_number: str | None
     holder: str = field(repr=False)
+    mandate: Mandate
+    account_type: str | None = None
 
 
 @dataclass(frozen=True)

@@ -55,15 +55,20 @@ def tokenise(
     Raises FarthingError if the card is wrong or the caller comes too often. Only publishable keys
     are counted: they are public, and so what somebody who tries out stolen cards would use.
     """
-    if principal.kind is KeyKind.PUBLISHABLE:
-        limit = ports.tokens_per_minute
-        count_call(ports.store, principal, RATE_NAME, source_ip, limit, now)
+    count_caller(principal, source_ip, now, ports)
     check(card, now, livemode=principal.livemode)
     ref = TokenRef(principal.tenant, ports.new_id(TOKEN_PREFIX))
     mac = fingerprint(principal.merchant_id, card.number.reveal(), ports.fingerprints)
     face = face_of(card, ref.token, public_fingerprint(mac), now)
     ports.store.write(*vault_writes(card, ref, mac, now, ports), face_write(face, ref))
     return face
+
+
+def count_caller(principal: Principal, source_ip: str, now: datetime, ports: TokenPorts) -> None:
+    """One token more of this caller. Raises FarthingError if that is one too many a minute."""
+    if principal.kind is KeyKind.PUBLISHABLE:
+        limit = ports.tokens_per_minute
+        count_call(ports.store, principal, RATE_NAME, source_ip, limit, now)
 
 
 def vault_writes(
@@ -106,12 +111,16 @@ def render(face: CardFace, *, livemode: bool) -> dict[str, Any]:
     """A token as the API shows it."""
     return {
         "token": face.token,
+        "type": face.type.value,
         "last_four": face.last_four,
         "card_brand": face.card_brand,
         "exp_month": face.exp_month,
         "exp_year": face.exp_year,
         "name": face.name,
         "billing_address": face.billing_address,
+        "bank": face.bank,
+        "mandate": face.mandate,
+        "wallet": face.wallet,
         "created_at": face.created_at,
         "expires_at": face.expires_at,
         "livemode": livemode,

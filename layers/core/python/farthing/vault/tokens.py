@@ -1,0 +1,127 @@
+"""Whatever pays comes in, a single-use token goes out: a card, a bank account, a wallet's payload.
+
+The same order for all of them, and the same promise: what runs here can seal and can open nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import datetime
+
+from farthing.access.principal import KeyKind, Principal
+from farthing.clock import from_text, later, to_text
+from farthing.method_type import MethodType
+from farthing.store.condition import NOT_CREATED
+from farthing.store.write import Put
+from farthing.vault import typed_account, typed_wallet
+from farthing.vault.account_row import account_item
+from farthing.vault.card_face import TOKEN_LIFE_SECONDS, TOKEN_PREFIX, CardFace
+from farthing.vault.envelope import Purpose, TokenRef, seal
+from farthing.vault.fingerprint import fingerprint, public_fingerprint
+from farthing.vault.mandate import Mandate, mandate_reference
+from farthing.vault.rows import card_key
+from farthing.vault.tokenise import TokenPorts, count_caller, face_write, tokenise
+from farthing.vault.typed_account import TypedAccount
+from farthing.vault.typed_card import TypedCard
+from farthing.vault.typed_wallet import TypedWallet
+from farthing.vault.wallet_row import wallet_item
+
+Typed = TypedCard | TypedAccount | TypedWallet
+
+
+def create(
+    principal: Principal, typed: Typed, source_ip: str, now: datetime, ports: TokenPorts
+) -> CardFace:
+    """Put it into the vault and give its face back.
+
+    Raises FarthingError if it is wrong or the caller comes too often.
+    """
+    match typed:
+        case TypedAccount():
+            return tokenise_account(principal, typed, source_ip, now, ports)
+        case TypedWallet():
+            return tokenise_wallet(principal, typed, source_ip, now, ports)
+        case TypedCard():
+            return tokenise(principal, typed, source_ip, now, ports)
+
+
+def tokenise_account(
+    principal: Principal, account: TypedAccount, source_ip: str, now: datetime, ports: TokenPorts
+) -> CardFace:
+    """A bank account. With a publishable key the caller is the payer, and so is its address."""
+    count_caller(principal, source_ip, now, ports)
+    typed_account.check(account, now, livemode=principal.livemode)
+    ref = TokenRef(principal.tenant, ports.new_id(TOKEN_PREFIX))
+    payer_ip = source_ip if principal.kind is KeyKind.PUBLISHABLE else None
+    mandate = Mandate(
+        reference=mandate_reference(ref.token),
+        accepted_at=to_text(from_text(account.accepted_at)),
+        ip_address=account.ip_address or payer_ip,
+    )
+    mac = fingerprint(principal.merchant_id, account.secret(), ports.fingerprints)
+    sealed = seal(account.secret(), Purpose.BANK_ACCOUNT, ref, ports.data_keys, ports.entropy)
+    face = account_face(account, ref.token, mandate, public_fingerprint(mac), now)
+    row = account_item(ref, account, sealed, mandate, mac, now)
+    ports.store.write(Put(card_key(ref), row, NOT_CREATED), face_write(face, ref))
+    return face
+
+
+def tokenise_wallet(
+    principal: Principal, typed: TypedWallet, source_ip: str, now: datetime, ports: TokenPorts
+) -> CardFace:
+    """A wallet's payload. Its fingerprint says nothing of the card in it: it is new each time."""
+    count_caller(principal, source_ip, now, ports)
+    typed_wallet.check(typed, livemode=principal.livemode)
+    ref = TokenRef(principal.tenant, ports.new_id(TOKEN_PREFIX))
+    digest = hashlib.sha256(typed.payload.encode()).hexdigest()
+    mac = fingerprint(principal.merchant_id, f"wallet/{digest}", ports.fingerprints)
+    sealed = seal(typed.payload, Purpose.WALLET, ref, ports.data_keys, ports.entropy)
+    face = wallet_face(typed, ref.token, public_fingerprint(mac), now)
+    row = wallet_item(ref, typed.wallet.value, sealed, now)
+    ports.store.write(Put(card_key(ref), row, NOT_CREATED), face_write(face, ref))
+    return face
+
+
+def account_face(
+    account: TypedAccount, token: str, mandate: Mandate, public: str, now: datetime
+) -> CardFace:
+    """What may be known of an account."""
+    return CardFace(
+        token=token,
+        type=MethodType.BANK,
+        last_four=account.number.last_four,
+        card_brand=None,
+        bin="",
+        fingerprint=public,
+        exp_month=None,
+        exp_year=None,
+        name=account.holder,
+        billing_address=account.billing_address,
+        created_at=to_text(now),
+        expires_at=later(now, seconds=TOKEN_LIFE_SECONDS),
+        bank={
+            "scheme": account.scheme.value,
+            "country": account.country,
+            "account_type": account.account_type,
+        },
+        mandate=mandate.to_item(),
+    )
+
+
+def wallet_face(typed: TypedWallet, token: str, public: str, now: datetime) -> CardFace:
+    """What may be known of a payload that nobody here can read."""
+    return CardFace(
+        token=token,
+        type=MethodType.WALLET,
+        last_four=None,
+        card_brand=None,
+        bin="",
+        fingerprint=public,
+        exp_month=None,
+        exp_year=None,
+        name=None,
+        billing_address=typed.billing_address,
+        created_at=to_text(now),
+        expires_at=later(now, seconds=TOKEN_LIFE_SECONDS),
+        wallet=typed.wallet.value,
+    )
