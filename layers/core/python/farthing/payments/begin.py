@@ -159,6 +159,7 @@ def _operation(
         request_id=asking.request_id,
         connector=intent.connector,
         original_reference=authorization.reference if authorization else None,
+        acquirer_id=authorization.acquirer_id if authorization else None,
         **more,
     )
 

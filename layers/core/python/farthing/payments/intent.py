@@ -84,6 +84,8 @@ class Authorization:
     network_reference: str | None
     expires_at: str | None
     amount_cents: int
+    acquirer_id: str | None = None
+    """What the acquirer calls the payment."""
 
     def to_item(self) -> dict[str, Any]:
         """As kept with the intent."""

@@ -155,7 +155,9 @@ def reserve(
         idempotency_row=asking.idempotency_row,
         success_status=asking.success_status,
         request_id=asking.request_id,
+        connector=intent.connector,
         original_reference=intent.authorization.reference if intent.authorization else None,
+        acquirer_id=intent.authorization.acquirer_id if intent.authorization else None,
     )
     return Reservation(refund, operation)
 
