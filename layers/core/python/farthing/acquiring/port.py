@@ -112,8 +112,8 @@ class SeenCard:
 class Answer:
     """What is known after asking.
 
-    `acquirer_id` is the acquirer's own name of the payment, also where the outcome is UNKNOWN. By it
-    what follows is asked; it says nothing of the outcome, so two answers may differ in it.
+    `acquirer_id` is the acquirer's own name of the payment, also where the outcome is UNKNOWN. By
+    it what follows is asked; it says nothing of the outcome, so two answers may differ in it.
     """
 
     outcome: Outcome
