@@ -225,6 +225,19 @@ class Transaction:
 
 
 @dataclass(frozen=True)
+class Books:
+    """Whose books: a connector's in a mode; of one merchant, where each has its own account."""
+
+    connector: str
+    mode: str
+    merchant_id: str | None = None
+
+    def to_item(self) -> dict[str, Any]:
+        """As `charge` is asked for them."""
+        return {name: value for name, value in vars(self).items() if value is not None}
+
+
+@dataclass(frozen=True)
 class TransactionPage:
     """A page of the acquirer's books, oldest first. `next` continues it, None at the end."""
 

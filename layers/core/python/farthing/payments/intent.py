@@ -64,6 +64,8 @@ class Instrument:
     fingerprint: str
     network_reference: str | None = None
     type: MethodType = MethodType.CARD
+    connector: str | None = None
+    """Whose token it is, if it is an acquirer's own."""
 
     def to_item(self) -> dict[str, Any]:
         """As kept with the intent."""

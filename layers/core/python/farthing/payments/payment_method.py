@@ -29,14 +29,16 @@ class PaymentMethod:
     card_brand: str
     bin: str
     fingerprint: str
-    exp_month: int
-    exp_year: int
+    exp_month: int | None
+    exp_year: int | None
     billing_address: dict[str, str] | None
     created_at: str
     network_reference: str | None = None
     """What the scheme called the first authorization; later charges refer to it."""
     deleted_at: str | None = None
     type: MethodType = MethodType.CARD
+    connector: str | None = None
+    """Whose token it holds, if it is an acquirer's own."""
 
 
 def from_face(
@@ -52,6 +54,7 @@ def from_face(
         customer_id=customer_id,
         token=face.token,
         type=face.type,
+        connector=face.connector,
         last_four=face.last_four,
         card_brand=face.card_brand,
         bin=face.bin,
@@ -99,7 +102,11 @@ def to_item(method: PaymentMethod, tenant: TenantScope) -> Item:
         "list_sk": method.method_id,
     }
     # Absent rather than null: conditions ask for presence.
-    optional = {"network_reference": method.network_reference, "deleted_at": method.deleted_at}
+    optional = {
+        "network_reference": method.network_reference,
+        "deleted_at": method.deleted_at,
+        "connector": method.connector,
+    }
     return item | {name: value for name, value in optional.items() if value is not None}
 
 
@@ -120,6 +127,7 @@ def from_item(item: Item) -> PaymentMethod:
         network_reference=item.get("network_reference"),
         deleted_at=item.get("deleted_at"),
         type=MethodType(item["type"]),
+        connector=item.get("connector"),
     )
 
 
@@ -139,7 +147,7 @@ def render(method: PaymentMethod, *, is_default: bool, livemode: bool) -> dict[s
         "method_id": method.method_id,
         "customer_id": method.customer_id,
         "type": method.type.value,
-        "last_four": method.last_four,
+        "last_four": method.last_four or None,
         "card_brand": method.card_brand,
         "exp_month": method.exp_month,
         "exp_year": method.exp_year,

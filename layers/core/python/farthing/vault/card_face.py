@@ -1,5 +1,7 @@
 """The card face: what everybody may know of a card, and the token's one claim.
 
+Of a card that an acquirer's own fields took, that may be nothing: then texts are empty.
+
 It lives in the payments table, so that the transaction which starts a payment or saves a payment
 method can claim the token too. A token is claimed once, by an intent or by a payment method,
 whatever keys and requests race for it.
@@ -32,8 +34,8 @@ class CardFace:
     card_brand: str
     bin: str
     fingerprint: str
-    exp_month: int
-    exp_year: int
+    exp_month: int | None
+    exp_year: int | None
     name: str | None
     billing_address: dict[str, str] | None
     created_at: str
@@ -41,6 +43,8 @@ class CardFace:
     """When the token can no longer be claimed; None once a payment method holds it."""
     claimed_by: str | None = None
     type: MethodType = MethodType.CARD
+    connector: str | None = None
+    """Whose fields the card was typed into, if they were an acquirer's own."""
 
     def to_item(self) -> Item:
         """As stored in the payments table."""
@@ -59,7 +63,11 @@ class CardFace:
             "created_at": self.created_at,
         }
         # Absent rather than null: the claim's condition asks for presence.
-        optional = {"expires_at": self.expires_at, "claimed_by": self.claimed_by}
+        optional = {
+            "expires_at": self.expires_at,
+            "claimed_by": self.claimed_by,
+            "connector": self.connector,
+        }
         return item | {name: value for name, value in optional.items() if value is not None}
 
     @classmethod
@@ -79,6 +87,7 @@ class CardFace:
             expires_at=item.get("expires_at"),
             claimed_by=item.get("claimed_by"),
             type=MethodType(item.get("type", MethodType.CARD)),
+            connector=item.get("connector"),
         )
 
 

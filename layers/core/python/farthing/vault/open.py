@@ -13,6 +13,7 @@ from farthing.store.condition import EXISTS
 from farthing.store.errors import ConditionFailed
 from farthing.store.port import Gets, Writes
 from farthing.store.write import Delete
+from farthing.vault import token_row
 from farthing.vault.card import Card
 from farthing.vault.envelope import Envelope, EnvelopeRefused, Purpose, TokenRef, Unwrapper, unseal
 from farthing.vault.pan import Pan
@@ -51,6 +52,8 @@ def open_source(
                 number = unseal(row.envelope, Purpose.PAN, ref, keys)
                 cvc = _open_cvc(store, keys, ref, now) if with_cvc else None
                 return Card(Pan(number), row.exp_month, row.exp_year, cvc)
+            case token_row.ENTITY:
+                return token_row.token_of(item)
             case other:
                 raise CardUnreadable(f"{ref.token} is a {other}")
     except EnvelopeRefused as refused:

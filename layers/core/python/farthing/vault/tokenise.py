@@ -106,7 +106,7 @@ def render(face: CardFace, *, livemode: bool) -> dict[str, Any]:
     """A token as the API shows it."""
     return {
         "token": face.token,
-        "last_four": face.last_four,
+        "last_four": face.last_four or None,
         "card_brand": face.card_brand,
         "exp_month": face.exp_month,
         "exp_year": face.exp_year,

@@ -22,7 +22,7 @@ from farthing.acquiring.exchange import NoUsableAnswer
 from farthing.acquiring.port import Answer, Found, Kind, Outcome, Transaction, TransactionPage
 from farthing.acquiring.stripe import standing
 from farthing.acquiring.stripe.api import Api
-from farthing.acquiring.stripe.find import PAGE_SIZE, PAYMENTS, REFUNDS, page, refunds_of
+from farthing.acquiring.stripe.find import PAYMENTS, REFUNDS, page, refunds_of
 from farthing.acquiring.stripe.form import Fields
 from farthing.acquiring.stripe.payment import (
     AUTOMATIC,
@@ -45,6 +45,8 @@ from farthing.clock import epoch_seconds, from_text
 EVENTS = "/v1/events"
 DAY = 24 * 60 * 60
 SHORTER = 8
+ROWS_MAX = 40
+"""Of each list in a window: a PaymentIntent with its charge has some kilobytes."""
 PAGES_OF_A_SECOND_MAX = 20
 CAPTURED, CANCELLED = "payment_intent.succeeded", "payment_intent.canceled"
 
@@ -126,7 +128,7 @@ def _listed(api: Api, path: str, window: Window, more: Fields) -> tuple[list[Any
     found: list[Any] = []
     for _ in range(PAGES_OF_A_SECOND_MAX):
         after = {"starting_after": found[-1]["id"]} if found else {}
-        reply = api.get(path, {"created": created, "limit": PAGE_SIZE, **more, **after})
+        reply = api.get(path, {"created": created, "limit": ROWS_MAX, **more, **after})
         rows, unfinished = page(reply)
         if not all(isinstance(row, Mapping) and isinstance(row.get("id"), str) for row in rows):
             raise NoUsableAnswer("no list of objects")

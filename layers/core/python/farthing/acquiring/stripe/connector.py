@@ -116,7 +116,8 @@ class StripeAcquirer:
             payment, reply = find.payment_of(self.api, id_)
             require_asked(payment, instruction)
             undone = self._undo(instruction, payment, reference)
-            return Reversal(undone, reply.as_of) if reply.as_of else Reversal(Undone.UNKNOWN)
+            known = undone is not Undone.UNKNOWN and reply.as_of is not None
+            return Reversal(undone, reply.as_of) if known else Reversal(Undone.UNKNOWN)
         except NothingThere as nothing:
             return Reversal(Undone.NOT_FOUND, nothing.as_of)
         except (*_NO_ANSWER, OutOfTime):
@@ -190,9 +191,9 @@ class StripeAcquirer:
         if payment.status in standing.IDLE or payment.status == standing.HELD:
             path = f"{PAYMENTS}/{payment.acquirer_id}/cancel"
             cancelled = read_payment(self.api.begin().move(path, {}, reference).document)
+            require_asked(cancelled, asked)
             ended = cancelled.status == standing.ENDED
-            ours = cancelled.acquirer_id == payment.acquirer_id
-            return Undone.REVERSED if ended and ours else Undone.UNKNOWN
+            return Undone.REVERSED if ended else Undone.UNKNOWN
         if payment.status == standing.ENDED:
             return Undone.REVERSED
         if payment.status == standing.TAKEN:
@@ -256,7 +257,11 @@ def _refusal_of(refusal: Refusal, move: Move, asked: Instruction) -> Answer:
         if payment is None:
             raise NoUsableAnswer("a decline of nobody knows what")
         require_asked(payment, asked)
-    elif payment is not None and asked.kind is not Kind.AUTHORIZE:
+        _, answer = standing.of_authorization(payment, asked)
+        if answer is None or answer.outcome is not Outcome.DECLINED:
+            raise NoUsableAnswer("a decline after which the payment is not declined")
+        return answer
+    if payment is not None and asked.kind is not Kind.AUTHORIZE:
         require_original(payment, asked)
     return _refused(refusal, move.payment_id)
 

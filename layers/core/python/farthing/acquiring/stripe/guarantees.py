@@ -27,8 +27,8 @@ PREPARE_TIMEOUT_SECONDS = 4
 MOVE_SECONDS_MIN = 6
 """With less time left after preparing, the request that moves money is not sent."""
 LOOK_UP_TIMEOUT_SECONDS = 5
-ANSWER_BYTES_MAX = 512 * 1024
-"""Room for a page of twenty PaymentIntents with their charges."""
+ANSWER_BYTES_MAX = 1024 * 1024
+"""Room for a page of forty PaymentIntents with their charges, or of a hundred refunds."""
 
 OPEN_AGAIN_SECONDS = 23 * HOUR
 """So long after the operation began its PaymentIntent is asked for by opening it again."""

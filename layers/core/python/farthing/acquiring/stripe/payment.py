@@ -104,7 +104,7 @@ def read_refund(document: Any) -> Refunded:
         _require(document["object"] == "refund")
         return Refunded(
             acquirer_id=_text(document["id"]),
-            payment_id=_text(document["payment_intent"]),
+            payment_id=document.get("payment_intent") or "",
             status=_text(document["status"]),
             amount=_whole(document["amount"]),
             currency=_text(document["currency"]),

@@ -63,16 +63,11 @@ def of_following(payment: Payment, asked: Instruction) -> Standing:
         return NOT_THERE
     if payment.status == AT_WORK:
         return WAITING
-    done = Found.FOUND, Answer(Outcome.APPROVED)
-    if asked.kind is Kind.VOID:
-        if payment.status == ENDED:
-            return done
-        if payment.status == TAKEN:
-            return NOT_THERE
-    elif payment.status == ENDED:
+    done, other = (TAKEN, ENDED) if asked.kind is Kind.CAPTURE else (ENDED, TAKEN)
+    if payment.status == other:
         return NOT_THERE
-    elif payment.status == TAKEN and _captured_by(payment, asked):
-        return done
+    if payment.status == done and _done_as_asked(payment, asked):
+        return Found.FOUND, Answer(Outcome.APPROVED)
     raise NoUsableAnswer(f"{payment.status}, and not by {asked.reference}")
 
 
@@ -119,7 +114,10 @@ def refused_by_state(payment: Payment, asked: Instruction) -> Answer:
     return Answer(Outcome.UNKNOWN)
 
 
-def _captured_by(payment: Payment, asked: Instruction) -> bool:
+def _done_as_asked(payment: Payment, asked: Instruction) -> bool:
+    """Whether it was this capture; or whether the whole was given back, by whomever."""
+    if asked.kind is Kind.VOID:
+        return payment.amount == units(asked)
     marked = payment.metadata.get(MARK_OF[Kind.CAPTURE]) == asked.reference
     return marked and payment.amount_received == units(asked)
 
