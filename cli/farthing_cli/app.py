@@ -12,7 +12,7 @@ import typer
 from botocore.exceptions import ReadTimeoutError
 from rich.console import Console
 
-from farthing_cli import clock, duration, logs, recovery, simulate, state
+from farthing_cli import accounts, clock, duration, logs, recovery, simulate, state
 from farthing_cli.aws import Account
 from farthing_cli.failure import Failure
 from farthing_cli.project import run_folder
@@ -25,6 +25,7 @@ app = typer.Typer(
 )
 clock_app = typer.Typer(no_args_is_help=True, help="Move the time of every function.")
 app.add_typer(clock_app, name="clock")
+app.add_typer(accounts.app, name="connector")
 console = Console()
 
 
