@@ -12,7 +12,18 @@ import typer
 from botocore.exceptions import ReadTimeoutError
 from rich.console import Console
 
-from farthing_cli import clock, duration, fields, logs, merchant, recovery, simulate, state, vault
+from farthing_cli import (
+    accounts,
+    clock,
+    duration,
+    fields,
+    logs,
+    merchant,
+    recovery,
+    simulate,
+    state,
+    vault,
+)
 from farthing_cli.aws import Account
 from farthing_cli.failure import Failure
 from farthing_cli.project import run_folder
@@ -28,6 +39,7 @@ app.add_typer(clock_app, name="clock")
 app.add_typer(merchant.app, name="merchant")
 app.add_typer(fields.app, name="fields")
 app.add_typer(vault.app, name="vault")
+app.add_typer(accounts.app, name="connector")
 console = Console()
 
 

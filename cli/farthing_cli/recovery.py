@@ -12,6 +12,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from farthing.access.principal import Mode
+from farthing.acquiring.connectors import CONNECTORS
+from farthing.acquiring.fit import TOKEN_FORMS
+from farthing.acquiring.port import Books
 from farthing.cards import holds_pan
 from farthing.clock import from_text, to_text
 from farthing.ids import is_id
@@ -51,6 +55,14 @@ def resolve(
     apply: Annotated[
         bool, typer.Option("--apply", help="with --since: adopt and void, not only say so")
     ] = False,
+    connector: Annotated[
+        str, typer.Option(help="with --since: whose books, such as stripe")
+    ] = "sandbox",
+    merchant: Annotated[
+        str | None,
+        typer.Option(help="with --since: of whose account, where each merchant has its own"),
+    ] = None,
+    mode: Annotated[Mode, typer.Option(help="with --since: of which payments")] = Mode.TEST,
     stack: Stack = None,
 ) -> None:
     """Find out what became of operations of unknown outcome.
@@ -65,7 +77,7 @@ def resolve(
         began_at, resolver = _time(since), Resolver.of(stack)
         if began_at > to_text(resolver.now()):
             raise Failure(f"{since} is not over yet.")
-        _restore(resolver, began_at, apply=apply)
+        _restore(resolver, began_at, _books(connector, mode, merchant), apply=apply)
     elif operation:
         address = _address(operation)
         found = Resolver.of(stack).resolve(address)
@@ -133,14 +145,26 @@ def decide(
     _say(f"{found['operation_id']} is {found['state']}")
 
 
-def _restore(resolver: Resolver, since: str, *, apply: bool) -> None:
+def _books(connector: str, mode: Mode, merchant: str | None) -> Books:
+    """Whose books are read. Raises Failure if that is not said, or nobody's."""
+    if connector not in CONNECTORS:
+        raise Failure(f"There is no connector {connector!r}: {', '.join(CONNECTORS)}.")
+    own = connector in TOKEN_FORMS
+    if own and not is_id("mer", merchant or ""):
+        raise Failure(f"At {connector} each merchant has its own account: give --merchant mer_…")
+    if not own and merchant is not None:
+        raise Failure(f"At {connector} all merchants are in one book: leave out --merchant.")
+    return Books(connector, mode.value, merchant)
+
+
+def _restore(resolver: Resolver, since: str, books: Books, *, apply: bool) -> None:
     """Show every page's verdicts, and at the end what a person has to look at."""
     rows: list[Row] = []
     bars = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
     try:
         with Progress(*bars, console=console, transient=True) as progress:
             task = progress.add_task("the acquirer's books …", total=None)
-            for page in resolver.restore(since, apply=apply):
+            for page in resolver.restore(since, books, apply=apply):
                 rows += page
                 progress.update(task, description=f"{len(rows)} transactions")
     finally:  # what was done before a failure was done

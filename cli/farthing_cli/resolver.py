@@ -4,7 +4,9 @@
     {"operation": address}                 look into one operation now
     {"show": address}                      what is known of it
     {"list": true}                         what is unresolved
-    {"since": time, "after": …, "apply": …}  the acquirer's books against ours, page by page
+    {"since": time, "after": …, "apply": …,
+     "connector": …, "mode": …, "merchant_id": …}
+                                           an acquirer's books against ours, page by page
     {"decide": {…}}                        a person's decision, kept for the audit
 
 It runs on the local stack, or with `--stack` on one in AWS under the user's own credentials: after
@@ -21,6 +23,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
+from farthing.acquiring.port import Books
 from farthing_cli import state
 from farthing_cli.aws import Account, own_client
 from farthing_cli.clock import TestClock
@@ -77,11 +80,11 @@ class Resolver:
         decision = {"operation": address, "outcome": outcome, "by": by, "reason": reason}
         return self._call({"decide": decision})
 
-    def restore(self, since: str, *, apply: bool) -> Iterator[list[Row]]:
+    def restore(self, since: str, books: Books, *, apply: bool) -> Iterator[list[Row]]:
         """What the acquirer did since then and what became of it here, a page at a time."""
-        after = None
+        after, asked = None, {"since": since, "apply": apply, **books.to_item()}
         while True:
-            page = self._call({"since": since, "after": after, "apply": apply})
+            page = self._call({**asked, "after": after})
             yield list(page["rows"])
             if page["next"] is None:
                 return

@@ -1,6 +1,7 @@
 """What acquirers said, from the queue: each message says where to look, and the acquirer is asked.
 
-An operation that is not there fails the message, which comes again and at last waits for a person.
+An operation that is not there, or that the acquirer now has otherwise than we concluded, fails the
+message, which comes again and at last waits for a person.
 """
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 from farthing import runtime
-from farthing.acquiring.webhooks import Message, operation_named
+from farthing.acquiring.webhooks import Message
 from farthing.observe import logger
-from farthing.payments.hint import follow_up
+from farthing.payments.told import follow
 from farthing.payments.wiring import services_of
 from farthing.webhooks.records import BatchAnswer, Record, all_at_once, message_id
 
@@ -23,14 +24,16 @@ def handler(event: dict[str, Any], context: Any) -> BatchAnswer:
 
 def work(record: Record) -> None:
     """One message."""
-    address = operation_named(Message.of(record["body"]))
-    operation = follow_up(address, services_of(address.tenant))
+    operation = follow(Message.of(record["body"]), services_of)
+    if operation is None:
+        logger().info("acquirer event", extra={"status": "no operation of ours"})
+        return
     logger().info(
         "acquirer event",
         extra={
-            "merchant_id": address.tenant.merchant_id,
-            "intent_id": address.intent_id,
-            "operation_id": address.operation_id,
+            "merchant_id": operation.tenant.merchant_id,
+            "intent_id": operation.intent_id,
+            "operation_id": operation.operation_id,
             "kind": operation.kind.value,
             "status": operation.state.value,
         },

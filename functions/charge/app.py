@@ -13,6 +13,7 @@ from farthing.acquiring import charge
 from farthing.acquiring.invoke import Task, look_up_to_item, page_to_item
 from farthing.acquiring.wiring import acquirer_of, log_outcome, services
 from farthing.payments.operation import Address
+from farthing.store import TenantScope
 from farthing.vault.reencrypt_wiring import reencrypt_rows
 
 
@@ -20,7 +21,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     runtime.begin(context)
     task = Task(event["task"])
     if task is Task.LIST:
-        acquirer = acquirer_of(event.get("connector", "sandbox"), event["mode"])
+        tenant = TenantScope(event.get("merchant_id", "everybody"), event["mode"])
+        acquirer = acquirer_of(event.get("connector", "sandbox"), tenant)
         return page_to_item(lambda: charge.transactions(acquirer, event["since"], event["after"]))
     if task is Task.REENCRYPT:
         return reencrypt_rows(event)

@@ -59,7 +59,7 @@ def test_a_guarantee_follows_the_parameter_that_turns_it_off(
     assert connectors.settings({}) == {"SANDBOX_IDEMPOTENT": "true"}
     monkeypatch.setenv("FARTHING_SANDBOX_IDEMPOTENT", "false")
     settings = connectors.settings(parameters("http://127.0.0.1:1", "http://127.0.0.1:2"))
-    (sandbox,) = connectors.declared(settings)
+    sandbox, *_ = connectors.declared(settings)
     assert not sandbox.capabilities.idempotent_by_reference
 
 

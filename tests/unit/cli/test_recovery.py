@@ -144,7 +144,8 @@ def test_since_goes_through_all_pages_and_changes_nothing_unless_told(run: Run) 
     result, client = run(books, "resolve", "--since", "2026-11-22T10:00+01:00")
     # Then
     assert result.exit_code == 0
-    asked = {"since": "2026-11-22T09:00:00.000Z", "apply": False}
+    whose = {"connector": "sandbox", "mode": "test"}
+    asked = {"since": "2026-11-22T09:00:00.000Z", "apply": False, **whose}
     assert client.events == [{**asked, "after": None}, {**asked, "after": "1"}]
     assert "3 MATCHED · 1 WOULD_ADOPT" in result.output
     assert "Nothing was changed" in result.output

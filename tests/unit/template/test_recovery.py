@@ -31,7 +31,10 @@ def grants(role: str) -> dict[str, set[str]]:
 def name_of(resource: dict[str, Any]) -> str:
     if "Fn::GetAtt" in resource:
         return str(resource["Fn::GetAtt"][0])
-    return str(resource["Fn::Sub"]).replace("${", "").replace(".Arn}", "")
+    text = str(resource["Fn::Sub"])
+    if ":secretsmanager:" in text:
+        return text.split("${AWS::StackName}/")[1]
+    return text.replace("${", "").replace(".Arn}", "")
 
 
 def test_the_resolver_comes_every_minute_and_a_firing_that_fails_is_kept() -> None:
@@ -94,10 +97,33 @@ def test_the_webhook_secret_is_read_by_who_checks_it_and_by_the_sandbox() -> Non
     assert readers == {"AcquirerWebhooksRole", "SandboxAcquirerRole"}
 
 
+def test_the_keys_of_merchants_accounts_are_read_by_charge_alone() -> None:
+    readers = {role for role in ROLES if any("stripe-keys" in name for name in grants(role))}
+    assert readers == {"ChargeRole"}
+    assert grants("ChargeRole")["stripe-keys/*"] == {"secretsmanager:GetSecretValue"}
+    settings = FUNCTIONS["ChargeFunction"]["Properties"]["Environment"]["Variables"]
+    assert settings["STRIPE_KEYS_PREFIX"] == {"Fn::Sub": "${AWS::StackName}/stripe-keys"}
+
+
+def test_a_secret_is_named_within_its_stack_and_account() -> None:
+    for role in ("ChargeRole", "AcquirerWebhooksRole"):
+        (arn,) = (
+            resource["Fn::Sub"]
+            for statement in ROLES[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]
+            if statement["Action"] == ["secretsmanager:GetSecretValue"]
+            for resource in statement["Resource"]
+            if "Fn::Sub" in resource
+        )
+        account = "arn:${AWS::Partition}:secretsmanager:${AWS::Region}:${AWS::AccountId}"
+        assert arn.startswith(account + ":secret:${AWS::StackName}/stripe-")
+        assert arn.count("*") == 1 and arn.endswith("/*")
+
+
 def test_what_receives_webhooks_can_put_them_into_one_queue_and_nothing_else() -> None:
     assert grants("AcquirerWebhooksRole") == {
         "AcquirerWebhooksLogs": {"logs:CreateLogStream", "logs:PutLogEvents"},
         "AcquirerWebhookSecret": {"secretsmanager:GetSecretValue"},
+        "stripe-webhooks/*": {"secretsmanager:GetSecretValue"},
         "AcquirerEventsQueue": {"sqs:SendMessage"},
     }
 
@@ -110,7 +136,11 @@ def test_only_acquirers_webhooks_and_the_card_frame_need_no_key() -> None:
         if event["Type"] == "Api" and event["Properties"].get("Auth") == {"Authorizer": "NONE"}
     }
     frame = {"/fields/v1/frame", "/fields/v1/{file}"}
-    assert public == {"/v1/acquirer_webhooks/{acquirer}", *frame}
+    assert public == {
+        "/v1/acquirer_webhooks/{acquirer}",
+        "/v1/acquirer_webhooks/{acquirer}/{merchant_id}/{mode}",
+        *frame,
+    }
 
 
 def alarm(metric: str) -> dict[str, Any]:

@@ -57,6 +57,7 @@ def refused(**chosen: str) -> set[str]:
         {"Environment": "staging"},
         {"WithSandbox": "false", "AcquirerUrl": "https://acquirer.example"},
         LOCAL,
+        LOCAL | {"StripeUrl": "http://127.0.0.1:8420"},
         PROD,
     ],
 )
@@ -70,6 +71,8 @@ def test_a_stack_that_makes_sense_is_made(chosen: dict[str, str]) -> None:
         ({"WithSandbox": "false"}, "needs AcquirerUrl"),
         ({"WebhooksAllowLoopback": "true"}, "outside AWS"),
         ({"Environment": "staging", "WebhooksAllowLoopback": "true"}, "outside AWS"),
+        ({"StripeUrl": "http://127.0.0.1:8420"}, "Another StripeUrl"),
+        (PROD | {"StripeUrl": "https://stripe.example"}, "Another StripeUrl"),
         (PROD | {"WithSandbox": "true"}, "no sandbox acquirer"),
         (PROD | {"WebhooksAllowLoopback": "true"}, "outside AWS"),
         (PROD | {"AwsEndpointUrl": "http://127.0.0.1:4566"}, "found in AWS"),

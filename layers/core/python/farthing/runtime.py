@@ -26,7 +26,7 @@ from farthing.store.scope import Scope, SystemScope
 from farthing.store.table import DynamoStore
 
 if TYPE_CHECKING:
-    from farthing.acquiring.sandbox import Post
+    from farthing.acquiring.exchange import Post, PostWithHeaders
     from farthing.webhooks.ports import Sender
 
 CONNECT_TIMEOUT_SECONDS = 1
@@ -95,6 +95,25 @@ class Platform:
         from farthing.acquiring.http import Exchange
 
         return Exchange(base_url, secret, answer_bytes_max=answer_bytes_max)
+
+    def form_exchange(
+        self,
+        base_url: str,
+        secret: str,
+        answer_bytes_max: int,
+        headers: Mapping[str, str],
+        answer_header: str,
+    ) -> PostWithHeaders:
+        """HTTP to an acquirer that has headers of its own."""
+        from farthing.acquiring.http import Exchange
+
+        return Exchange(
+            base_url,
+            secret,
+            answer_bytes_max=answer_bytes_max,
+            headers=headers,
+            answer_header=answer_header,
+        )
 
     def webhook_sender(self, *, allow_loopback: bool) -> Sender:
         """HTTP to merchants' endpoints."""

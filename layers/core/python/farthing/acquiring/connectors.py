@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 
 from farthing.acquiring import sandbox
 from farthing.acquiring.port import Capabilities
+from farthing.acquiring.stripe import guarantees as stripe
 
 CHARGE_SECONDS = 20
 """The time limit of the `charge` function: what it has not begun to send by then, it never will."""
@@ -31,6 +32,7 @@ CLOCK_SKEW_SECONDS = 600
 
 CONNECTORS: Mapping[str, Callable[[Mapping[str, str]], Capabilities]] = {
     "sandbox": sandbox.declared,
+    "stripe": stripe.declared,
 }
 """Name → what its acquirer guarantees, given the settings of the deployment."""
 

@@ -50,6 +50,10 @@ REASONS: dict[str, tuple[str, Advice]] = {
     "INVALID_NUMBER": ("The card number is not valid.", Advice.CONFIRM_CARD_DATA),
     "PROCESSING_ERROR": ("The issuer could not process it.", Advice.TRY_AGAIN_LATER),
     "SECURITY_VIOLATION": ("The issuer refused this use of the card.", Advice.USE_ANOTHER_CARD),
+    "AUTHENTICATION_REQUIRED": (
+        "The issuer asks the payer to confirm it, which is not offered here.",
+        Advice.USE_ANOTHER_CARD,
+    ),
     "NOT_PERMITTED": ("The acquirer's books do not allow this.", Advice.USE_ANOTHER_CARD),
     "OTHER": ("The issuer declined.", Advice.USE_ANOTHER_CARD),
 }

@@ -9,18 +9,16 @@ process that was frozen and wakes up an hour later must not charge a card.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from farthing.acquiring.sandbox import (
-    ANSWER_BYTES_MAX,
-    CONNECT_TIMEOUT_SECONDS,
-    NoByteSent,
-    NoUsableAnswer,
-)
+from farthing.acquiring.exchange import Exchanged, NoByteSent, NoUsableAnswer
 
+CONNECT_TIMEOUT_SECONDS = 2
+JSON = {"Content-Type": "application/json"}
 SIGNATURE_HEADER = "Sandbox-Signature"
+NOTHING_MORE: Mapping[str, str] = {}
 _CHUNK_BYTES = 8 * 1024
 
 
@@ -30,9 +28,6 @@ def _connections() -> Any:
     import urllib3
 
     return urllib3.PoolManager()
-
-
-Exchanged = tuple[int, bytes, str]
 
 
 @dataclass(frozen=True)
@@ -52,24 +47,39 @@ class _Patience:
 
 
 class Exchange:
-    """Requests to one base URL with one bearer secret, and answers of a bounded size."""
+    """Requests to one base URL with one bearer secret, and answers of a bounded size.
+
+    `headers` go with each request. `answer_header` names the one header of the answer that counts.
+    """
 
     def __init__(
-        self, base_url: str, secret: str, *, answer_bytes_max: int = ANSWER_BYTES_MAX
+        self,
+        base_url: str,
+        secret: str,
+        *,
+        answer_bytes_max: int,
+        headers: Mapping[str, str] = JSON,
+        answer_header: str = SIGNATURE_HEADER,
     ) -> None:
         self._base_url = base_url.rstrip("/")
-        self._secret = secret
+        self._headers = {"Authorization": f"Bearer {secret}", **headers}
         self._answer_bytes_max = answer_bytes_max
+        self._answer_header = answer_header
 
     def __call__(
-        self, method: str, path: str, body: bytes | None, timeout_seconds: int
+        self,
+        method: str,
+        path: str,
+        body: bytes | None,
+        timeout_seconds: int,
+        headers: Mapping[str, str] = NOTHING_MORE,
     ) -> Exchanged:
-        """Status, raw body, signature. Raises NoByteSent or NoUsableAnswer."""
-        patience = _Patience()
+        """Status, raw body, the header. Raises NoByteSent or NoUsableAnswer."""
+        patience, headers = _Patience(), {**self._headers, **headers}
         return _within(
             timeout_seconds,
             patience,
-            lambda: self._exchange(method, path, body, timeout_seconds, patience),
+            lambda: self._exchange(method, path, body, timeout_seconds, headers, patience),
         )
 
     def _exchange(
@@ -78,6 +88,7 @@ class Exchange:
         path: str,
         body: bytes | None,
         timeout_seconds: float,
+        headers: dict[str, str],
         patience: _Patience,
     ) -> Exchanged:
         import urllib3
@@ -88,7 +99,6 @@ class Exchange:
             NewConnectionError,
         )
 
-        headers = {"Authorization": f"Bearer {self._secret}", "Content-Type": "application/json"}
         if body is not None:
             headers["Content-Length"] = str(len(body))
         try:
@@ -112,7 +122,7 @@ class Exchange:
             raise NoByteSent from error
         except (HTTPError, OSError) as error:
             raise NoUsableAnswer(type(error).__name__) from error
-        return answer.status, raw, answer.headers.get(SIGNATURE_HEADER, "")
+        return answer.status, raw, answer.headers.get(self._answer_header, "")
 
 
 def _within(seconds: float, patience: _Patience, exchange: Callable[[], Exchanged]) -> Exchanged:

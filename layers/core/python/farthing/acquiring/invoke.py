@@ -23,6 +23,7 @@ from farthing.acquiring.port import (
     NOT_SENT,
     UNKNOWN,
     Answer,
+    Books,
     Found,
     LookUp,
     LookUpFailed,
@@ -122,9 +123,9 @@ class ChargeFunction:
         except (*_NO_ANSWER, LookUpFailed):
             return Reversal(Undone.UNKNOWN)
 
-    def transactions(self, mode: str, since: str, after: str | None) -> TransactionPage:
+    def transactions(self, books: Books, since: str, after: str | None) -> TransactionPage:
         """A page of the acquirer's books. Raises LookUpFailed."""
-        payload = {"task": Task.LIST.value, "mode": mode, "since": since, "after": after}
+        payload = {"task": Task.LIST.value, **books.to_item(), "since": since, "after": after}
         try:
             return page_from_item(self._call(payload))
         except _NO_ANSWER as error:

@@ -1,14 +1,14 @@
 """The acquirer port: what we ask, what may come back, and what a connector must declare.
 
 Silence is never a decline: a connector answers DECLINED only for a decline that it parsed and
-authenticated, NOT_SENT only if no byte left this side, and UNKNOWN for everything else, also for
-an answer to another question than the one that was asked.
+authenticated, NOT_SENT only if it is proved that nothing left this side that could move money, and
+UNKNOWN for everything else, also for an answer to another question than the one that was asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
@@ -81,7 +81,8 @@ class Instruction:
 
     `capture` makes an AUTHORIZE a combined charge. `original_reference` is the AUTHORIZE that a
     CAPTURE, VOID or REFUND belongs to. `merchant_reference` says whose it is, for the acquirer's
-    lists and messages.
+    lists and messages. `acquirer_id` is the acquirer's own name of the payment, where it gave one.
+    `created_at` is when the operation was written, by our clock.
     """
 
     kind: Kind
@@ -93,17 +94,35 @@ class Instruction:
     original_reference: str | None = None
     stored_credential: StoredCredential | None = None
     merchant_reference: str | None = None
+    acquirer_id: str | None = None
+    created_at: str | None = None
+
+
+@dataclass(frozen=True)
+class SeenCard:
+    """What an acquirer says of a card that we never saw."""
+
+    last_four: str
+    card_brand: str
+    exp_month: int
+    exp_year: int
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What is known after asking."""
+    """What is known after asking.
+
+    `acquirer_id` is the acquirer's own name of the payment, also where the outcome is UNKNOWN. By
+    it what follows is asked; it says nothing of the outcome, so two answers may differ in it.
+    """
 
     outcome: Outcome
     authorization_code: str | None = None
     network_reference: str | None = None
     expires_at: str | None = None
     decline: Decline | None = None
+    card: SeenCard | None = None
+    acquirer_id: str | None = field(default=None, compare=False)
 
     def to_item(self) -> dict[str, Any]:
         """As it goes from `charge` to its caller, and into the operation's row."""
@@ -113,18 +132,22 @@ class Answer:
             "network_reference": self.network_reference,
             "expires_at": self.expires_at,
             "decline": self.decline.to_item() if self.decline else None,
+            "card": vars(self.card) if self.card else None,
+            "acquirer_id": self.acquirer_id,
         }
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Answer:
-        """As read. Raises KeyError or ValueError for anything else."""
-        decline = item["decline"]
+        """As read. Raises KeyError, TypeError or ValueError for anything else."""
+        decline, card = item["decline"], item.get("card")
         return cls(
             outcome=Outcome(item["outcome"]),
             authorization_code=item["authorization_code"],
             network_reference=item["network_reference"],
             expires_at=item["expires_at"],
             decline=Decline.from_item(decline) if decline else None,
+            card=SeenCard(**card) if card else None,
+            acquirer_id=item.get("acquirer_id"),
         )
 
 
@@ -189,6 +212,7 @@ class Transaction:
     currency: str
     status: str
     created_at: str
+    acquirer_id: str | None = None
 
     def to_item(self) -> dict[str, Any]:
         """As it goes from `charge` to its caller."""
@@ -198,6 +222,19 @@ class Transaction:
     def from_item(cls, item: Mapping[str, Any]) -> Transaction:
         """As it came. Raises KeyError, TypeError or ValueError for anything else."""
         return cls(**{**item, "kind": Kind(item["kind"])})
+
+
+@dataclass(frozen=True)
+class Books:
+    """Whose books: a connector's in a mode; of one merchant, where each has its own account."""
+
+    connector: str
+    mode: str
+    merchant_id: str | None = None
+
+    def to_item(self) -> dict[str, Any]:
+        """As `charge` is asked for them."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 @dataclass(frozen=True)

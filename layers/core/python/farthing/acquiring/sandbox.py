@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
 from farthing.acquiring.decline import decline
+from farthing.acquiring.exchange import NoByteSent, NoUsableAnswer, Post
 from farthing.acquiring.port import (
     ABSENT,
     NOT_SENT,
@@ -36,7 +37,6 @@ from farthing.clock import from_text, to_text
 from farthing.vault.card import Card
 from farthing.vault.source import Source
 
-CONNECT_TIMEOUT_SECONDS = 2
 ANSWER_TIMEOUT_SECONDS = 15
 LOOK_UP_TIMEOUT_SECONDS = 5
 LIST_LIMIT = 50
@@ -86,24 +86,9 @@ def declared(settings: Mapping[str, str]) -> Capabilities:
     return replace(CAPABILITIES, idempotent_by_reference=False, key_retention_seconds=0)
 
 
-class NoByteSent(Exception):
-    """The connection was never made."""
-
-
-class NoUsableAnswer(Exception):
-    """The request may have arrived; what came back says nothing."""
-
-
-Post = Callable[[str, str, bytes | None, int], tuple[int, bytes, str]]
-
-
 @dataclass(frozen=True)
 class SandboxAcquirer:
-    """One merchant account at the sandbox.
-
-    `exchange(method, path, body, timeout_seconds)` gives status, raw body and signature header,
-    or raises NoByteSent or NoUsableAnswer.
-    """
+    """One merchant account at the sandbox. Its exchanges give the signature header, too."""
 
     exchange: Post
     secret: bytes

@@ -65,6 +65,8 @@ class Message:
     webhook_id: str
     received_at: str
     body: str
+    account: str | None = None
+    """Whose secret signed it, `mer_…:test`, at an acquirer where each merchant has its own."""
 
     def to_text(self) -> str:
         """The body of the queue's message."""

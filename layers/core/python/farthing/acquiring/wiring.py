@@ -16,7 +16,7 @@ from farthing.acquiring.port import Acquirer, Use
 from farthing.acquiring.sandbox import ANSWER_BYTES_MAX, SandboxAcquirer
 from farthing.observe import log_unhandled, logger
 from farthing.payments.operation import Address, Operation
-from farthing.store import StoreBusy
+from farthing.store import StoreBusy, TenantScope
 from farthing.vault.claim import claim_to_send
 from farthing.vault.envelope import TokenRef
 from farthing.vault.kms import unwrapper
@@ -80,7 +80,7 @@ def services(address: Address) -> ChargeServices:
 
     return ChargeServices(
         read=before_sending(store.get),
-        acquirer=before_sending(lambda name: connector(name, address.tenant.mode)),
+        acquirer=before_sending(lambda name: connector(name, address.tenant)),
         claim=claim,
         open_source=open_,
         forget_cvc=forget,
@@ -96,19 +96,23 @@ def token_ref(operation: Operation) -> TokenRef:
     return TokenRef(operation.tenant, operation.token)
 
 
-def acquirer_of(name: str, mode: str) -> Callable[[], Acquirer]:
+def acquirer_of(name: str, tenant: TenantScope) -> Callable[[], Acquirer]:
     """The acquirer of a connector, when it is asked for. That raises CannotSend."""
-    return before_sending(lambda: connector(name, mode))
+    return before_sending(lambda: connector(name, tenant))
 
 
-def connector(name: str, mode: str) -> Acquirer:
-    """The acquirer of a connector in a mode. Raises CannotSend where there is none.
+def connector(name: str, tenant: TenantScope) -> Acquirer:
+    """The acquirer of a connector for a merchant in a mode. Raises CannotSend where there is none.
 
     A live payment must not "succeed" at a simulator, whatever a row says.
     """
-    if name == "sandbox" and mode == Mode.TEST:
+    if name == "sandbox" and tenant.mode == Mode.TEST:
         return sandbox()
-    raise CannotSend(f"there is no connector {name} for {mode} mode")
+    if name == "stripe":
+        from farthing.acquiring.stripe_wiring import stripe
+
+        return stripe(tenant)
+    raise CannotSend(f"there is no connector {name} for {tenant.mode} mode")
 
 
 def sandbox() -> SandboxAcquirer:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from farthing.acquiring.fit import require_amount
 from farthing.acquiring.port import Initiator, Kind, StoredCredential, Use
 from farthing.clock import later, to_text
 from farthing.errors import AMOUNT_TOO_LARGE, OPERATION_IN_PROGRESS, WRONG_STATE, FarthingError
@@ -68,7 +69,7 @@ def authorize(
 def capture(intent: Intent, amount_cents: int | None, asking: Asking) -> Begun:
     """Take what is held, all or a part; a part is final and releases the rest.
 
-    Raises FarthingError if nothing is held, or less.
+    Raises FarthingError if nothing is held, or less, or the acquirer cannot take such an amount.
     """
     require(intent, states.AUTHORIZED, "captured")
     amount = intent.amount_capturable if amount_cents is None else amount_cents
@@ -78,6 +79,7 @@ def capture(intent: Intent, amount_cents: int | None, asking: Asking) -> Begun:
             f"amount_cents: {intent.amount_capturable} can be captured, not {amount}",
             extensions={"amount_capturable_cents": intent.amount_capturable},
         )
+    require_amount(intent.connector, amount, intent.currency)
     return _begun(intent, _operation(intent, Kind.CAPTURE, amount, asking))
 
 
@@ -159,6 +161,7 @@ def _operation(
         request_id=asking.request_id,
         connector=intent.connector,
         original_reference=authorization.reference if authorization else None,
+        acquirer_id=authorization.acquirer_id if authorization else None,
         **more,
     )
 

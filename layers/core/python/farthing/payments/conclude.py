@@ -6,12 +6,12 @@ The same function serves the request that sent the operation and whoever finds i
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from farthing.acquiring.port import Answer, Kind, Outcome
+from farthing.acquiring.port import Answer, Kind, Outcome, SeenCard
 from farthing.payments import states
-from farthing.payments.intent import Authorization, Intent
+from farthing.payments.intent import Authorization, Instrument, Intent
 from farthing.payments.operation import Operation
 
 
@@ -46,13 +46,16 @@ def _charged(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
         network_reference=answer.network_reference,
         expires_at=answer.expires_at,
         amount_cents=operation.amount_cents,
+        acquirer_id=operation.acquirer_id,
     )
+    seen = _seen(intent.instrument, answer.card)
     if not operation.capture:
         after = _closed(
             intent,
             states.AUTHORIZED,
             answer,
             authorization=authorization,
+            instrument=seen,
             amount_capturable=operation.amount_cents,
         )
         return Concluded(intent, after, operation, "payment_intent.authorized")
@@ -61,6 +64,7 @@ def _charged(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
         states.PAID,
         answer,
         authorization=authorization,
+        instrument=seen,
         amount_captured=operation.amount_cents,
         amount_refundable=operation.amount_cents,
     )
@@ -116,6 +120,13 @@ def _unknown(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
 
 def _closed(intent: Intent, state: states.State, answer: Answer, **changes: Any) -> Intent:
     return intent.moved(state, open_operation=None, outcome=answer.outcome.value, **changes)
+
+
+def _seen(instrument: Instrument | None, card: SeenCard | None) -> Instrument | None:
+    """What paid, with what the acquirer says of a card that we never saw."""
+    if instrument is None or card is None:
+        return instrument
+    return replace(instrument, last_four=card.last_four, card_brand=card.card_brand)
 
 
 def _decline(answer: Answer) -> Mapping[str, Any] | None:

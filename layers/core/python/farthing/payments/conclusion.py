@@ -65,7 +65,11 @@ def operation_update(operation: Operation, now: datetime) -> Update:
     if operation.answer is None:
         raise ValueError("an operation without an answer has no outcome to write")
     when = held_under_fence(operation.fence)
-    sets = {"state": operation.state.value, "answer": operation.answer.to_item()}
+    sets = {
+        "state": operation.state.value,
+        "answer": operation.answer.to_item(),
+        "acquirer_id": operation.acquirer_id,
+    }
     if operation.answer.outcome is not Outcome.UNKNOWN:
         return Update(operation.address.key, when, set=sets, remove=["due_pk", "due_at"])
     return Update(operation.address.key, when, set=sets | _waiting(operation, now))
@@ -129,11 +133,15 @@ def key_writes(operation: Operation, answer: Response, now: datetime) -> list[Wr
 
 
 def method_writes(operation: Operation) -> list[Write]:
-    """A saved card's first authorization gives the reference that its later ones name."""
+    """A saved card's first authorization gives the reference that its later ones name.
+
+    It may tell of a card that we never saw, too.
+    """
     answer, stored = operation.answer, operation.stored_credential
     if operation.method_id is None or stored is None or stored.use is not Use.FIRST:
         return []
     if answer is None or answer.outcome is not Outcome.APPROVED or not answer.network_reference:
         return []
     key = method_key(operation.tenant, operation.method_id)
-    return [Update(key, EXISTS, set={"network_reference": answer.network_reference})]
+    seen = vars(answer.card) if answer.card else {}
+    return [Update(key, EXISTS, set={**seen, "network_reference": answer.network_reference})]

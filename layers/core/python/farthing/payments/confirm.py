@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+from farthing.acquiring.fit import require_amount, require_source
 from farthing.errors import invalid, not_found
 from farthing.fraud.score import Action, Decision, Facts
 from farthing.http.idempotency_key import IdempotentRequest
@@ -101,6 +102,9 @@ def authorize(
     connector = services.connector(intent.currency)
     if connector is None:
         raise invalid("currency", f"no acquirer takes {intent.currency} for this merchant")
+    field = "token" if instrument.method_id is None else "payment_method_id"
+    require_source(connector, instrument.connector, intent.currency, field)
+    require_amount(connector, intent.amount_cents, intent.currency)
     decision = services.score(_facts(intent, instrument))
     if decision.action is Action.BLOCK:
         return _block(payable, decision, request, request_id, services)

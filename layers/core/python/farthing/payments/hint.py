@@ -1,21 +1,40 @@
 """Somebody says that an operation has an outcome. The acquirer is asked; the word alone is nothing.
 
 An acquirer's message may come before its books show what it says, or while somebody else is looking
-into the operation: so what is still unknown afterwards is looked into once more, soon.
+into the operation: so what is still unknown afterwards is looked into once more, soon. What is
+concluded stays so. If a message says otherwise, the acquirer is asked again, and if it still does,
+a person has to look: a charge that came up after all, or a refund that the bank sent back.
 """
 
 from __future__ import annotations
 
-from farthing.payments.operation import UNRESOLVED, Address, Operation
+from farthing.acquiring.port import Outcome
+from farthing.payments.operation import UNRESOLVED, Address, Operation, OperationState
 from farthing.payments.resolve import read_operation, resolve
 from farthing.payments.services import Services
 
 AGAIN_SECONDS = 15
 
 
-def follow_up(address: Address, services: Services) -> Operation:
-    """The operation after looking. Raises LookupError if there is none."""
+class Contradicted(Exception):
+    """The acquirer says otherwise than we have concluded. Nothing is changed by it."""
+
+
+def follow_up(address: Address, services: Services, approved: bool | None = None) -> Operation:
+    """The operation after looking. `approved` is what the message says of it, None if nothing.
+
+    Raises LookupError if there is none, Contradicted, or LookUpFailed if that cannot be told now.
+    """
     operation = resolve(read_operation(address, services), services)
     if operation.state in UNRESOLVED:
         services.later.look(address, AGAIN_SECONDS)
+    elif approved is not None and approved is not _is_approved(operation):
+        answer = services.sender.look_up(address).answer
+        told = answer is not None and answer.outcome is Outcome.APPROVED
+        if told is not _is_approved(operation):
+            raise Contradicted(str(address))
     return operation
+
+
+def _is_approved(operation: Operation) -> bool:
+    return operation.state is OperationState.APPROVED

@@ -68,6 +68,7 @@ def of_face(item: Mapping[str, Any], customer_id: str | None) -> Instrument:
         card_brand=item["card_brand"],
         bin=item["bin"],
         fingerprint=item["fingerprint"],
+        connector=item.get("connector"),
     )
 
 
@@ -84,6 +85,7 @@ def of_method(item: Mapping[str, Any]) -> Instrument:
         bin=item["bin"],
         fingerprint=item["fingerprint"],
         network_reference=item.get("network_reference"),
+        connector=item.get("connector"),
     )
 
 

@@ -68,6 +68,8 @@ class Instrument:
     network_reference: str | None = None
     type: MethodType = MethodType.CARD
     scheme: str | None = None
+    connector: str | None = None
+    """Whose token it is, if it is an acquirer's own."""
 
     def to_item(self) -> dict[str, Any]:
         """As kept with the intent."""
@@ -88,6 +90,8 @@ class Authorization:
     network_reference: str | None
     expires_at: str | None
     amount_cents: int
+    acquirer_id: str | None = None
+    """What the acquirer calls the payment."""
 
     def to_item(self) -> dict[str, Any]:
         """As kept with the intent."""

@@ -2,8 +2,9 @@
 
 Its reference at the acquirer is a function of its id, and is the acquirer's idempotency key: a
 resend is the same operation. A refund's operation id is the refund's id. `connector` says at which
-acquirer, for good. The lease says how long
-its sender may still be at work; the fence is raised by whoever takes it over afterwards.
+acquirer, for good, and `acquirer_id` what that one calls the payment, where it has said so. The
+lease says how long its sender may still be at work; the fence is raised by whoever takes it over
+afterwards.
 """
 
 from __future__ import annotations
@@ -114,6 +115,7 @@ class Operation:
     requires_decision: bool = False
     asked_at: str | None = None
     expiry: bool = False
+    acquirer_id: str | None = None
 
     @property
     def address(self) -> Address:
@@ -142,6 +144,8 @@ class Operation:
             original_reference=self.original_reference,
             stored_credential=self.stored_credential,
             merchant_reference=merchant_reference(self.tenant),
+            acquirer_id=self.acquirer_id,
+            created_at=self.created_at,
         )
 
     def may_be_sent(self, now: datetime) -> bool:
@@ -176,7 +180,11 @@ class Operation:
 
     def concluded(self, answer: Answer) -> Operation:
         """The same operation with what is known of it now."""
-        return replace(self, state=_STATE_OF[answer.outcome], answer=answer)
+        acquirer_id = answer.acquirer_id or self.acquirer_id
+        if self.kind is not Kind.AUTHORIZE:
+            acquirer_id = self.acquirer_id
+        state = _STATE_OF[answer.outcome]
+        return replace(self, state=state, answer=answer, acquirer_id=acquirer_id)
 
     def to_item(self) -> Item:
         """The row as first written, with its marker in the due index."""
@@ -208,6 +216,7 @@ class Operation:
             "fence": self.fence,
             "answer": self.answer.to_item() if self.answer else None,
             "expiry": self.expiry,
+            "acquirer_id": self.acquirer_id,
             "reversal_at": self.reversal_at,
             "due_pk": due_pk(shard_of(self.operation_id, DUE_SHARDS)),
             "due_at": self.due_at or self.lease_until,
@@ -245,6 +254,7 @@ class Operation:
             requires_decision=item.get("requires_decision", False),
             asked_at=item.get("asked_at"),
             expiry=item.get("expiry", False),
+            acquirer_id=item.get("acquirer_id"),
         )
 
 

@@ -42,6 +42,8 @@ class PaymentMethod:
     type: MethodType = MethodType.CARD
     bank: dict[str, str | None] | None = None
     mandate: dict[str, str | None] | None = None
+    connector: str | None = None
+    """Whose token it holds, if it is an acquirer's own."""
 
 
 def from_face(
@@ -57,6 +59,7 @@ def from_face(
         customer_id=customer_id,
         token=face.token,
         type=face.type,
+        connector=face.connector,
         last_four=face.last_four,
         card_brand=face.card_brand,
         bin=face.bin,
@@ -111,6 +114,7 @@ def to_item(method: PaymentMethod, tenant: TenantScope) -> Item:
         "deleted_at": method.deleted_at,
         "bank": method.bank,
         "mandate": method.mandate,
+        "connector": method.connector,
     }
     return item | {name: value for name, value in optional.items() if value is not None}
 
@@ -134,6 +138,7 @@ def from_item(item: Item) -> PaymentMethod:
         type=MethodType(item["type"]),
         bank=item.get("bank"),
         mandate=item.get("mandate"),
+        connector=item.get("connector"),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from farthing import runtime
-from farthing.acquiring.port import LookUpFailed
+from farthing.acquiring.port import Books, LookUpFailed
 from farthing.clock import from_text, to_text
 from farthing.observe import logger
 from farthing.payments import decision, due, restore
@@ -83,11 +83,13 @@ def _decide(event: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _restore(event: Mapping[str, Any]) -> dict[str, Any]:
-    mode = event.get("mode", "test")
+    books = Books(
+        event.get("connector", "sandbox"), event.get("mode", "test"), event.get("merchant_id")
+    )
     try:
         since = to_text(from_text(event["since"]))
         judged, following = restore.restore_page(
-            mode, since, event.get("after"), services_of, apply=event.get("apply") is True
+            books, since, event.get("after"), services_of, apply=event.get("apply") is True
         )
     except (ValueError, LookUpFailed) as refused:
         return {"error": str(refused) or "the acquirer's books could not be read"}

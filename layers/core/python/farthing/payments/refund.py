@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
+from farthing.acquiring.fit import require_amount
 from farthing.acquiring.port import Kind
 from farthing.clock import later, to_text
 from farthing.errors import AMOUNT_TOO_LARGE, FarthingError
@@ -134,6 +135,7 @@ def reserve(
     amount = intent.amount_refundable if amount_cents is None else amount_cents
     if not 0 < amount <= intent.amount_refundable:
         raise refund_exceeds_charge(intent)
+    require_amount(intent.connector, amount, intent.currency)
     refund = Refund(
         tenant=intent.tenant,
         refund_id=asking.operation_id,
@@ -155,7 +157,9 @@ def reserve(
         idempotency_row=asking.idempotency_row,
         success_status=asking.success_status,
         request_id=asking.request_id,
+        connector=intent.connector,
         original_reference=intent.authorization.reference if intent.authorization else None,
+        acquirer_id=intent.authorization.acquirer_id if intent.authorization else None,
     )
     return Reservation(refund, operation)
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from farthing.acquiring.port import Kind, Transaction
+from farthing.acquiring.port import Books, Kind, Transaction
 from farthing.clock import to_text
 from farthing.ids import is_id
 from farthing.payments import states
@@ -73,7 +73,7 @@ class Missing:
 
 
 def restore_page(
-    mode: str,
+    books: Books,
     since: str,
     after: str | None,
     services_of: Callable[[TenantScope], Services],
@@ -84,21 +84,21 @@ def restore_page(
 
     Without `apply` nothing is written. Raises LookUpFailed if the books cannot be read.
     """
-    reader = services_of(TenantScope("restore", mode))
-    page = reader.sender.transactions(mode, since, after)
-    judged = [judge(one, mode, services_of, apply=apply) for one in page.transactions]
+    reader = services_of(TenantScope("restore", books.mode))
+    page = reader.sender.transactions(books, since, after)
+    judged = [judge(one, books, services_of, apply=apply) for one in page.transactions]
     return judged, page.next
 
 
 def judge(
     transaction: Transaction,
-    mode: str,
+    books: Books,
     services_of: Callable[[TenantScope], Services],
     *,
     apply: bool,
 ) -> Judged:
     """Compare one transaction with our books, and mend them if that is safe."""
-    tenant = _whose(transaction, mode)
+    tenant = _whose(transaction, books.mode)
     if isinstance(tenant, str):
         return Judged(transaction, Verdict.REPORTED, tenant)
     if is_reversal(transaction.reference):
@@ -111,7 +111,7 @@ def judge(
         return Judged(transaction, verdict, why, tenant)
     if transaction.status not in MOVED:
         return Judged(transaction, Verdict.MATCHED, "no money moved", tenant)
-    missing = _missing(transaction, address, services)
+    missing = _missing(transaction, address, books.connector, services)
     if isinstance(missing, str):
         return Judged(transaction, Verdict.REPORTED, missing, tenant)
     if not apply:
@@ -159,10 +159,12 @@ def _was_given_back(ours: Operation, services: Services) -> bool:
     return item is not None and Intent.from_item(item).status is Status.CANCELLED
 
 
-def _missing(transaction: Transaction, address: Address, services: Services) -> Missing | str:
+def _missing(
+    transaction: Transaction, address: Address, connector: str, services: Services
+) -> Missing | str:
     """What to write for an operation that is lost; or why it is for a person."""
     item = services.store.get(intent_key(address.tenant, address.intent_id))
-    operation = _operation(transaction, address, services)
+    operation = replace(_operation(transaction, address, services), connector=connector)
     if item is None:
         if transaction.kind is not Kind.AUTHORIZE:
             return "its payment is lost, and what it belongs to is not its own"
@@ -184,7 +186,9 @@ def _lost_operation(intent: Intent, operation: Operation) -> Missing:
     instrument = intent.instrument
     if instrument is not None and operation.kind is Kind.AUTHORIZE:
         operation = replace(operation, token=instrument.token, method_id=instrument.method_id)
-    waiting = intent.moved(states.IN_FLIGHT, open_operation=operation.operation_id)
+    waiting = intent.moved(
+        states.IN_FLIGHT, open_operation=operation.operation_id, connector=operation.connector
+    )
     writes = [*intent_update(intent, waiting, same_version(intent.version)), _put(operation)]
     return Missing(operation, writes, _would(operation))
 
@@ -223,6 +227,7 @@ def _orphan(transaction: Transaction, operation: Operation, services: Services) 
         currency=operation.currency,
         capture_method=CaptureMethod.AUTOMATIC if transaction.capture else CaptureMethod.MANUAL,
         created_at=operation.created_at,
+        connector=operation.connector,
     )
     undo = replace(operation, reversal_at=to_text(services.now()))
     waiting = new.moved(states.IN_FLIGHT, open_operation=undo.operation_id)
@@ -266,6 +271,7 @@ def _operation(transaction: Transaction, address: Address, services: Services) -
         request_id="restore",
         capture=transaction.capture,
         original_reference=transaction.original_reference,
+        acquirer_id=transaction.acquirer_id,
         state=OperationState.UNKNOWN,
         due_at=now,
     )

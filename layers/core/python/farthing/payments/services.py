@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from farthing.acquiring.port import Answer, Capabilities, LookUp, Reversal, TransactionPage
+from farthing.acquiring.port import (
+    Answer,
+    Books,
+    Capabilities,
+    LookUp,
+    Reversal,
+    TransactionPage,
+)
 from farthing.fraud.score import Scorer
 from farthing.ids import IdSource
 from farthing.payments.operation import Address
@@ -40,7 +47,7 @@ class Sender(Protocol):
         """Undo the authorization at `address`, as its row says was decided."""
         ...
 
-    def transactions(self, mode: str, since: str, after: str | None) -> TransactionPage:
+    def transactions(self, books: Books, since: str, after: str | None) -> TransactionPage:
         """A page of the acquirer's books. Raises LookUpFailed."""
         ...
 

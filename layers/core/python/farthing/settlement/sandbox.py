@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from farthing import runtime
-from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
+from farthing.acquiring.exchange import NoByteSent, NoUsableAnswer
 from farthing.settlement.batch import BatchName, Paid
 from farthing.settlement.entry import Operation
 from farthing.settlement.line import Line

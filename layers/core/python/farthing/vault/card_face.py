@@ -1,5 +1,7 @@
 """The card face: what everybody may know of a card, account or wallet, and the token's one claim.
 
+Of a card that an acquirer's own fields took, that may be nothing.
+
 It lives in the payments table, so that the transaction which starts a payment or saves a payment
 method can claim the token too. A token is claimed once, by an intent or by a payment method,
 whatever keys and requests race for it.
@@ -49,6 +51,8 @@ class CardFace:
     bank: dict[str, str | None] | None = None
     mandate: dict[str, str | None] | None = None
     wallet: str | None = None
+    connector: str | None = None
+    """Whose fields the card was typed into, if they were an acquirer's own."""
 
     def to_item(self) -> Item:
         """As stored in the payments table."""
@@ -73,6 +77,7 @@ class CardFace:
             "bank": self.bank,
             "mandate": self.mandate,
             "wallet": self.wallet,
+            "connector": self.connector,
         }
         return item | {name: value for name, value in optional.items() if value is not None}
 
@@ -96,6 +101,7 @@ class CardFace:
             bank=item.get("bank"),
             mandate=item.get("mandate"),
             wallet=item.get("wallet"),
+            connector=item.get("connector"),
         )
 
 

@@ -14,7 +14,7 @@ from farthing.store.condition import EXISTS
 from farthing.store.errors import ConditionFailed
 from farthing.store.port import Gets, Writes
 from farthing.store.write import Delete
-from farthing.vault import account_row, wallet_row
+from farthing.vault import account_row, token_row, wallet_row
 from farthing.vault.card import Card
 from farthing.vault.envelope import Envelope, EnvelopeRefused, Purpose, TokenRef, Unwrapper, unseal
 from farthing.vault.pan import Pan
@@ -60,6 +60,8 @@ def open_source(
                 if wallet is None:
                     raise CardUnreadable(f"{ref.token} is too old")
                 return wallet
+            case token_row.ENTITY:
+                return token_row.token_of(item)
             case other:
                 raise CardUnreadable(f"{ref.token} is a {other}")
     except EnvelopeRefused as refused:

@@ -24,6 +24,7 @@ from farthing.http.fields import (
 from farthing.http.request import refuse_pan
 from farthing.iban import compact
 from farthing.method_type import MethodType
+from farthing.vault.acquirer_token_bodies import KeepAcquirerToken
 from farthing.vault.bodies import CreateToken
 from farthing.vault.pan import Pan
 from farthing.vault.tokens import Typed
@@ -102,6 +103,8 @@ class CreateWalletToken(Fields):
 
 def type_of(document: Any) -> str:
     """Which body it is. What is none of the others is a card's, which says what `type` may be."""
+    if isinstance(document, dict) and "acquirer_token" in document:
+        return "ACQUIRER_TOKEN"
     type_ = document.get("type") if isinstance(document, dict) else None
     return type_ if type_ in (MethodType.BANK, MethodType.WALLET) else MethodType.CARD.value
 
@@ -111,12 +114,13 @@ class CreateAnyToken(
         Annotated[
             Annotated[CreateToken, Tag("CARD")]
             | Annotated[CreateBankToken, Tag("BANK")]
-            | Annotated[CreateWalletToken, Tag("WALLET")],
+            | Annotated[CreateWalletToken, Tag("WALLET")]
+            | Annotated[KeepAcquirerToken, Tag("ACQUIRER_TOKEN")],
             Discriminator(type_of),
         ]
     ]
 ):
-    """The body, as one of the three."""
+    """The body, as one of the four."""
 
     def typed(self) -> Typed:
         """What it holds, for the vault."""

@@ -1,4 +1,5 @@
-"""Whatever pays comes in, a single-use token goes out: a card, a bank account, a wallet's payload.
+"""Whatever pays comes in, a single-use token goes out: a card, a bank account, a wallet's payload,
+an acquirer's token.
 
 The same order for all of them, and the same promise: what runs here can seal and can open nothing.
 """
@@ -13,8 +14,9 @@ from farthing.clock import from_text, later, to_text
 from farthing.method_type import MethodType
 from farthing.store.condition import NOT_CREATED
 from farthing.store.write import Put
-from farthing.vault import typed_account, typed_wallet
+from farthing.vault import acquirer_token, typed_account, typed_wallet
 from farthing.vault.account_row import account_item
+from farthing.vault.acquirer_token import GivenToken
 from farthing.vault.card_face import TOKEN_LIFE_SECONDS, TOKEN_PREFIX, CardFace
 from farthing.vault.envelope import Purpose, TokenRef, seal
 from farthing.vault.fingerprint import fingerprint, public_fingerprint
@@ -26,7 +28,7 @@ from farthing.vault.typed_card import TypedCard
 from farthing.vault.typed_wallet import TypedWallet
 from farthing.vault.wallet_row import wallet_item
 
-Typed = TypedCard | TypedAccount | TypedWallet
+Typed = TypedCard | TypedAccount | TypedWallet | GivenToken
 
 
 def create(
@@ -37,11 +39,15 @@ def create(
     Raises FarthingError if it is wrong or the caller comes too often.
     """
     match typed:
+        case GivenToken():
+            return acquirer_token.keep(principal, typed, source_ip, now, ports)
         case TypedAccount():
+            acquirer_token.require_numbers(principal, "iban")
             return tokenise_account(principal, typed, source_ip, now, ports)
         case TypedWallet():
             return tokenise_wallet(principal, typed, source_ip, now, ports)
         case TypedCard():
+            acquirer_token.require_numbers(principal, "number")
             return tokenise(principal, typed, source_ip, now, ports)
 
 
