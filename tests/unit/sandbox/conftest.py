@@ -24,6 +24,8 @@ SECRETS = {
     "acquirer": "sandbox-acquirer-secret",
     "reporting": "sandbox-reporting-secret",
     "webhooks": "sandbox-webhooks-secret",
+    "tokens": "sandbox-tokens-secret",
+    "token-webhooks": "sandbox-token-webhooks-secret",
 }
 APPROVED = "4242424242424242"
 TABLE = "sandbox"
@@ -170,6 +172,8 @@ def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
         "ACQUIRER_SECRET_ID": "acquirer",
         "ACQUIRER_REPORTING_SECRET_ID": "reporting",
         "ACQUIRER_WEBHOOK_SECRET_ID": "webhooks",
+        "TOKEN_SERVICE_SECRET_ID": "tokens",
+        "TOKEN_WEBHOOK_SECRET_ID": "token-webhooks",
         "SANDBOX_QUEUE_URL": QUEUE_URL,
         "SANDBOX_FAULTS": "front",
     }.items():

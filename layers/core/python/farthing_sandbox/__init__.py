@@ -6,5 +6,6 @@ it made none. Reading order: `cards` (what each test number does), `operations`
 (what becomes of a request), `refusals` (why not), `reversals` (what can be undone
 by reference), `settlement` (the daily report), `books` and `journal` (DynamoDB),
 `acquirer` (the use cases), `http` (the API), `deferred` (what happens without
-being asked) and `notices` (its webhooks).
+being asked) and `notices` (its webhooks). Beside it, with a key of its own, the
+schemes' token service: `token_rules`, `token_books`, `token_service`, `token_http`.
 """

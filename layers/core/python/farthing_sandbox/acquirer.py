@@ -12,8 +12,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from farthing_sandbox import journal, reports, settlement
-from farthing_sandbox.asks import Authorize, Due, Operation
+from farthing_sandbox import journal, reports, settlement, token_books
+from farthing_sandbox.asks import Authorize, Card, Due, Operation
 from farthing_sandbox.books import recorded
 from farthing_sandbox.cards import Fault
 from farthing_sandbox.items import as_json
@@ -23,15 +23,18 @@ from farthing_sandbox.operations import (
     landed,
     rfc3339,
 )
+from farthing_sandbox.refusals import paying_card, paying_token
 from farthing_sandbox.reversals import Result, decide_reversal
+from farthing_sandbox.token_rules import Presented
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from farthing_sandbox.asks import Ask, Listing, Reversal, Settlement
+    from farthing_sandbox.asks import Ask, Listing, NetworkToken, Reversal, Settlement
     from farthing_sandbox.books import Books, Recorded
     from farthing_sandbox.operations import Booked, Charge, Entry, Numbers, Row
+    from farthing_sandbox.refusals import Paying
 
 ATTEMPTS_MAX: Final = 12
 REFUND_PENDING_SECONDS: Final = 10
@@ -62,22 +65,25 @@ class Acquirer:
     """The use cases over one set of books.
 
     `pause` waits a little, longer with each attempt: many may want one charge.
-    `defer(message, seconds)` has a message come back later.
+    `defer(message, seconds)` has a message come back later. `token_number` is what the network
+    says is the number of a token.
     """
 
     books: Books
     idempotent: bool
     pause: Callable[[int], None]
     defer: Callable[[str, int], None]
+    token_number: Callable[[str], str]
 
     def operate(self, ask: Ask, now: datetime, numbers: Numbers) -> str:
         """Do what is asked, once per reference. Answers JSON.
 
         Raises ReferenceReused, Busy, NoAnswer.
         """
-        behaviour = ask.card.behaviour if isinstance(ask, Authorize) else None
-        if behaviour and behaviour.first_request_fault and self.books.lose_first(ask.reference):
-            raise NoAnswer(behaviour.first_request_fault)
+        card = ask.card if isinstance(ask, Authorize) else None
+        fault = card.behaviour.first_request_fault if isinstance(card, Card) else None
+        if fault is not None and self.books.lose_first(ask.reference):
+            raise NoAnswer(fault)
         done = self.decide_and_record(ask, now, numbers)
         if not landed(done.visible_at, now):
             raise NoAnswer(Fault.NO_ANSWER)
@@ -113,10 +119,24 @@ class Acquirer:
         if not isinstance(ask, Authorize):
             charge = self.charge(ask.original_reference, now)
             return decide_follow_up(ask, charge, now, numbers)
+        return decide_authorize(ask, self.paying(ask, now), now, numbers)
+
+    def paying(self, ask: Authorize, now: datetime) -> Paying:
+        """What pays, with what the books and the network know of it."""
         stored = ask.stored_credential
         named = stored.network_reference if stored else None
         known = self.books.issued_to(named) if named else None
-        return decide_authorize(ask, known, now, numbers)
+        if isinstance(ask.card, Card):
+            return paying_card(ask, ask.card, known)
+        return paying_token(ask, ask.card, self.presented(ask.card), known, rfc3339(now))
+
+    def presented(self, shown: NetworkToken) -> Presented:
+        """What the network knows of a token and its cryptogram."""
+        issued = token_books.issued(self.books, shown.cryptogram)
+        if issued is None:
+            return Presented(None, None, "")
+        token = token_books.token(self.books, issued.token_reference)
+        return Presented(issued, token, self.token_number(issued.token_reference))
 
     def charge(self, reference: str, now: datetime) -> Charge | None:
         """The charge that `reference` authorized, if it can be seen by now."""

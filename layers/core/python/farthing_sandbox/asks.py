@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from farthing_sandbox.cards import behaviour_of, brand_of
+from farthing_sandbox.cards import Later, behaviour_of, brand_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -58,6 +58,26 @@ class Card:
 
 
 @dataclass(frozen=True)
+class NetworkToken:
+    """A network token in place of a card, as it came in. Nothing of its secrets is written."""
+
+    number: str = field(repr=False)
+    exp_month: int
+    exp_year: int
+    cryptogram: str = field(repr=False)
+
+    @property
+    def face(self) -> dict[str, Any]:
+        """What tells two requests apart. Each try has a cryptogram of its own."""
+        return {
+            "network_token": True,
+            "last_four": self.number[-4:],
+            "exp_month": self.exp_month,
+            "exp_year": self.exp_year,
+        }
+
+
+@dataclass(frozen=True)
 class StoredCredential:
     """The schemes' mark of a card on file: who started this charge, and what it continues."""
 
@@ -75,7 +95,7 @@ class Authorize:
     amount_cents: int
     currency: str
     capture: bool
-    card: Card
+    card: Card | NetworkToken
     stored_credential: StoredCredential | None = None
     merchant_reference: str | None = None
 
@@ -160,6 +180,37 @@ class Due:
     order_id: str
     entry: str
     reference: str
+
+
+@dataclass(frozen=True)
+class Provision:
+    """A network token for a card, under a reference of the client's."""
+
+    reference: str
+    merchant_reference: str
+    card: Card
+
+    def content(self) -> dict[str, Any]:
+        """What an equal request repeats."""
+        return {"merchant_reference": self.merchant_reference, "card": self.card.face}
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """What a cryptogram is asked for: one request to the acquirer, by one token."""
+
+    token_reference: str
+    reference: str
+    amount_cents: int
+    currency: str
+
+
+@dataclass(frozen=True)
+class IssuerActs:
+    """The issuer of a token's card does something to it."""
+
+    token: str
+    act: Later
 
 
 @dataclass(frozen=True)

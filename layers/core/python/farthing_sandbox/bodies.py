@@ -53,6 +53,15 @@ class CardBody(Body):
     cvc: Annotated[str | None, Field(pattern=r"^[0-9]{3,4}$", repr=False)] = None
 
 
+class NetworkTokenBody(Body):
+    """A network token with the cryptogram of this one request."""
+
+    number: Annotated[str, Field(pattern=r"^[0-9]{12,19}$", repr=False)]
+    exp_month: Annotated[int, Field(ge=1, le=12)]
+    exp_year: Annotated[int, Field(ge=2000, le=2099)]
+    cryptogram: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{1,64}$", repr=False)]
+
+
 class StoredCredentialBody(Body):
     """How a stored card is used."""
 
@@ -69,7 +78,8 @@ class AuthorizeBody(Body):
     amount_cents: Amount
     currency: Currency
     capture: bool
-    card: CardBody
+    card: CardBody | None = None
+    network_token: NetworkTokenBody | None = None
     stored_credential: StoredCredentialBody | None = None
     merchant_reference: Reference | None = None
 
@@ -145,10 +155,19 @@ def authorize(raw: bytes) -> asks.Authorize:
         amount_cents=body.amount_cents,
         currency=body.currency,
         capture=body.capture,
-        card=asks.Card(**vars(body.card)),
+        card=paying(body),
         stored_credential=None if stored is None else asks.StoredCredential(**vars(stored)),
         merchant_reference=body.merchant_reference,
     )
+
+
+def paying(body: AuthorizeBody) -> asks.Card | asks.NetworkToken:
+    """What pays. Raises Malformed, unless it is one thing."""
+    if body.network_token is not None and body.card is None:
+        return asks.NetworkToken(**vars(body.network_token))
+    if body.card is not None and body.network_token is None:
+        return asks.Card(**vars(body.card))
+    raise Malformed("card, network_token: one of them, and not both")
 
 
 def follow_up(operation: Operation, raw: bytes) -> asks.FollowUp:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from farthing_sandbox import items
+from farthing_sandbox import items, token_books
 from farthing_sandbox.asks import Operation
 from farthing_sandbox.cards import Fault
 from farthing_sandbox.items import Item, as_json, plain, wire
@@ -175,6 +175,8 @@ class Books:
         if entry.opens is not None and entry.opens.network_reference is not None:
             key = items.network_reference_key(entry.opens.network_reference)
             writes.append(self.put({**key, "last_four": entry.opens.last_four}))
+        if entry.spends is not None:
+            writes.append(token_books.spend(self, entry.spends))
         return self.transact(writes)
 
     def claim(self, entry: Entry, *, once: bool) -> Item:

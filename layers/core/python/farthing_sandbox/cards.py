@@ -30,6 +30,11 @@ EXPIRED_CARD: Final = Decline("54", "Expired card")
 SECURITY_VIOLATION: Final = Decline("63", "Security violation")
 PROCESSING_ERROR: Final = Decline("96", "System malfunction")
 INCORRECT_CVC: Final = Decline("N7", "Card verification code missing or incorrect")
+TOKEN_REFUSED: Final = Decline("T1", "Network token not usable")
+CRYPTOGRAM_REFUSED: Final = Decline("T2", "Token cryptogram missing, used or of another request")
+
+TOKEN_RANGE: Final = "4000098"
+"""How the numbers of network tokens begin. Without a cryptogram they are no cards."""
 
 
 class Fault(StrEnum):
@@ -39,6 +44,13 @@ class Fault(StrEnum):
     RESET = "reset"
     BAD_GATEWAY = "bad-gateway"
     WRONG_AMOUNT = "wrong-amount"
+
+
+class Later(StrEnum):
+    """What the issuer does to a card a while after it got a network token."""
+
+    REPLACES = "REPLACES"
+    SUSPENDS = "SUSPENDS"
 
 
 @dataclass(frozen=True)
@@ -61,6 +73,16 @@ class Behaviour:
     """The charge is on its way for so long. It will land, and nobody can see or stop it."""
     refunds_pend: bool = False
     """A refund takes its amount at once and is approved later."""
+    kept_number_dies: bool = False
+    """Whoever keeps the number and charges it again is refused: the card has a new one."""
+    no_token: bool = False
+    """The issuer gives no network token for the card."""
+    token_refused: bool = False
+    """Its network token is refused wherever it pays."""
+    token_answer_lost: bool = False
+    """Its network token is given, and the first answer that says so never comes."""
+    issuer: Later | None = None
+    """What the issuer does ten seconds after there is a network token."""
 
 
 def declined(reason: Decline) -> Behaviour:
@@ -111,6 +133,31 @@ BEHAVIOURS: Final[dict[str, Behaviour]] = {
         "refunds_pend",
         "approved; a refund stays PENDING for 10 s, and its success is told by webhook",
         refunds_pend=True,
+    ),
+    "4000009900000129": Behaviour(
+        "replaced",
+        "approved; charged again, the number is declined: the issuer replaced the card. Its "
+        "network token is approved; a webhook tells of the new card 10 s after there is a token",
+        kept_number_dies=True,
+        issuer=Later.REPLACES,
+    ),
+    "4000009900000145": Behaviour(
+        "no_token", "approved; the issuer gives no network token for it", no_token=True
+    ),
+    "4000009900000152": Behaviour(
+        "token_refused",
+        "approved; its network token is refused wherever it pays",
+        token_refused=True,
+    ),
+    "4000009900000160": Behaviour(
+        "token_answer_lost",
+        "approved; its network token is given, and the first answer that says so never comes",
+        token_answer_lost=True,
+    ),
+    "4000009900000178": Behaviour(
+        "token_suspended",
+        "approved; the issuer suspends its network token after 10 s, and tells by webhook",
+        issuer=Later.SUSPENDS,
     ),
 }
 

@@ -1,22 +1,25 @@
-"""What happens without anybody asking: pending refunds end, and the client is told.
+"""What happens without anybody asking: refunds end, issuers act, and the client is told.
 
-This acquirer sends itself a message that arrives when a refund's time has come.
-Messages come at least once and so does the webhook; the refund ends once.
+This acquirer sends itself a message that arrives when something's time has come.
+Messages come at least once and so does the webhook; the thing happens once.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from farthing_sandbox import bodies, notices
+from farthing_sandbox import bodies, notices, token_bodies, token_books
 from farthing_sandbox.acquirer import NotBooked
 from farthing_sandbox.notices import Undelivered
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from farthing_sandbox.acquirer import Acquirer
+    from farthing_sandbox.asks import IssuerActs
+    from farthing_sandbox.notices import Notice
+    from farthing_sandbox.token_service import TokenService
 
 
 class Services(Protocol):
@@ -24,7 +27,10 @@ class Services(Protocol):
 
     @property
     def acquirer(self) -> Acquirer: ...
+    @property
+    def tokens(self) -> TokenService: ...
     def webhook_secret(self) -> bytes: ...
+    def token_webhook_secret(self) -> bytes: ...
     def now(self) -> datetime: ...
     def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> None: ...
     def complain(self, what: str, **ids: str) -> None: ...
@@ -39,9 +45,13 @@ def work_off(event: Mapping[str, Any], services: Services) -> dict[str, Any]:
 def done(record: Mapping[str, Any], services: Services) -> bool:
     """Whether a message is dealt with."""
     try:
-        end_refund(record["body"], services)
+        due = token_bodies.issuer_acts(record["body"])
+        if due is not None:
+            issuer_acts(due, services)
+        else:
+            end_refund(record["body"], services)
     except (NotBooked, Undelivered, bodies.Malformed) as error:
-        services.complain(f"a refund could not be ended: {type(error).__name__}: {error}")
+        services.complain(f"a message could not be dealt with: {type(error).__name__}: {error}")
         return False
     return True
 
@@ -53,9 +63,21 @@ def end_refund(body: str, services: Services) -> None:
     if refund is None:
         return
     url = notices.endpoint(services.acquirer.books)
-    if url is None:
-        services.complain("nobody has said where to post webhooks", reference=due.reference)
+    tell(notices.refund_updated(refund), url, services.webhook_secret, services)
+
+
+def issuer_acts(due: IssuerActs, services: Services) -> None:
+    """Do what an issuer does to a token's card, and tell. Raises Undelivered."""
+    token = services.tokens.issuer_acts(due)
+    if token is None:
         return
-    notice = notices.refund_updated(refund)
-    headers = notice.headers(services.webhook_secret(), services.now())
-    services.post(url, notice.body.encode(), headers)
+    url = token_books.endpoint(services.tokens.books)
+    tell(notices.token_updated(token, due.act), url, services.token_webhook_secret, services)
+
+
+def tell(notice: Notice, url: str | None, secret: Callable[[], bytes], services: Services) -> None:
+    """Post a notice, if somebody has said where. Raises Undelivered."""
+    if url is None:
+        services.complain("nobody has said where to post webhooks", reference=notice.notice_id)
+        return
+    services.post(url, notice.body.encode(), notice.headers(secret(), services.now()))

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote
 
-from farthing_sandbox import bodies, notices
+from farthing_sandbox import bodies, notices, token_http
 from farthing_sandbox.acquirer import Busy, NoAnswer, ReferenceReused
 from farthing_sandbox.answers import Answer, not_found, refusal, signed, unanswered
 from farthing_sandbox.asks import Operation
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from farthing_sandbox.acquirer import Acquirer
     from farthing_sandbox.asks import Ask
     from farthing_sandbox.operations import Numbers
+    from farthing_sandbox.token_service import TokenService
 
 
 class Services(Protocol):
@@ -36,9 +37,12 @@ class Services(Protocol):
     @property
     def acquirer(self) -> Acquirer: ...
     @property
+    def tokens(self) -> TokenService: ...
+    @property
     def faults_at_front(self) -> bool: ...
     def payments_secret(self) -> bytes: ...
     def reporting_secret(self) -> bytes: ...
+    def token_service_secret(self) -> bytes: ...
     def now(self) -> datetime: ...
     def numbers(self) -> Numbers: ...
     def sleep(self, seconds: int) -> None: ...
@@ -210,7 +214,18 @@ def reporting(services: Services) -> bytes:
     return services.reporting_secret()
 
 
+def token_service(services: Services) -> bytes:
+    """The token service's key."""
+    return services.token_service_secret()
+
+
+TOKENS: Final = "/token_service/v1"
 ROUTES: Final = (
+    Route("POST", f"{TOKENS}/tokens", token_service, token_http.provision),
+    Route("GET", f"{TOKENS}/tokens/{IT}", token_service, token_http.find),
+    Route("POST", f"{TOKENS}/cryptograms", token_service, token_http.cryptogram),
+    Route("POST", f"{TOKENS}/deletions", token_service, token_http.delete),
+    Route("PUT", f"{TOKENS}/webhook_endpoint", token_service, token_http.register_endpoint),
     Route("POST", "/v1/authorizations", payments, authorize),
     Route("POST", "/v1/captures", payments, follow_up(Operation.CAPTURE)),
     Route("POST", "/v1/voids", payments, follow_up(Operation.VOID)),

@@ -149,6 +149,7 @@ def row_of(item: Mapping[str, Any]) -> Row:
         currency=item["currency"],
         status=Status(item["status"]),
         created_at=item["created_at"],
+        via=item.get("via"),
     )
 
 

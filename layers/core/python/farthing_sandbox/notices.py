@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from farthing_sandbox.books import Books
+    from farthing_sandbox.cards import Later
     from farthing_sandbox.operations import Booked
+    from farthing_sandbox.token_rules import Token
 
 
 class Undelivered(Exception):
@@ -65,6 +67,20 @@ def refund_updated(refund: Booked) -> Notice:
         "data": data,
     }
     return Notice(notice_id, as_json(fact))
+
+
+def token_updated(token: Token, act: Later) -> Notice:
+    """That the issuer did something to a token's card. What, the service says to who asks."""
+    fact_name = f"{token.reference} {act.value}"
+    notice_id = f"wh_{hashlib.sha256(fact_name.encode()).hexdigest()[:32]}"
+    data = {
+        "reference": token.reference,
+        "merchant_reference": token.merchant_reference,
+        "status": token.status.value,
+    }
+    return Notice(
+        notice_id, as_json({"id": notice_id, "type": "network_token.updated", "data": data})
+    )
 
 
 def register_endpoint(books: Books, url: str) -> None:

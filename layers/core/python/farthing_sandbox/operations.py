@@ -10,14 +10,14 @@ what holds when two requests race.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from farthing_sandbox import cards
 from farthing_sandbox.asks import Ask, Authorize, FollowUp, Operation, Reversal
-from farthing_sandbox.refusals import expiry, refuse_card, refuse_follow_up
+from farthing_sandbox.refusals import Paying, expiry, refuse_follow_up
 
 if TYPE_CHECKING:
     from farthing_sandbox.cards import Decline, Fault
@@ -52,6 +52,8 @@ class Row:
     currency: str
     status: Status
     created_at: str
+    via: str | None = None
+    """What paid for an authorization: a CARD's number, or a NETWORK_TOKEN."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Change:
 class Entry:
     """A decision: everything that goes into the books at once, or not at all.
 
-    `fault` happens to each answer that tells of it.
+    `fault` happens to each answer that tells of it. `spends` is the cryptogram that it uses up.
     """
 
     entry: str
@@ -120,6 +122,7 @@ class Entry:
     change: Change | None = None
     fault: Fault | None = None
     visible_at: str | None = None
+    spends: str | None = field(default=None, repr=False)
 
     @property
     def is_pending(self) -> bool:
@@ -127,15 +130,9 @@ class Entry:
         return self.rows[0].status is Status.PENDING
 
 
-def decide_authorize(
-    ask: Authorize, known_last_four: str | None, now: datetime, numbers: Numbers
-) -> Entry:
-    """Approve or decline a card.
-
-    `known_last_four` is the card to which the network reference that the client
-    names was issued, None if it was never issued.
-    """
-    decline, behaviour = refuse_card(ask, known_last_four), ask.card.behaviour
+def decide_authorize(ask: Authorize, paying: Paying, now: datetime, numbers: Numbers) -> Entry:
+    """Approve or decline what pays, as the facts about it say."""
+    decline, behaviour = paying.decline, paying.behaviour
     late = behaviour.lands_after_seconds > 0 and decline is None
     at = now + timedelta(seconds=behaviour.lands_after_seconds if late else 0)
     entry, status = entry_name(at, numbers), Status.DECLINED if decline else Status.APPROVED
@@ -149,16 +146,16 @@ def decide_authorize(
         left_to_capture_cents=0 if decline or ask.capture else ask.amount_cents,
         left_to_refund_cents=taken,
         taken_at_once=taken > 0,
-        last_four=ask.card.last_four,
+        last_four=paying.last_four,
         behaviour=behaviour.tag,
         authorization_code=None if decline else numbers.authorization_code,
         network_reference=None if decline else numbers.network_reference,
         created_at=at,
         visible_at=rfc3339(at) if late else None,
     )
-    rows = [row(ask, Operation.AUTHORIZE, status, at)]
+    rows = [row(ask, Operation.AUTHORIZE, status, at, paying.via)]
     if taken:
-        rows.append(row(ask, Operation.CAPTURE, Status.APPROVED, at))
+        rows.append(row(ask, Operation.CAPTURE, Status.APPROVED, at, paying.via))
     return Entry(
         entry,
         ask,
@@ -167,6 +164,7 @@ def decide_authorize(
         opens=charge,
         fault=behaviour.answer_fault,
         visible_at=charge.visible_at,
+        spends=paying.spends,
     )
 
 
@@ -228,7 +226,9 @@ def answer(
     }
 
 
-def row(ask: Ask, operation: Operation, status: Status, now: datetime) -> Row:
+def row(
+    ask: Ask, operation: Operation, status: Status, now: datetime, via: str | None = None
+) -> Row:
     """The line of the public books for `operation`."""
     return Row(
         ask.reference,
@@ -238,6 +238,7 @@ def row(ask: Ask, operation: Operation, status: Status, now: datetime) -> Row:
         ask.currency,
         status,
         rfc3339(now),
+        via,
     )
 
 

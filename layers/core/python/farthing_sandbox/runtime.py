@@ -21,6 +21,8 @@ from farthing_sandbox.acquirer import Acquirer
 from farthing_sandbox.books import Books
 from farthing_sandbox.notices import Undelivered
 from farthing_sandbox.operations import Numbers
+from farthing_sandbox.token_rules import number_of
+from farthing_sandbox.token_service import TokenService
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from aws_lambda_powertools import Logger
 
 CLOCK_KEY: Final = {"pk": {"S": "CLOCK"}, "sk": {"S": "CLOCK"}}
+CRYPTOGRAM_LENGTH: Final = 28
 LETTERS: Final = "ABCDEFGHJKLMNPQRSTUVWXYZ"
 DIGITS_AND_LETTERS: Final = LETTERS + "23456789"
 PAUSE_FIRST_SECONDS: Final = 0.02
@@ -42,6 +45,7 @@ class Surroundings:
     """What one request runs in."""
 
     acquirer: Acquirer
+    tokens: TokenService
     faults_at_front: bool
 
     def payments_secret(self) -> bytes:
@@ -55,6 +59,14 @@ class Surroundings:
     def webhook_secret(self) -> bytes:
         """The key that signs what this acquirer tells by itself."""
         return secret(os.environ["ACQUIRER_WEBHOOK_SECRET_ID"])
+
+    def token_service_secret(self) -> bytes:
+        """The same for the routes of the token service."""
+        return token_service_secret()
+
+    def token_webhook_secret(self) -> bytes:
+        """The key that signs what the token service tells by itself."""
+        return secret(os.environ["TOKEN_WEBHOOK_SECRET_ID"])
 
     def now(self) -> datetime:
         """UTC, moved by the test clock where there is one."""
@@ -101,10 +113,19 @@ class Surroundings:
 
 def services() -> Surroundings:
     """The surroundings of one request, as the environment says."""
+    books = Books(client("dynamodb"), os.environ["SANDBOX_TABLE"])
     return Surroundings(
         acquirer=Acquirer(
-            books=Books(client("dynamodb"), os.environ["SANDBOX_TABLE"]),
+            books=books,
             idempotent=os.environ.get("SANDBOX_IDEMPOTENT", "true") != "false",
+            pause=pause,
+            defer=defer,
+            token_number=lambda reference: number_of(token_service_secret(), reference),
+        ),
+        tokens=TokenService(
+            books=books,
+            secret=token_service_secret,
+            new_cryptogram=lambda: random_text(CRYPTOGRAM_LENGTH),
             pause=pause,
             defer=defer,
         ),
@@ -155,7 +176,12 @@ def client(service: str) -> Any:
     return boto3.client(service, config=bounds)
 
 
-@lru_cache(maxsize=3)
+def token_service_secret() -> bytes:
+    """The key of the token service, from which it also makes its tokens' numbers."""
+    return secret(os.environ["TOKEN_SERVICE_SECRET_ID"])
+
+
+@lru_cache(maxsize=5)
 def secret(secret_id: str) -> bytes:
     """A secret's value."""
     found = client("secretsmanager").get_secret_value(SecretId=secret_id)
