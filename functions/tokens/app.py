@@ -15,7 +15,7 @@ from farthing.vault.wiring import token_ports
 app = api()
 
 
-@app.post("/v1/tokens", body=CreateToken, publishable=True)
+@app.post("/v1/tokens", body=CreateToken)
 def create(request: Request[CreateToken]) -> Response:
     principal, now = request.principal, runtime.clock().now()
     ports = token_ports(principal)

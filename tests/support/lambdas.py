@@ -64,6 +64,10 @@ def principal(merchant_id: str = MERCHANT, kind: KeyKind = KeyKind.SECRET) -> Pr
     return Principal(merchant_id, Mode.TEST, kind, "key_test", frozenset({"*"}))
 
 
+STAGE = {"checkout_url": "https://api.example/dev", "tokens_url": "https://tokens.example/dev"}
+"""The variables of the API's stage."""
+
+
 @dataclass
 class Answer:
     """What API Gateway would send."""

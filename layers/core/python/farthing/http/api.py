@@ -6,9 +6,9 @@
     def create(request: Request[CreateRefund]) -> Response: ...
 
 A handler gets a checked request and returns an answer or raises a FarthingError. What another
-system posts is a `hook`: there its handler gets the bytes and proves who sent them. This is the one
-place that catches everything else: such an error is ours, is logged by its type, and is answered
-as a 500 whose outcome is unknown.
+system posts is a `hook`: there its handler gets the bytes and proves who sent them. What a browser
+fetches without a key is a `page`. This is the one place that catches everything else: such an error
+is ours, is logged by its type, and is answered as a 500 whose outcome is unknown.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from farthing.errors import (
     FarthingError,
 )
 from farthing.http.problem import problem
-from farthing.http.request import Call, NoBody, Posted, parse
+from farthing.http.request import Asked, Call, NoBody, Posted, parse
 from farthing.http.response import Response
 from farthing.observe import log_unhandled, logger
 from farthing.store.errors import StoreBusy
@@ -68,23 +68,18 @@ class Api:
         return self._route("DELETE", path, NoBody, key_required=False)
 
     def post(
-        self,
-        path: str,
-        *,
-        body: type[BaseModel] = NoBody,
-        moves_money: bool = False,
-        publishable: bool = False,
+        self, path: str, *, body: type[BaseModel] = NoBody, moves_money: bool = False
     ) -> Callable[[Handler], Handler]:
-        """Register a write. What moves money cannot be called without an Idempotency-Key.
-
-        A publishable key, which everybody can read in a web page, is refused unless
-        `publishable` says otherwise.
-        """
-        return self._route("POST", path, body, key_required=moves_money, publishable=publishable)
+        """Register a write. What moves money cannot be called without an Idempotency-Key."""
+        return self._route("POST", path, body, key_required=moves_money)
 
     def hook(self, path: str) -> Callable[[Handler], Handler]:
         """Register what another system posts. It has no key: the handler checks its signature."""
         return self._add(Route("POST", path), Posted.of)
+
+    def page(self, path: str) -> Callable[[Handler], Handler]:
+        """Register what a browser fetches without a key: a page, or a file of one."""
+        return self._add(Route("GET", path), Asked.of)
 
     def resolve(self, event: Mapping[str, Any], context: Any) -> dict[str, Any]:
         """The answer to one API Gateway event, in the form that the gateway wants."""
@@ -92,16 +87,10 @@ class Api:
         return self._resolver.resolve(dict(event), context)
 
     def _route(
-        self,
-        method: str,
-        path: str,
-        body: type[BaseModel],
-        *,
-        key_required: bool,
-        publishable: bool = False,
+        self, method: str, path: str, body: type[BaseModel], *, key_required: bool
     ) -> Callable[[Handler], Handler]:
         def read(event: Mapping[str, Any]) -> Any:
-            return parse(Call.of(event), body, key_required=key_required, publishable=publishable)
+            return parse(Call.of(event), body, key_required=key_required)
 
         return self._add(Route(method, path), read)
 
