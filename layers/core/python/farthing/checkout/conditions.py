@@ -13,7 +13,3 @@ def no_other_attempt(version: int) -> Condition:
 def not_expired(now: str) -> Condition:
     """NOT_EXPIRED: its time is not over, also at the last second."""
     return Condition("NOT_EXPIRED", "#expires_at > :now", {"now": now})
-
-
-STILL_DUE = Condition("STILL_DUE", "attribute_exists(#due_pk)")
-"""It is in the due index: its end was not told, or it was paid and nobody has taken it out."""

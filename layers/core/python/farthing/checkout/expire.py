@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import suppress
 from datetime import timedelta
 
-from farthing.checkout.conditions import STILL_DUE, no_other_attempt
+from farthing.checkout.conditions import no_other_attempt
 from farthing.checkout.kept_card import keep_card
 from farthing.checkout.pay import over
 from farthing.checkout.read import Found, retrieve, with_attempt
@@ -20,7 +20,7 @@ from farthing.payments.begin import in_progress
 from farthing.payments.checkout import SessionStatus
 from farthing.payments.event import session_event_put
 from farthing.payments.services import Services
-from farthing.store import ConditionFailed, StoreBusy, Update
+from farthing.store import EXISTS, ConditionFailed, StoreBusy, Update
 
 TRIES_MAX = 3
 LOOK_AGAIN = timedelta(minutes=10)
@@ -55,11 +55,11 @@ def end_if_due(session_id: str, services: Services) -> None:
                 _end(found, services)
             case SessionStatus.PAID:
                 keep_card(found.intent, services)
-                leave = Update(found.session.key, STILL_DUE, remove=("due_pk", "due_at"))
+                leave = Update(found.session.key, EXISTS, remove=("due_pk", "due_at"))
                 services.store.write(leave)
             case SessionStatus.PROCESSING:
                 again = to_text(services.now() + LOOK_AGAIN)
-                services.store.write(Update(found.session.key, STILL_DUE, set={"due_at": again}))
+                services.store.write(Update(found.session.key, EXISTS, set={"due_at": again}))
 
 
 def _end(found: Found, services: Services) -> None:
