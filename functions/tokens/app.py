@@ -16,7 +16,7 @@ from farthing.vault.wiring import token_ports
 app = api()
 
 
-@app.post("/v1/tokens", body=CreateAnyToken, publishable=True)
+@app.post("/v1/tokens", body=CreateAnyToken)
 def create(request: Request[CreateAnyToken]) -> Response:
     principal, now = request.principal, runtime.clock().now()
     ports = token_ports(principal)

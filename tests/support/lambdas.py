@@ -64,6 +64,10 @@ def principal(merchant_id: str = MERCHANT, kind: KeyKind = KeyKind.SECRET) -> Pr
     return Principal(merchant_id, Mode.TEST, kind, "key_test", frozenset({"*"}))
 
 
+STAGE = {"checkout_url": "https://api.example/dev", "tokens_url": "https://tokens.example/dev"}
+"""The variables of the API's stage."""
+
+
 @dataclass
 class Answer:
     """What API Gateway would send."""
@@ -88,6 +92,7 @@ def call(
     settings: Settings | None = None,
     raw: str | None = None,
     context: Context | None = None,
+    session_id: str | None = None,
 ) -> Answer:
     """One HTTP call to a function behind API Gateway's REST API."""
     headers = {"Content-Type": "application/json"}
@@ -102,7 +107,7 @@ def call(
         "queryStringParameters": query,
         "multiValueQueryStringParameters": {k: [v] for k, v in (query or {}).items()},
         "pathParameters": None,
-        "stageVariables": None,
+        "stageVariables": STAGE,
         "requestContext": {
             "requestId": "req-1",
             "stage": "v1",
@@ -117,6 +122,7 @@ def call(
                 "key_id": "key_test",
                 "scopes": scopes or " ".join(SCOPES[kind]),
                 "settings": (settings or Settings.of_mode("test")).to_text(),
+                **({"session_id": session_id} if session_id else {}),
             },
         },
         "body": raw if raw is not None else (None if body is None else json.dumps(body)),

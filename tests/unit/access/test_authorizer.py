@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -40,7 +41,7 @@ def ask(event: str, **changes: Any) -> dict[str, Any]:
 def allows(answer: dict[str, Any], route: str) -> bool:
     (statement,) = answer["policyDocument"]["Statement"]
     assert (statement["Effect"], statement["Action"]) == ("Allow", "execute-api:Invoke")
-    return fnmatchcase(f"{API}/dev/{route}", statement["Resource"])
+    return any(fnmatchcase(f"{API}/dev/{route}", named) for named in statement["Resource"])
 
 
 def test_a_secret_key_may_call_every_route_whichever_was_asked_first() -> None:
@@ -52,7 +53,7 @@ def test_a_secret_key_may_call_every_route_whichever_was_asked_first() -> None:
         "kind": "SECRET",
         "key_id": "key_s",
         "scopes": "read write",
-        "settings": Settings.of_mode("test").to_text(),
+        "settings": replace(Settings.of_mode("test"), name="Example").to_text(),
     }
     for route in ("GET/v1/customers", "POST/v1/payment_intents/pi_1/confirm", "DELETE/v1/x"):
         assert allows(answer, route)
@@ -60,16 +61,20 @@ def test_a_secret_key_may_call_every_route_whichever_was_asked_first() -> None:
     assert other_route == answer
 
 
-def test_a_publishable_key_may_create_tokens_and_nothing_else() -> None:
+def test_a_publishable_key_may_create_tokens_read_a_session_and_nothing_else() -> None:
     answer = ask("authorizer.publishable_key")
     assert answer["context"]["kind"] == "PUBLISHABLE"
     assert answer["context"]["scopes"] == "tokens"
     assert allows(answer, "POST/v1/tokens")
+    assert allows(answer, "GET/v1/checkout_sessions/cs_1")
     for route in (
         "GET/v1/customers",
         "POST/v1/payment_intents",
         "GET/v1/tokens",
         "POST/v1/tokens/x",
+        "GET/v1/checkout_sessions",
+        "POST/v1/checkout_sessions",
+        "POST/v1/checkout_sessions/cs_1/pay",
     ):
         assert not allows(answer, route)
     asked_elsewhere = ask("authorizer.publishable_key", methodArn=f"{API}/dev/GET/v1/customers")
@@ -78,7 +83,7 @@ def test_a_publishable_key_may_create_tokens_and_nothing_else() -> None:
 
 def test_the_grant_is_of_the_stage_that_was_asked() -> None:
     (statement,) = ask("authorizer.secret_key")["policyDocument"]["Statement"]
-    assert statement["Resource"] == f"{API}/dev/*/*"
+    assert statement["Resource"] == [f"{API}/dev/*/*"]
 
 
 def test_an_unknown_key_is_unauthorized() -> None:
@@ -107,6 +112,10 @@ def test_no_key_is_in_the_table() -> None:
         ("payment_methods", "GET", "/v1/payment_methods"),
         ("payment_methods", "DELETE", "/v1/payment_methods/pm_1"),
         ("payment_methods", "POST", "/v1/payment_methods/pm_1/default"),
+        ("checkout_sessions", "POST", "/v1/checkout_sessions"),
+        ("checkout_sessions", "GET", "/v1/checkout_sessions"),
+        ("checkout_sessions", "POST", "/v1/checkout_sessions/cs_1/expire"),
+        ("checkout_sessions", "POST", "/v1/checkout_sessions/cs_1/pay"),
     ],
 )
 def test_the_edge_refuses_a_publishable_key_by_itself(

@@ -167,7 +167,7 @@ def test_what_an_operator_set_reaches_the_request(aws: None) -> None:
 
     assert principal is not None
     settings = Settings.of_text(principal.settings.to_text())
-    assert settings == Settings({"eur": "stripe"}, CardEntry.EXTERNAL, "key-1")
+    assert settings == Settings({"eur": "stripe"}, CardEntry.EXTERNAL, "key-1", "A")
     assert settings.connector("eur") == "stripe"
     assert settings.connector("usd") is None
 

@@ -66,6 +66,7 @@ class Queue:
 
     looks: dict[str, int] = field(default_factory=dict)
     expiries: dict[str, int] = field(default_factory=dict)
+    sessions: dict[str, int] = field(default_factory=dict)
 
     def look(self, address: Address, delay_seconds: int) -> None:
         self.looks[address.operation_id] = delay_seconds
@@ -73,10 +74,14 @@ class Queue:
     def expire(self, tenant: TenantScope, intent_id: str, delay_seconds: int) -> None:
         self.expiries[f"{tenant.merchant_id}/{intent_id}"] = delay_seconds
 
+    def end_session(self, tenant: TenantScope, session_id: str, delay_seconds: int) -> None:
+        self.sessions[f"{tenant.merchant_id}/{session_id}"] = delay_seconds
+
 
 def tick(
     operations: list[Operation],
     held: dict[str, str] | None = None,
+    sessions: dict[str, str] | None = None,
     *,
     spoil: Callable[[Item], None] = lambda row: None,
     seconds_left: float = 50,
@@ -88,6 +93,10 @@ def tick(
     rows["EXPIRY#5"] = [
         {"merchant_id": "mer_a", "mode": "test", "intent_id": intent_id, "due_at": due_at}
         for intent_id, due_at in (held or {}).items()
+    ]
+    rows["SESSION#2"] = [
+        {"merchant_id": "mer_a", "mode": "test", "session_id": session_id, "due_at": due_at}
+        for session_id, due_at in (sessions or {}).items()
     ]
     queue, gauges = Queue(), dict[str, int]()
     failures: list[Exception] = []
@@ -118,13 +127,15 @@ def tick(
 def test_what_is_due_before_the_next_tick_is_queued_for_its_very_second(
     due_seconds: float, delay_seconds: int | None
 ) -> None:
-    seen, queue, _ = tick([operation(due_at=at(due_seconds))], {"pi_9": at(due_seconds)})
+    then = at(due_seconds)
+    seen, queue, _ = tick([operation(due_at=then)], {"pi_9": then}, {"cs_9": then})
     if delay_seconds is None:
-        assert (queue.looks, queue.expiries, seen.queued) == ({}, {}, 0)
+        assert (queue.looks, queue.expiries, queue.sessions, seen.queued) == ({}, {}, {}, 0)
     else:
         assert queue.looks == {"op_1": delay_seconds}
         assert queue.expiries == {"mer_a/pi_9": delay_seconds}
-        assert seen.queued == 2
+        assert queue.sessions == {"mer_a/cs_9": delay_seconds}
+        assert seen.queued == 3
 
 
 def test_every_shard_is_read_and_every_page_up_to_a_bound() -> None:
@@ -186,5 +197,5 @@ def test_each_minute_begins_with_another_shard() -> None:
         now = NOW + timedelta(minutes=minute)
         due.tick(due.Services(index, queue, now, lambda *_: None, lambda: 50.0, lambda _: None))
     assert index.read[0] == "OPERATION#0"
-    assert index.read[16] == "OPERATION#3"
-    assert set(index.read[:16]) == set(index.read[16:])
+    assert index.read[24] == "OPERATION#3"
+    assert set(index.read[:24]) == set(index.read[24:])

@@ -23,6 +23,7 @@ ALLOWED_FIELDS = frozenset(
     {
         "merchant_id",
         "intent_id",
+        "session_id",
         "operation_id",
         "refund_id",
         "event_id",

@@ -29,12 +29,15 @@ class Settings:
     """What a request needs to know of its merchant, in its mode.
 
     `connectors` names the connector of each currency (lower case), `*` that of all others.
-    `vault_key_id` is the merchant's own key for card numbers, None for the stack's.
+    `vault_key_id` is the merchant's own key for card numbers, None for the stack's. `name` and
+    `colour` are what its payers see of it.
     """
 
     connectors: Mapping[str, str] = field(default_factory=dict)
     card_entry: CardEntry = CardEntry.OWN_VAULT
     vault_key_id: str | None = None
+    name: str = ""
+    colour: str | None = None
 
     def connector(self, currency: str) -> str | None:
         """Who takes this currency; None if nobody does."""
@@ -53,7 +56,8 @@ class Settings:
     def of_text(cls, text: str) -> Settings:
         """As the authorizer handed it on."""
         item = json.loads(text)
-        return cls(**{**item, "card_entry": CardEntry(item["card_entry"])})
+        known = {name: item[name] for name in cls.__dataclass_fields__ if name in item}
+        return cls(**{**known, "card_entry": CardEntry(item["card_entry"])})
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Account:
     def settings(self, mode: str) -> Settings:
         """What a request in this mode needs to know."""
         named = self.connectors.get(mode, CONNECTORS_BY_DEFAULT.get(mode, {}))
-        return Settings(named, self.card_entry, self.vault_key_id)
+        return Settings(named, self.card_entry, self.vault_key_id, self.name, self.colour)
 
     def to_item(self) -> dict[str, Any]:
         """As stored."""

@@ -7,8 +7,17 @@ from datetime import datetime
 from typing import Any
 
 from farthing.access.account import Account
-from farthing.access.keys import has_key_form, is_valid, key_row, merchant_row, principal_of
-from farthing.access.principal import KeyKind, Principal
+from farthing.access.checkout_key import checkout_principal
+from farthing.access.keys import (
+    has_key_form,
+    is_for_checkout,
+    is_valid,
+    key_row,
+    merchant_row,
+    principal_of,
+)
+from farthing.access.principal import Principal
+from farthing.access.routes import routes_of
 from farthing.store.port import Gets
 
 
@@ -22,7 +31,11 @@ def authorize(store: Gets, text: str, now: datetime) -> Principal | None:
         return None
     merchant = store.get(merchant_row(key["merchant_id"]))
     account = Account.from_item(merchant) if merchant else None
-    return principal_of(key, account) if account and account.closed_at is None else None
+    if account is None or account.closed_at is not None:
+        return None
+    if is_for_checkout(text):
+        return checkout_principal(text, key, account, now)
+    return principal_of(key, account)
 
 
 def bearer_of(headers: Mapping[str, str] | None) -> str:
@@ -36,11 +49,11 @@ def policy(principal: Principal, method_arn: str) -> dict[str, Any]:
     """API Gateway's answer: what this key may call, and who it is.
 
     The gateway keeps the answer for a minute and uses it for every route of the key, so it must
-    not depend on the route that was asked: a secret key gets the whole stage, a publishable one
-    the creation of tokens. Everything else is denied by not being named.
+    not depend on the route that was asked. What is not named is denied.
     """
     api, stage = method_arn.split("/")[:2]
-    routes = "POST/v1/tokens" if principal.kind is KeyKind.PUBLISHABLE else "*/*"
+    named = [f"{api}/{stage}/{allowed.resource}" for allowed in routes_of(principal)]
+    bound = {"session_id": principal.session_id} if principal.session_id else {}
     return {
         "principalId": principal.merchant_id,
         "policyDocument": {
@@ -49,7 +62,7 @@ def policy(principal: Principal, method_arn: str) -> dict[str, Any]:
                 {
                     "Action": "execute-api:Invoke",
                     "Effect": "Allow",
-                    "Resource": f"{api}/{stage}/{routes}",
+                    "Resource": named,
                 }
             ],
         },
@@ -60,5 +73,6 @@ def policy(principal: Principal, method_arn: str) -> dict[str, Any]:
             "key_id": principal.key_id,
             "scopes": " ".join(sorted(principal.scopes)),
             "settings": principal.settings.to_text(),
+            **bound,
         },
     }

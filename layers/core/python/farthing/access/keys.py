@@ -2,6 +2,8 @@
 
 A key is a prefix and 256 random bits. The table holds its SHA-256 alone: with that much
 randomness a slow hash would add nothing, and the hash is the lookup, so no text is ever compared.
+The keys of checkout sessions are in partitions of their own, so that whoever may write those can
+write no other.
 """
 
 from __future__ import annotations
@@ -18,11 +20,15 @@ from farthing.clock import to_text
 from farthing.store.item import Item, Key
 
 ENTROPY_BYTES = 32
-SCOPES = {KeyKind.SECRET: ("read", "write"), KeyKind.PUBLISHABLE: ("tokens",)}
+SCOPES = {
+    KeyKind.SECRET: ("read", "write"),
+    KeyKind.PUBLISHABLE: ("tokens",),
+    KeyKind.CHECKOUT: ("tokens", "checkout"),
+}
 """What each kind of key may do."""
 
-_PREFIXES = {KeyKind.SECRET: "sk", KeyKind.PUBLISHABLE: "pk"}
-_KEY_TEXT = re.compile(r"(sk|pk)_(test|live)_[A-Za-z0-9_-]{43,64}")
+_PREFIXES = {KeyKind.SECRET: "sk", KeyKind.PUBLISHABLE: "pk", KeyKind.CHECKOUT: "ck"}
+_KEY_TEXT = re.compile(r"(sk|pk|ck)_(test|live)_[A-Za-z0-9_-]{43,64}")
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,13 @@ def has_key_form(text: str) -> bool:
 def key_row(text: str) -> Key:
     """Where a key is found by its text."""
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return Key("access", f"KEY#{digest}", "KEY")
+    partition = "CHECKOUT" if is_for_checkout(text) else "KEY"
+    return Key("access", f"{partition}#{digest}", "KEY")
+
+
+def is_for_checkout(text: str) -> bool:
+    """Whether a key says that it is of a checkout session."""
+    return text.startswith(f"{_PREFIXES[KeyKind.CHECKOUT]}_")
 
 
 def key_item(key: NewKey, now: datetime, expires_at: datetime | None = None) -> Item:

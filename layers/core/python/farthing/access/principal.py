@@ -17,15 +17,22 @@ class Mode(StrEnum):
 
 
 class KeyKind(StrEnum):
-    """A secret key acts for the merchant; a publishable one may only create tokens."""
+    """For whom a key acts: the merchant, everybody who sees its pages, or one session's payer.
+
+    What each may call is said in `routes`.
+    """
 
     SECRET = "SECRET"
     PUBLISHABLE = "PUBLISHABLE"
+    CHECKOUT = "CHECKOUT"
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Made by the authorizer; every key of the store starts with its merchant and mode."""
+    """Made by the authorizer; every key of the store starts with its merchant and mode.
+
+    `session_id` is the one checkout session that a CHECKOUT key is for; no other key has one.
+    """
 
     merchant_id: str
     mode: Mode
@@ -33,6 +40,11 @@ class Principal:
     key_id: str
     scopes: frozenset[str]
     settings: Settings = field(default_factory=Settings)
+    session_id: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.kind is KeyKind.CHECKOUT) != (self.session_id is not None):
+            raise ValueError("a key is for one checkout session, or for none")
 
     @property
     def tenant(self) -> TenantScope:

@@ -68,19 +68,10 @@ class Api:
         return self._route("DELETE", path, NoBody, key_required=False)
 
     def post(
-        self,
-        path: str,
-        *,
-        body: type[BaseModel] = NoBody,
-        moves_money: bool = False,
-        publishable: bool = False,
+        self, path: str, *, body: type[BaseModel] = NoBody, moves_money: bool = False
     ) -> Callable[[Handler], Handler]:
-        """Register a write. What moves money cannot be called without an Idempotency-Key.
-
-        A publishable key, which everybody can read in a web page, is refused unless
-        `publishable` says otherwise.
-        """
-        return self._route("POST", path, body, key_required=moves_money, publishable=publishable)
+        """Register a write. What moves money cannot be called without an Idempotency-Key."""
+        return self._route("POST", path, body, key_required=moves_money)
 
     def hook(self, path: str) -> Callable[[Handler], Handler]:
         """Register what another system posts. It has no key: the handler checks its signature."""
@@ -96,16 +87,10 @@ class Api:
         return self._resolver.resolve(dict(event), context)
 
     def _route(
-        self,
-        method: str,
-        path: str,
-        body: type[BaseModel],
-        *,
-        key_required: bool,
-        publishable: bool = False,
+        self, method: str, path: str, body: type[BaseModel], *, key_required: bool
     ) -> Callable[[Handler], Handler]:
         def read(event: Mapping[str, Any]) -> Any:
-            return parse(Call.of(event), body, key_required=key_required, publishable=publishable)
+            return parse(Call.of(event), body, key_required=key_required)
 
         return self._add(Route(method, path), read)
 

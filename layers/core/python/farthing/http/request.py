@@ -13,6 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from farthing.access.account import Settings
 from farthing.access.principal import KeyKind, Mode, Principal
+from farthing.access.routes import TOKENS, may_call
 from farthing.cards import holds_pan
 from farthing.errors import (
     BODY_TOO_LARGE,
@@ -44,6 +45,7 @@ class Call:
     text: str
     request_id: str
     source_ip: str
+    stage: Mapping[str, str]
     principal: Principal | None
 
     @classmethod
@@ -58,17 +60,22 @@ class Call:
             text=_text_of(event),
             request_id=context.get("requestId", ""),
             source_ip=(context.get("identity") or {}).get("sourceIp", ""),
+            stage=dict(event.get("stageVariables") or {}),
             principal=_principal_of(context.get("authorizer") or {}),
         )
 
 
 @dataclass(frozen=True)
 class Request(Generic[Body]):
-    """What a handler gets: everything checked, nothing raw."""
+    """What a handler gets: everything checked, nothing raw.
+
+    `stage` are the stage's variables: addresses that the template knows.
+    """
 
     principal: Principal
     body: Body
     query: Mapping[str, str]
+    stage: Mapping[str, str]
     source_ip: str
     request_id: str
     idempotency: IdempotentRequest | None
@@ -105,11 +112,13 @@ class Asked:
     """What a browser asks for without a key: a page, a script. Nothing of it is to be believed."""
 
     query: Mapping[str, str]
+    stage: Mapping[str, str]
 
     @classmethod
     def of(cls, event: Mapping[str, Any]) -> Asked:
         """The question of a REST API proxy event."""
-        return cls(dict(event.get("queryStringParameters") or {}))
+        query, stage = event.get("queryStringParameters"), event.get("stageVariables")
+        return cls(dict(query or {}), dict(stage or {}))
 
 
 class NoBody(BaseModel):
@@ -118,13 +127,11 @@ class NoBody(BaseModel):
     model_config = {"extra": "forbid"}
 
 
-def parse(
-    call: Call, model: type[Body], *, key_required: bool, publishable: bool = False
-) -> Request[Body]:
+def parse(call: Call, model: type[Body], *, key_required: bool) -> Request[Body]:
     """The request of a call. Raises FarthingError with the fields that are wrong."""
     if call.principal is None:
         raise FarthingError(UNAUTHENTICATED, "send Authorization: Bearer sk_…")
-    _require_scope(call.principal, call.method, publishable=publishable)
+    _require_allowed(call.principal, call.method, call.path)
     key = None
     if call.method == "POST":
         key = parse_key(call.headers, required=key_required)
@@ -137,19 +144,25 @@ def parse(
         principal=call.principal,
         body=body,
         query=call.query,
+        stage=call.stage,
         source_ip=call.source_ip,
         request_id=call.request_id,
         idempotency=idempotency,
     )
 
 
-def _require_scope(principal: Principal, method: str, *, publishable: bool) -> None:
-    """Raises FarthingError (403) unless the key may do this: read, write, or create tokens."""
-    if principal.kind is KeyKind.PUBLISHABLE and not publishable:
-        raise FarthingError(FORBIDDEN, "a publishable key can only create tokens")
+def _require_allowed(principal: Principal, method: str, path: str) -> None:
+    """Raises FarthingError (403) unless this kind of key is for this call, and has the scope.
+
+    The gateway has asked the same: this is in case that it did not.
+    """
+    if not may_call(principal, method, path):
+        raise FarthingError(FORBIDDEN, f"a {principal.kind.value.lower()} key is not for this")
     enough = {"read"} if method == "GET" else {"write"}
-    if publishable:
+    if TOKENS.covers(method, path):
         enough.add("tokens")
+    elif principal.kind is not KeyKind.SECRET:
+        enough = {"tokens", "checkout"}
     if not principal.scopes & enough:
         raise FarthingError(FORBIDDEN, f"this key lacks the scope {sorted(enough)[0]}")
 
@@ -252,6 +265,7 @@ def _principal_of(authorizer: Mapping[str, Any]) -> Principal | None:
         key_id=authorizer["key_id"],
         scopes=frozenset(authorizer.get("scopes", "").split()),
         settings=_settings_of(authorizer),
+        session_id=authorizer.get("session_id"),
     )
 
 

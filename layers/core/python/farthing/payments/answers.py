@@ -1,7 +1,8 @@
 """The answer to a request that asked for an operation, from where its payment stands now.
 
 One function for the first answer, for a replay after the outcome became known, and for whoever
-finds the outcome: they must not differ.
+finds the outcome: they must not differ. The payer of a checkout session asked by its page, and is
+shown the session; everybody else asked with the merchant's key, and is shown the payment.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from farthing.acquiring.port import Outcome
+from farthing.acquiring.port import Kind, Outcome
 from farthing.errors import (
     BLOCKED_BY_FRAUD,
     CARD_DECLINED,
@@ -19,11 +20,30 @@ from farthing.errors import (
 )
 from farthing.http.problem import problem
 from farthing.http.response import Response, accepted, dump
+from farthing.payments.checkout import show_attempt
 from farthing.payments.intent import Intent
 from farthing.payments.operation import Operation
 from farthing.payments.views import show_intent
 
 RETRY_AFTER_SECONDS = 2
+
+
+def answer_about(operation: Operation, intent: Intent) -> Response:
+    """What the request behind an operation on a payment is told."""
+    return answer_of(operation, *_shown(operation.kind, intent))
+
+
+def not_known_yet(operation: Operation, intent: Intent) -> Response:
+    """202, with the payment as it would be if nothing more were ever heard."""
+    shown, _ = _shown(operation.kind, intent)
+    return accepted(shown)
+
+
+def _shown(kind: Kind, intent: Intent) -> tuple[dict[str, Any], str]:
+    """What the asker is shown, and its name in a problem document."""
+    if kind is Kind.AUTHORIZE and intent.checkout is not None:
+        return show_attempt(intent, intent.checkout), "checkout_session"
+    return show_intent(intent), "payment_intent"
 
 
 def answer_of(operation: Operation, shown: Mapping[str, Any], name: str) -> Response:
@@ -58,11 +78,8 @@ def declined(operation: Operation, shown: Mapping[str, Any], name: str) -> Respo
 
 def blocked(intent: Intent, request_id: str) -> Response:
     """402: we said no ourselves. Which rule did is not for the payer."""
-    error = FarthingError(
-        BLOCKED_BY_FRAUD,
-        "the payment was blocked",
-        extensions={"payment_intent": show_intent(intent)},
-    )
+    shown, name = _shown(Kind.AUTHORIZE, intent)
+    error = FarthingError(BLOCKED_BY_FRAUD, "the payment was blocked", extensions={name: shown})
     return problem(error, request_id)
 
 

@@ -60,7 +60,7 @@ def authorize(
         capture=intent.capture_method is CaptureMethod.AUTOMATIC,
         token=instrument.token,
         method_id=instrument.method_id,
-        stored_credential=stored_credential(instrument, intent.ip_address),
+        stored_credential=stored_credential(intent, instrument),
         decision=decision,
     )
     return _begun(intent, operation, instrument=instrument, fraud=fraud_of(decision))
@@ -125,14 +125,15 @@ def show_state(status: Status, detail: Detail | None) -> str:
     return status.value + (f" ({detail.value})" if detail else "")
 
 
-def stored_credential(instrument: Instrument, ip_address: str | None) -> StoredCredential | None:
-    """The indicator for a saved card; None for a card that is used once.
+def stored_credential(intent: Intent, instrument: Instrument) -> StoredCredential | None:
+    """The indicator for a card that is saved, or is to be by this payment; None for one used once.
 
     A payer whose address is known is there; otherwise the merchant acts alone.
     """
     if instrument.method_id is None:
-        return None
-    initiator = Initiator.CUSTOMER if ip_address else Initiator.MERCHANT
+        saves = intent.checkout is not None and intent.checkout.saves_card
+        return StoredCredential(Use.FIRST, Initiator.CUSTOMER) if saves else None
+    initiator = Initiator.CUSTOMER if intent.ip_address else Initiator.MERCHANT
     if instrument.network_reference is None:
         return StoredCredential(Use.FIRST, Initiator.CUSTOMER)
     return StoredCredential(Use.SUBSEQUENT, initiator, instrument.network_reference)

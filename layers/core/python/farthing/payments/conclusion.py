@@ -12,10 +12,11 @@ from farthing.ids import IdSource
 from farthing.ledger import posting
 from farthing.money import Money
 from farthing.payments import idempotency
-from farthing.payments.answers import answer_of
+from farthing.payments.answers import answer_about
+from farthing.payments.checkout import show_completed
 from farthing.payments.conclude import Concluded
 from farthing.payments.conditions import held_under_fence, holds_operation, key_held_by
-from farthing.payments.event import event_put
+from farthing.payments.event import event_put, session_event_put
 from farthing.payments.intent import Intent, changed
 from farthing.payments.operation import FIRST_FENCE, Operation
 from farthing.payments.payment_method import method_key
@@ -39,7 +40,7 @@ def intent_writes(
         after = replace(after, event_sequence=after.event_sequence + 1)
         event_id = new_id("evt")
         writes.append(event_put(after, event_id, concluded.event_type, show_intent(after), now))
-    answer = answer_of(operation, show_intent(after), "payment_intent")
+    answer = answer_about(operation, after)
     return (
         after,
         [
@@ -49,9 +50,25 @@ def intent_writes(
             *money_writes(operation, concluded.moved_cents, now),
             *key_writes(operation, answer, now),
             *method_writes(operation),
+            *session_writes(after, operation, new_id, now),
         ],
         answer,
     )
+
+
+def session_writes(
+    after: Intent, operation: Operation, new_id: IdSource, now: datetime
+) -> list[Write]:
+    """`checkout_session.completed`, with the authorization that pays the session.
+
+    A session ends once: its only event has one place, and this one is not there yet, because a
+    session with an attempt at work does not expire.
+    """
+    approved = operation.answer is not None and operation.answer.outcome is Outcome.APPROVED
+    if operation.kind is not Kind.AUTHORIZE or not approved or after.checkout is None:
+        return []
+    shown, type_ = show_completed(after, after.checkout), "checkout_session.completed"
+    return [session_event_put(after.tenant, new_id("evt"), type_, shown, now)]
 
 
 def intent_update(before: Intent, after: Intent, when: Condition) -> list[Write]:

@@ -36,10 +36,14 @@ METHOD_TRIES_MAX = 3
 
 @dataclass(frozen=True)
 class Payable:
-    """An intent that is to be paid. `before` is its row as it was read, None if it has none yet."""
+    """An intent that is to be paid. `before` is its row as it was read, None if it has none yet.
+
+    `also` goes with it, whatever becomes of the payment: its checkout session's write.
+    """
 
     intent: Intent
     before: Intent | None = None
+    also: tuple[Guarded, ...] = ()
 
     def written_as(self, after: Intent) -> Guarded:
         """The intent's write of a transaction: created, or moved on from what was read."""
@@ -49,8 +53,9 @@ class Payable:
         return Guarded(write, refuse_state("confirmed", states.NEW))
 
     def told_of(self, services: Services) -> list[Guarded]:
-        """The event of its creation, if it is created now."""
-        return [] if self.before is not None else [creation_event(self.intent, services)]
+        """What else is written: its session, and the event of its creation if it is created now."""
+        created = [] if self.before is not None else [creation_event(self.intent, services)]
+        return [*self.also, *created]
 
 
 def confirm(
@@ -78,6 +83,8 @@ def confirm(
         raise not_found("payment_intent", intent_id)
     before = settle_open_operation(Intent.from_item(found[key]), services)
     begin.require(before, states.NEW, "confirmed")
+    if before.checkout is not None:
+        raise begin.wrong_state(before, "confirmed but by its checkout session's payer")
     intent = before
     if paying_key is not None:
         instrument = read_instrument(paying, found.get(paying_key), before.customer_id)

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from farthing.checkout import session as sessions
 from farthing.clock import from_text, to_text
 from farthing.payments import operation as operations
 from farthing.payments.intent import EXPIRY_SHARDS, expiry_pk
@@ -72,13 +73,30 @@ def tick(services: Services) -> Tick:
         if delay := _delay_seconds(operation.due_at, services):
             services.later.look(operation.address, delay - 1)
             seen.queued += 1
-    until = to_text(services.now + timedelta(seconds=AHEAD_SECONDS))
-    for item in _rows_of_all(services.store, expiry_pk, EXPIRY_SHARDS, services.now, until):
-        if delay := _delay_seconds(item["due_at"], services):
-            tenant = TenantScope(item["merchant_id"], item["mode"])
-            services.later.expire(tenant, item["intent_id"], delay - 1)
-            seen.queued += 1
+    seen.queued += _queue_ends(
+        expiry_pk, EXPIRY_SHARDS, "intent_id", services.later.expire, services
+    )
+    seen.queued += _queue_ends(
+        sessions.due_pk, sessions.DUE_SHARDS, "session_id", services.later.end_session, services
+    )
     return seen
+
+
+def _queue_ends(
+    pk_of: Callable[[int], str],
+    shards: int,
+    id_name: str,
+    end: Callable[[TenantScope, str, int], None],
+    services: Services,
+) -> int:
+    """Queue what ends by itself before the next tick: holds, and sessions. How many."""
+    queued = 0
+    until = to_text(services.now + timedelta(seconds=AHEAD_SECONDS))
+    for item in _rows_of_all(services.store, pk_of, shards, services.now, until):
+        if delay := _delay_seconds(item["due_at"], services):
+            end(TenantScope(item["merchant_id"], item["mode"]), item[id_name], delay - 1)
+            queued += 1
+    return queued
 
 
 def unresolved(store: Lists) -> Iterator[Operation]:

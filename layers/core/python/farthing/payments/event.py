@@ -1,4 +1,7 @@
-"""Events of a payment: what the merchant is told, written with the change that it tells of.
+"""Events: what the merchant is told, written with the change that it tells of.
+
+Each is numbered within what it is about: a payment, or a checkout session, which has one event at
+most, when it ends.
 
 An event waits in the due index from the transaction that writes it until its fan-out is done. The
 stream is the fast way to that; whatever the stream loses is found there.
@@ -13,7 +16,7 @@ from typing import Any
 from farthing.clock import later, to_text
 from farthing.ids import shard_of
 from farthing.payments.intent import Intent
-from farthing.store import NOT_CREATED, Key, Put, TenantScope
+from farthing.store import NOT_CREATED, Item, Key, Put, TenantScope
 
 DUE_SHARDS = 32
 """Every event of the installation enters and leaves them, whole: see docs/data.md."""
@@ -21,10 +24,18 @@ DUE_SHARDS = 32
 STREAM_SECONDS = 5 * 60
 """How long the stream has for an event before the sweep looks for it."""
 
+ONLY = 1
+"""The number of a session's one event."""
 
-def event_key(tenant: TenantScope, intent_id: str, sequence: int) -> Key:
-    """The row of a payment's event."""
-    return Key("payments", tenant.pk("PI", intent_id), f"EVT#{sequence:08d}")
+
+def partition(tenant: TenantScope, subject_id: str) -> str:
+    """Where the rows of a payment or a checkout session are."""
+    return tenant.pk("CS" if subject_id.startswith("cs_") else "PI", subject_id)
+
+
+def event_key(tenant: TenantScope, subject_id: str, sequence: int) -> Key:
+    """The row of an event of a payment or a checkout session."""
+    return Key("payments", partition(tenant, subject_id), f"EVT#{sequence:08d}")
 
 
 def due_pk(shard: int) -> str:
@@ -40,21 +51,44 @@ def event_put(
     The number is taken when the row is created: two writers cannot both tell the same place.
     """
     sequence = intent.event_sequence
-    return Put(
-        event_key(intent.tenant, intent.intent_id, sequence),
-        {
-            "entity": "event",
-            "event_id": event_id,
-            "type": type_,
-            "intent_id": intent.intent_id,
-            "sequence": sequence,
-            "version": intent.version,
-            "created_at": to_text(now),
-            "merchant_id": intent.tenant.merchant_id,
-            "mode": intent.tenant.mode,
-            "object": dict(object_),
-            "due_pk": due_pk(shard_of(event_id, DUE_SHARDS)),
-            "due_at": later(now, seconds=STREAM_SECONDS),
-        },
-        NOT_CREATED,
-    )
+    key = event_key(intent.tenant, intent.intent_id, sequence)
+    told: Item = {
+        "type": type_,
+        "intent_id": intent.intent_id,
+        "sequence": sequence,
+        "version": intent.version,
+        "object": dict(object_),
+    }
+    return _put(key, intent.tenant, event_id, told, now)
+
+
+def session_event_put(
+    tenant: TenantScope, event_id: str, type_: str, session: Mapping[str, Any], now: datetime
+) -> Put:
+    """The row that tells of a session's end: it has one place, so a session ends once, in one way.
+
+    `session` is shown as it ended, with the payment by which it did.
+    """
+    session_id = session["session_id"]
+    told: Item = {
+        "type": type_,
+        "session_id": session_id,
+        "intent_id": session["payment_intent_id"],
+        "sequence": ONLY,
+        "version": ONLY,
+        "object": dict(session),
+    }
+    return _put(event_key(tenant, session_id, ONLY), tenant, event_id, told, now)
+
+
+def _put(key: Key, tenant: TenantScope, event_id: str, told: Item, now: datetime) -> Put:
+    row: Item = {
+        "entity": "event",
+        "event_id": event_id,
+        "created_at": to_text(now),
+        "merchant_id": tenant.merchant_id,
+        "mode": tenant.mode,
+        "due_pk": due_pk(shard_of(event_id, DUE_SHARDS)),
+        "due_at": later(now, seconds=STREAM_SECONDS),
+    }
+    return Put(key, row | told, NOT_CREATED)

@@ -15,6 +15,7 @@ from farthing.errors import not_found
 from farthing.ids import is_id, shard_of
 from farthing.method_type import MethodType
 from farthing.payments import states
+from farthing.payments.checkout import Checkout
 from farthing.payments.states import Detail, State, Status
 from farthing.store import Item, Key, TenantScope
 
@@ -108,6 +109,7 @@ class Intent:
     """One row. Amounts are in the currency's minor unit.
 
     `connector` is whose books it is in, once it was authorized: what follows goes there too.
+    `checkout` is the session that it is an attempt of, if it is.
     """
 
     tenant: TenantScope
@@ -135,6 +137,7 @@ class Intent:
     open_refunds: int = 0
     version: int = 1
     event_sequence: int = 0
+    checkout: Checkout | None = None
 
     @property
     def key(self) -> Key:
@@ -168,6 +171,7 @@ class Intent:
         values = {name: value for name, value in vars(self).items() if name not in _SEPARATE} | {
             "instrument": self.instrument.to_item() if self.instrument else None,
             "authorization": self.authorization.to_item() if self.authorization else None,
+            "checkout": self.checkout.to_item() if self.checkout else None,
             "metadata": dict(self.metadata),
         }
         if self.state == states.AUTHORIZED and self.authorization and self.authorization.expires_at:
@@ -183,6 +187,7 @@ class Intent:
         known = {name: item[name] for name in cls.__dataclass_fields__ if name in item}
         detail = item.get("status_detail")
         instrument, authorization = item.get("instrument"), item.get("authorization")
+        checkout = item.get("checkout")
         known |= {
             "tenant": TenantScope(item["merchant_id"], item["mode"]),
             "status": Status(item["status"]),
@@ -190,11 +195,12 @@ class Intent:
             "capture_method": CaptureMethod(item["capture_method"]),
             "instrument": Instrument.from_item(instrument) if instrument else None,
             "authorization": Authorization.from_item(authorization) if authorization else None,
+            "checkout": Checkout.from_item(checkout) if checkout else None,
         }
         return cls(**known)
 
 
-_SEPARATE = frozenset({"tenant", "instrument", "authorization", "metadata"})
+_SEPARATE = frozenset({"tenant", "instrument", "authorization", "checkout", "metadata"})
 
 
 def customer_partition(tenant: TenantScope, customer_id: str) -> str:

@@ -14,9 +14,9 @@ from collections.abc import Sequence
 
 from farthing.acquiring.port import NOT_SENT, UNKNOWN, Answer
 from farthing.http.idempotency_key import IdempotentRequest
-from farthing.http.response import Response, accepted
+from farthing.http.response import Response
 from farthing.payments import idempotency
-from farthing.payments.answers import not_sent
+from farthing.payments.answers import not_known_yet, not_sent
 from farthing.payments.begin import Begun
 from farthing.payments.conclude import conclude
 from farthing.payments.conclusion import FIRST_LOOK_SECONDS, intent_writes
@@ -25,7 +25,6 @@ from farthing.payments.intent import Intent
 from farthing.payments.operation import LEASE_SECONDS, Operation
 from farthing.payments.replay import replay
 from farthing.payments.services import SEND_SECONDS, Services
-from farthing.payments.views import show_intent
 from farthing.store import NOT_CREATED, ConditionFailed, Item, Put, StoreBusy
 
 
@@ -120,7 +119,7 @@ def finish(intent: Intent, operation: Operation, answer: Answer, services: Servi
             return replay(theirs, services)
     except StoreBusy:
         services.later.look(operation.address, LEASE_SECONDS)
-        return accepted(show_intent(conclude(intent, operation, UNKNOWN).intent))
+        return not_known_yet(operation, conclude(intent, operation, UNKNOWN).intent)
     if not concluded.resolved:
         services.later.look(operation.address, FIRST_LOOK_SECONDS)
     return response

@@ -8,16 +8,20 @@ from typing import Any
 
 from farthing import runtime
 from farthing.acquiring.port import Books, LookUpFailed
+from farthing.checkout.expire import end_if_due
 from farthing.clock import from_text, to_text
 from farthing.observe import logger
 from farthing.payments import decision, due, restore
 from farthing.payments.expiry import expire
 from farthing.payments.operation import Address, Operation
 from farthing.payments.resolve import read_operation, resolve
+from farthing.payments.services import Services
 from farthing.payments.wiring import due_services, services_of
 from farthing.store import TenantScope
 
 LISTED_MAX = 500
+ENDS: Mapping[str, Callable[[str, Services], None]] = {"expiry": expire, "session": end_if_due}
+"""What ends by itself, by its name in a message."""
 
 
 def tick() -> dict[str, Any]:
@@ -28,13 +32,14 @@ def tick() -> dict[str, Any]:
 
 
 def from_queue(record: Mapping[str, Any]) -> None:
-    """One message: an operation to look into, or an authorization that ran out."""
+    """One message: an operation to look into, or a hold or a session whose time is over."""
     body = json.loads(record["body"])
-    if "expiry" in body:
-        merchant_id, mode, intent_id = body["expiry"].split("/")
-        expire(intent_id, services_of(TenantScope(merchant_id, mode)))
-    else:
-        look_into(Address.parse(body["operation"]))
+    for name, end in ENDS.items():
+        if name in body:
+            merchant_id, mode, id_ = body[name].split("/")
+            end(id_, services_of(TenantScope(merchant_id, mode)))
+            return
+    look_into(Address.parse(body["operation"]))
 
 
 def look_into(address: Address) -> Operation:

@@ -17,7 +17,7 @@ from farthing.acquiring.port import UNKNOWN, Answer, Kind, LookUp, LookUpFailed,
 from farthing.clock import from_text, to_text
 from farthing.http.response import Response
 from farthing.payments import recovery, refund_outcome
-from farthing.payments.answers import answer_of
+from farthing.payments.answers import answer_about, answer_of
 from farthing.payments.conclude import conclude
 from farthing.payments.conclusion import intent_writes
 from farthing.payments.conditions import abandoned, held_under_fence
@@ -26,7 +26,6 @@ from farthing.payments.operation import Address, Operation
 from farthing.payments.recovery import Plan, Step
 from farthing.payments.refund import Refund, refund_key, show_refund
 from farthing.payments.services import DELAY_SECONDS_MAX, SEND_SECONDS, Services
-from farthing.payments.views import show_intent
 from farthing.store import ConditionFailed, StoreBusy, Update, Write
 
 
@@ -172,7 +171,7 @@ def current_answer(operation: Operation, services: Services) -> Response:
         if item is None:
             raise LookupError(operation.operation_id)
         return answer_of(operation, show_refund(Refund.from_item(item)), "refund")
-    return answer_of(operation, show_intent(read_intent(operation, services)), "payment_intent")
+    return answer_about(operation, read_intent(operation, services))
 
 
 def read_operation(address: Address, services: Services) -> Operation:

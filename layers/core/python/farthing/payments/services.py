@@ -63,6 +63,10 @@ class Later(Protocol):
         """Have an authorization that ran out given back."""
         ...
 
+    def end_session(self, tenant: TenantScope, session_id: str, delay_seconds: int) -> None:
+        """Have a checkout session ended whose time is over."""
+        ...
+
 
 @dataclass(frozen=True)
 class Services:

@@ -31,6 +31,11 @@ class LookQueue:
         expiry = f"{tenant.merchant_id}/{tenant.mode}/{intent_id}"
         self._send({"expiry": expiry}, delay_seconds)
 
+    def end_session(self, tenant: TenantScope, session_id: str, delay_seconds: int) -> None:
+        """Have a checkout session ended whose time is over."""
+        session = f"{tenant.merchant_id}/{tenant.mode}/{session_id}"
+        self._send({"session": session}, delay_seconds)
+
     def _send(self, body: dict[str, str], delay_seconds: int) -> None:
         try:
             self.client.send_message(

@@ -36,6 +36,7 @@ def show_intent(intent: Intent) -> dict[str, Any]:
         "outcome": intent.outcome,
         "fraud": dict(intent.fraud) if intent.fraud else None,
         "created_at": intent.created_at,
+        "checkout_session_id": intent.checkout.session_id if intent.checkout else None,
         "metadata": dict(intent.metadata),
         "livemode": intent.tenant.mode == "live",
     }

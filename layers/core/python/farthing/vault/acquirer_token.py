@@ -24,7 +24,7 @@ from farthing.vault.fingerprint import fingerprint, public_fingerprint
 from farthing.vault.rows import card_key
 from farthing.vault.source import AcquirerToken
 from farthing.vault.token_row import token_item
-from farthing.vault.tokenise import TokenPorts, count_caller, face_write
+from farthing.vault.tokenise import TokenPorts, count_caller, face_write, write_token
 
 
 @dataclass(frozen=True)
@@ -78,5 +78,5 @@ def keep(
         connector=connector,
     )
     item = token_item(ref, AcquirerToken(connector, given.token), now)
-    ports.store.write(Put(card_key(ref), item, NOT_CREATED), face_write(face, ref))
+    write_token(principal, ports, Put(card_key(ref), item, NOT_CREATED), face_write(face, ref))
     return face

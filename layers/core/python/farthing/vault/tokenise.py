@@ -15,10 +15,13 @@ from farthing.access.principal import KeyKind, Principal
 from farthing.access.rate_limit import count_call
 from farthing.cards import brand_of
 from farthing.clock import later, to_text
+from farthing.errors import FORBIDDEN, FarthingError
 from farthing.ids import IdSource
-from farthing.store.condition import NOT_CREATED
+from farthing.payments.event import ONLY, event_key
+from farthing.store.condition import NOT_CREATED, Condition
+from farthing.store.errors import ConditionFailed
 from farthing.store.port import Writes
-from farthing.store.write import Put
+from farthing.store.write import Check, Put
 from farthing.vault.card_face import (
     TOKEN_LIFE_SECONDS,
     TOKEN_PREFIX,
@@ -32,6 +35,7 @@ from farthing.vault.rows import CardRow, card_item, card_key, cvc_item, cvc_key
 from farthing.vault.typed_card import TypedCard, check
 
 TOKENS_PER_MINUTE_DEFAULT = 120
+SESSION_NOT_OVER = Condition("SESSION_NOT_OVER", "attribute_not_exists(#pk)")
 RATE_NAME = "TOKENS"
 
 
@@ -52,23 +56,43 @@ def tokenise(
 ) -> CardFace:
     """Put a card into the vault and give its face back.
 
-    Raises FarthingError if the card is wrong or the caller comes too often. Only publishable keys
-    are counted: they are public, and so what somebody who tries out stolen cards would use.
+    Raises FarthingError if the card is wrong, the caller comes too often, or its checkout session
+    is over. Secret keys are not counted: the others are public, or a payer's, and so what somebody
+    who tries out stolen cards would use.
     """
     count_caller(principal, source_ip, now, ports)
     check(card, now, livemode=principal.livemode)
     ref = TokenRef(principal.tenant, ports.new_id(TOKEN_PREFIX))
     mac = fingerprint(principal.merchant_id, card.number.reveal(), ports.fingerprints)
     face = face_of(card, ref.token, public_fingerprint(mac), now)
-    ports.store.write(*vault_writes(card, ref, mac, now, ports), face_write(face, ref))
+    write_token(principal, ports, *vault_writes(card, ref, mac, now, ports), face_write(face, ref))
     return face
+
+
+def write_token(principal: Principal, ports: TokenPorts, *writes: Put) -> None:
+    """All of it, or nothing. Raises FarthingError if the caller's checkout session is over."""
+    session = session_writes(principal)
+    try:
+        ports.store.write(*session, *writes)
+    except ConditionFailed as failed:
+        if failed.index >= len(session):
+            raise
+        raise FarthingError(FORBIDDEN, "the session is over: its key only reads") from failed
 
 
 def count_caller(principal: Principal, source_ip: str, now: datetime, ports: TokenPorts) -> None:
     """One token more of this caller. Raises FarthingError if that is one too many a minute."""
-    if principal.kind is KeyKind.PUBLISHABLE:
+    if principal.kind is not KeyKind.SECRET:
         limit = ports.tokens_per_minute
         count_call(ports.store, principal, RATE_NAME, source_ip, limit, now)
+
+
+def session_writes(principal: Principal) -> list[Check]:
+    """A payer's card is taken while the session is not over: that its end was told is its end."""
+    if principal.session_id is None:
+        return []
+    end = event_key(principal.tenant, principal.session_id, ONLY)
+    return [Check(end, SESSION_NOT_OVER)]
 
 
 def vault_writes(

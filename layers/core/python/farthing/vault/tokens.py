@@ -22,7 +22,13 @@ from farthing.vault.envelope import Purpose, TokenRef, seal
 from farthing.vault.fingerprint import fingerprint, public_fingerprint
 from farthing.vault.mandate import Mandate, mandate_reference
 from farthing.vault.rows import card_key
-from farthing.vault.tokenise import TokenPorts, count_caller, face_write, tokenise
+from farthing.vault.tokenise import (
+    TokenPorts,
+    count_caller,
+    face_write,
+    tokenise,
+    write_token,
+)
 from farthing.vault.typed_account import TypedAccount
 from farthing.vault.typed_card import TypedCard
 from farthing.vault.typed_wallet import TypedWallet
@@ -54,11 +60,11 @@ def create(
 def tokenise_account(
     principal: Principal, account: TypedAccount, source_ip: str, now: datetime, ports: TokenPorts
 ) -> CardFace:
-    """A bank account. With a publishable key the caller is the payer, and so is its address."""
+    """A bank account. Without a secret key the caller is the payer, and so is its address."""
     count_caller(principal, source_ip, now, ports)
     typed_account.check(account, now, livemode=principal.livemode)
     ref = TokenRef(principal.tenant, ports.new_id(TOKEN_PREFIX))
-    payer_ip = source_ip if principal.kind is KeyKind.PUBLISHABLE else None
+    payer_ip = source_ip if principal.kind is not KeyKind.SECRET else None
     mandate = Mandate(
         reference=mandate_reference(ref.token),
         accepted_at=to_text(from_text(account.accepted_at)),
@@ -68,7 +74,7 @@ def tokenise_account(
     sealed = seal(account.secret(), Purpose.BANK_ACCOUNT, ref, ports.data_keys, ports.entropy)
     face = account_face(account, ref.token, mandate, public_fingerprint(mac), now)
     row = account_item(ref, account, sealed, mandate, mac, now)
-    ports.store.write(Put(card_key(ref), row, NOT_CREATED), face_write(face, ref))
+    write_token(principal, ports, Put(card_key(ref), row, NOT_CREATED), face_write(face, ref))
     return face
 
 
@@ -84,7 +90,7 @@ def tokenise_wallet(
     sealed = seal(typed.payload, Purpose.WALLET, ref, ports.data_keys, ports.entropy)
     face = wallet_face(typed, ref.token, public_fingerprint(mac), now)
     row = wallet_item(ref, typed.wallet.value, sealed, now)
-    ports.store.write(Put(card_key(ref), row, NOT_CREATED), face_write(face, ref))
+    write_token(principal, ports, Put(card_key(ref), row, NOT_CREATED), face_write(face, ref))
     return face
 
 

@@ -1,4 +1,7 @@
-"""An event: a fact that the merchant is told, immutable, numbered within its payment."""
+"""An event: a fact that the merchant is told, immutable, numbered within what it is about.
+
+That is a payment; or a checkout session, of which there is one event, told when it ends.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,27 @@ from farthing.store import Item, TenantScope, Value
 
 @dataclass(frozen=True)
 class Event:
-    """`object` is the API object as it was at that moment; `sequence` counts from 1, no gaps."""
+    """`object` is the API object as it was at that moment; `sequence` counts from 1, no gaps.
+
+    `intent_id` is the payment that it has to do with: a session may end without one.
+    """
 
     event_id: str
     type: str
-    intent_id: str
+    intent_id: str | None
     sequence: int
     created_at: str
     version: int
     object: Mapping[str, Value]
+    session_id: str | None = None
+
+    @property
+    def subject_id(self) -> str:
+        """What it is about: within that, events are told in their order."""
+        subject = self.session_id or self.intent_id
+        if subject is None:
+            raise ValueError(f"{self.event_id} is about nothing")
+        return subject
 
     @classmethod
     def of(cls, item: Item) -> Event:
@@ -32,6 +47,7 @@ class Event:
             created_at=item["created_at"],
             version=item["version"],
             object=item["object"],
+            session_id=item.get("session_id"),
         )
 
     def attributes(self) -> Item:
@@ -44,7 +60,7 @@ class Event:
             "created_at": self.created_at,
             "version": self.version,
             "object": dict(self.object),
-        }
+        } | ({"session_id": self.session_id} if self.session_id else {})
 
     def payload(self) -> dict[str, Any]:
         """The body of a webhook: the envelope of Standard Webhooks around the object."""

@@ -114,10 +114,10 @@ def placement_writes(
             still_ends_at(state.end),
         ),
         Put(
-            placed_key(tenant, last.event.intent_id),
+            placed_key(tenant, last.event.subject_id),
             {
                 "entity": "payment_placed",
-                "intent_id": last.event.intent_id,
+                "subject_id": last.event.subject_id,
                 "sequence": last.event.sequence,
             },
             placed_up_to(state.placed_sequence),
@@ -154,7 +154,7 @@ def _place_put(tenant: TenantScope, one: PlacedEvent) -> Put:
             "type": one.event.type,
             "feed_shard": one.shard,
             "position": one.position,
-            "list_pk": payment_events_pk(tenant, one.event.intent_id),
+            "list_pk": payment_events_pk(tenant, one.event.intent_id or one.event.subject_id),
             "list_sk": one.event.event_id,
         },
         NOT_CREATED,

@@ -7,7 +7,7 @@
 | event, in full, in its place in the feed | FEED#shard | position, 12 digits |
 | where that shard of the feed ends | FEED_END#shard | END |
 | event id → its place in the feed | EVT#event | EVENT |
-| the last sequence of a payment that is in the feed | PLACED#intent | PLACED |
+| the last sequence of a payment or session that is in the feed | PLACED#subject | PLACED |
 | delivery | DLV#delivery | DELIVERY |
 
 All events of one payment are in one shard of the feed. The due index is one for all merchants.
@@ -43,9 +43,9 @@ def endpoint_count_key(tenant: TenantScope) -> Key:
     return Key(TABLE, endpoints_pk(tenant), "COUNT")
 
 
-def feed_shard(intent_id: str) -> int:
-    """The shard of the feed that holds a payment's events."""
-    return shard_of(intent_id, FEED_SHARDS)
+def feed_shard(subject_id: str) -> int:
+    """The shard of the feed that holds the events of a payment or a checkout session."""
+    return shard_of(subject_id, FEED_SHARDS)
 
 
 def feed_pk(tenant: TenantScope, shard: int) -> str:
@@ -73,9 +73,9 @@ def event_key(tenant: TenantScope, event_id: str) -> Key:
     return Key(TABLE, tenant.pk("EVT", event_id), "EVENT")
 
 
-def placed_key(tenant: TenantScope, intent_id: str) -> Key:
-    """How far a payment's events are in the feed."""
-    return Key(TABLE, tenant.pk("PLACED", intent_id), "PLACED")
+def placed_key(tenant: TenantScope, subject_id: str) -> Key:
+    """How far the events of a payment or a checkout session are in the feed."""
+    return Key(TABLE, tenant.pk("PLACED", subject_id), "PLACED")
 
 
 def delivery_key(tenant: TenantScope, delivery_id: str) -> Key:

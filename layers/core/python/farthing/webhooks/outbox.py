@@ -90,7 +90,7 @@ class Outbox:
 
     def _fanned_out(self, tenant: TenantScope, event: Event) -> None:
         """Take the event out of the due index: nobody needs to look for it any more."""
-        key = payments.event_key(tenant, event.intent_id, event.sequence)
+        key = payments.event_key(tenant, event.subject_id, event.sequence)
         try:
             self.store.write(Update(key, STILL_WAITS, remove=("due_pk", "due_at")))
         except ConditionFailed:
@@ -129,8 +129,8 @@ def place_event(
     Returns what was placed now. Raises FeedContended, or ValueError if an earlier event of the
     payment is nowhere.
     """
-    shard = feed_shard(event.intent_id)
-    end_key, progress_key = feed_end_key(tenant, shard), placed_key(tenant, event.intent_id)
+    shard = feed_shard(event.subject_id)
+    end_key, progress_key = feed_end_key(tenant, shard), placed_key(tenant, event.subject_id)
     done: list[PlacedEvent] = []
     for _ in range(PLACE_TRIES_MAX):
         found = store.batch_get([end_key, progress_key])
@@ -152,9 +152,9 @@ def _missing(store: Store, tenant: TenantScope, event: Event, after: int) -> lis
         return [event]
     page = store.query(
         "payments",
-        tenant.pk("PI", event.intent_id),
-        sk_after=payments.event_key(tenant, event.intent_id, after).sk,
-        sk_before=payments.event_key(tenant, event.intent_id, event.sequence).sk,
+        payments.partition(tenant, event.subject_id),
+        sk_after=payments.event_key(tenant, event.subject_id, after).sk,
+        sk_before=payments.event_key(tenant, event.subject_id, event.sequence).sk,
         limit=PLACED_AT_ONCE_MAX,
     )
     earlier = [Event.of(item) for item in page.items]
@@ -169,9 +169,9 @@ def _left_behind(store: Store, tenant: TenantScope, event: Event) -> list[Placed
     """
     page = store.query(
         "payments",
-        tenant.pk("PI", event.intent_id),
-        sk_after=payments.event_key(tenant, event.intent_id, 0).sk,
-        sk_before=payments.event_key(tenant, event.intent_id, event.sequence + 1).sk,
+        payments.partition(tenant, event.subject_id),
+        sk_after=payments.event_key(tenant, event.subject_id, 0).sk,
+        sk_before=payments.event_key(tenant, event.subject_id, event.sequence + 1).sk,
         newest_first=True,
         limit=PLACED_AT_ONCE_MAX,
     )
