@@ -26,6 +26,7 @@ from farthing.vault.card_face import (
     card_face_key,
 )
 from farthing.vault.envelope import DataKeys, EntropySource, Purpose, TokenRef, seal
+from farthing.vault.face_due import first_look, marker
 from farthing.vault.fingerprint import Fingerprints, fingerprint, public_fingerprint
 from farthing.vault.pan import bin_of
 from farthing.vault.rows import CardRow, card_item, card_key, cvc_item, cvc_key
@@ -80,8 +81,12 @@ def vault_writes(
 
 
 def face_write(face: CardFace, ref: TokenRef) -> Put:
-    """The card face, for the payment functions to read."""
-    return Put(card_face_key(ref.tenant, ref.token), face.to_item(), NOT_CREATED)
+    """The card face, for the payment functions to read, and to be looked at when its time is
+    over."""
+    item = face.to_item()
+    if face.expires_at is not None:
+        item |= marker(ref.token, first_look(face.expires_at))
+    return Put(card_face_key(ref.tenant, ref.token), item, NOT_CREATED)
 
 
 def face_of(card: TypedCard, token: str, public: str, now: datetime) -> CardFace:
