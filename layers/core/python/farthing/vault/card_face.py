@@ -16,6 +16,7 @@ from farthing.store.condition import EXISTS, Condition
 from farthing.store.item import Item, Key
 from farthing.store.scope import TenantScope
 from farthing.store.write import Update
+from farthing.vault.fingerprint import VERSION as FIRST_FINGERPRINT
 
 ENTITY = "card_face"
 TOKEN_PREFIX = "tok"
@@ -24,7 +25,8 @@ TOKEN_LIFE_SECONDS = 15 * 60
 
 @dataclass(frozen=True)
 class CardFace:
-    """A card without its number. `fingerprint` is the public one."""
+    """A card without its number. `fingerprint` is the public one, `fingerprint_before` what it was
+    under the key before, as long as cards are known by that."""
 
     token: str
     last_four: str
@@ -39,6 +41,8 @@ class CardFace:
     expires_at: str | None
     """When the token can no longer be claimed; None once a payment method holds it."""
     claimed_by: str | None = None
+    fingerprint_version: str = FIRST_FINGERPRINT
+    fingerprint_before: str | None = None
 
     def to_item(self) -> Item:
         """As stored in the payments table."""
@@ -49,6 +53,7 @@ class CardFace:
             "card_brand": self.card_brand,
             "bin": self.bin,
             "fingerprint": self.fingerprint,
+            "fingerprint_version": self.fingerprint_version,
             "exp_month": self.exp_month,
             "exp_year": self.exp_year,
             "name": self.name,
@@ -56,7 +61,11 @@ class CardFace:
             "created_at": self.created_at,
         }
         # Absent rather than null: the claim's condition asks for presence.
-        optional = {"expires_at": self.expires_at, "claimed_by": self.claimed_by}
+        optional = {
+            "expires_at": self.expires_at,
+            "claimed_by": self.claimed_by,
+            "fingerprint_before": self.fingerprint_before,
+        }
         return item | {name: value for name, value in optional.items() if value is not None}
 
     @classmethod
@@ -75,6 +84,8 @@ class CardFace:
             created_at=item["created_at"],
             expires_at=item.get("expires_at"),
             claimed_by=item.get("claimed_by"),
+            fingerprint_version=item.get("fingerprint_version", FIRST_FINGERPRINT),
+            fingerprint_before=item.get("fingerprint_before"),
         )
 
 

@@ -7,7 +7,7 @@ runs here can seal a card and can open none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,13 @@ from farthing.vault.card_face import (
 )
 from farthing.vault.envelope import DataKeys, EntropySource, Purpose, TokenRef, seal
 from farthing.vault.face_due import first_look, marker
-from farthing.vault.fingerprint import Fingerprints, fingerprint, public_fingerprint
+from farthing.vault.fingerprint import (
+    VERSION,
+    FingerprintBefore,
+    Fingerprints,
+    fingerprint,
+    public_fingerprint,
+)
 from farthing.vault.pan import bin_of
 from farthing.vault.rows import CardRow, card_item, card_key, cvc_item, cvc_key
 from farthing.vault.typed_card import TypedCard, check
@@ -46,6 +52,8 @@ class TokenPorts:
     entropy: EntropySource
     new_id: IdSource
     tokens_per_minute: int = TOKENS_PER_MINUTE_DEFAULT
+    fingerprint_version: str = VERSION
+    fingerprints_before: FingerprintBefore | None = None
 
 
 def tokenise(
@@ -61,10 +69,21 @@ def tokenise(
         count_call(ports.store, principal, RATE_NAME, source_ip, limit, now)
     check(card, now, livemode=principal.livemode)
     ref = TokenRef(principal.tenant, ports.new_id(TOKEN_PREFIX))
-    mac = fingerprint(principal.merchant_id, card.number.reveal(), ports.fingerprints)
-    face = face_of(card, ref.token, public_fingerprint(mac), now)
+    number, version = card.number.reveal(), ports.fingerprint_version
+    mac = fingerprint(principal.merchant_id, number, ports.fingerprints, version)
+    face = replace(
+        face_of(card, ref.token, public_fingerprint(mac), now),
+        fingerprint_version=version,
+        fingerprint_before=_before(principal.merchant_id, number, ports.fingerprints_before),
+    )
     ports.store.write(*vault_writes(card, ref, mac, now, ports), face_write(face, ref))
     return face
+
+
+def _before(merchant_id: str, number: str, before: FingerprintBefore | None) -> str | None:
+    if before is None:
+        return None
+    return public_fingerprint(fingerprint(merchant_id, number, before.keys, before.version))
 
 
 def vault_writes(
@@ -72,7 +91,7 @@ def vault_writes(
 ) -> list[Put]:
     """The sealed card, and the sealed CVC if one was typed, each under a data key of its own."""
     number = seal(card.number.reveal(), Purpose.PAN, ref, ports.data_keys, ports.entropy)
-    row = CardRow(number, card.exp_month, card.exp_year, mac)
+    row = CardRow(number, card.exp_month, card.exp_year, mac, ports.fingerprint_version)
     writes = [Put(card_key(ref), card_item(ref, row, now), NOT_CREATED)]
     if card.cvc is not None:
         cvc = seal(card.cvc, Purpose.CVC, ref, ports.data_keys, ports.entropy)
