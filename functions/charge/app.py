@@ -35,6 +35,8 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         reversal = charge.reverse(address, services(address))
         log_outcome("reversed", address, reversal.undone.value)
         return {"undone": reversal.undone.value, "as_of": reversal.as_of}
+    if task is Task.FORGET_CVC:
+        return {"forgotten": charge.forget_cvc(address, services(address))}
     answer = charge.send(address, services(address))
     log_outcome("asked the acquirer", address, answer.outcome.value)
     return answer.to_item()

@@ -22,7 +22,7 @@ from tests.simulation.run import Run
 from tests.simulation.world import World
 
 NOT_IN_OPERATIONS = ("expiry", "reversal_at")
-NOT_ASKED_OF_CHARGE = frozenset({"REVERSE", "LIST"})
+NOT_ASKED_OF_CHARGE = frozenset({"REVERSE", "LIST", "FORGET_CVC", "REENCRYPT"})
 
 
 class Rollout:

@@ -11,6 +11,10 @@ from typing import Any
 
 EXPECTED: dict[str, dict[str, Any]] = {
     "charge.nothing_to_send": {"outcome": "UNKNOWN", "decline": None},
+    "charge.reencrypt": {"seen": 1, "counts": {"GONE": 1}, "stopped": None},
+    "vault_keeper.count": {"done": True, "stopped": None},
+    "vault_keeper.rewrap": {"done": True, "stopped": None},
+    "vault_purge.schedule": {"odd": 0},
     "payment_intents.create": {"statusCode": 201, "body": {"status": "CREATED"}},
     "payment_intents.list": {"statusCode": 200, "body": {"has_more": False}},
     "payment_intents.negative_amount": {"statusCode": 400, "body": {"code": "invalid_request"}},

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -196,8 +197,6 @@ def test_a_key_for_the_stack_is_registered_and_waits_for_its_deployment(
 
 
 def deployed(arn: str) -> None:
-    import os
-
     os.environ["VAULT_KEY_ID"] = arn
     runtime.reset()
 

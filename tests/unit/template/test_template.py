@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from fnmatch import fnmatchcase as fnmatch
 from typing import Any
 
 import pytest
 
 from farthing.errors import REGISTRY
 from farthing.observe import METRICS_NAMESPACE
+from farthing.payments.intent import intent_key
+from farthing.payments.payment_method import method_key
 from farthing.settlement.wiring import EXCEPTIONS_METRIC
-from tests.support.lambdas import load
+from farthing.store import TenantScope
+from farthing.vault.card_face import card_face_key
+from farthing.vault.purge import OLDEST_METRIC as OLDEST_CARD
+from tests.support.lambdas import MERCHANT, load
 from tests.support.template import resources, template
 
 FUNCTIONS = resources("AWS::Serverless::Function")
@@ -117,6 +123,36 @@ def test_an_event_that_waits_in_the_stream_sets_off_an_alarm_long_before_it_is_l
     assert milliseconds / 1000 + seconds <= 3600
 
 
+def test_cards_that_are_kept_too_long_set_off_an_alarm_within_half_a_day() -> None:
+    dimensions = {"function_name": {"Ref": "VaultPurgeFunction"}, "service": "vault_purge"}
+    [(statistic, threshold, seconds)] = watching(METRICS_NAMESPACE, OLDEST_CARD, **dimensions)
+    assert statistic == "Maximum"
+    assert threshold + seconds <= 12 * 3600
+    purge = FUNCTIONS["VaultPurgeFunction"]["Properties"]
+    assert purge["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == "vault_purge"
+
+
+def test_the_purge_deletes_card_faces_and_nothing_else_of_a_payment() -> None:
+    changing = [
+        (statement["Action"], statement["Condition"]["ForAllValues:StringLike"])
+        for statement in statements(ROLES["VaultPurgeRole"])
+        if {"dynamodb:DeleteItem", "dynamodb:UpdateItem"} & set(statement["Action"])
+        and statement["Resource"] == {"Fn::GetAtt": ["PaymentsTable", "Arn"]}
+    ]
+    faces, methods = "mer_*#CARD#tok_*", "mer_*#PM#pm_*"
+    assert changing == [
+        (["dynamodb:DeleteItem"], {"dynamodb:LeadingKeys": [faces]}),
+        (["dynamodb:UpdateItem"], {"dynamodb:LeadingKeys": [faces, methods]}),
+    ]
+    tenant = TenantScope(MERCHANT, "test")
+    for key, pattern in (
+        (card_face_key(tenant, "tok_1"), faces),
+        (method_key(tenant, "pm_1"), methods),
+    ):
+        assert fnmatch(key.pk, pattern)
+    assert not fnmatch(intent_key(tenant, "pi_1").pk, faces)
+
+
 def test_a_batch_that_only_a_person_can_end_sets_off_an_alarm() -> None:
     dimensions = {"function_name": {"Ref": "SettleFunction"}, "service": "settle"}
     assert watching(METRICS_NAMESPACE, EXCEPTIONS_METRIC, **dimensions) == [("Sum", 0, 60)]
@@ -124,8 +160,9 @@ def test_a_batch_that_only_a_person_can_end_sets_off_an_alarm() -> None:
     assert settle["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == "settle"
 
 
-SILENCE_IS_AN_ALARM = {"OldestUnknownAlarm"}
-"""What is measured every minute: if it is not, nobody looks into unknown outcomes any more."""
+SILENCE_IS_AN_ALARM = {"OldestUnknownAlarm", "VaultPurgeLateAlarm"}
+"""What is measured by each tick of a schedule: if it is not, nobody looks into unknown outcomes any
+more, or cards are kept for ever."""
 
 
 @pytest.mark.parametrize("name", ALARMS)

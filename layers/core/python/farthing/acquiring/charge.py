@@ -9,6 +9,10 @@ The claim is the vault's audit row for (reference, fence). It is written before 
 decrypted, on the condition that it is not there: one fence sends once, and no decrypt is without
 its row. If it cannot be written, nothing is decrypted. Only who holds it may say that nothing was
 sent: Lambda may run an invocation twice, and what one twin did not send, the other may have.
+
+The CVC is deleted as soon as the operation is never sent again: its outcome is definite, by an
+answer, a look-up or a person, or it was decided to undo it. What was not sent may be tried with it
+again.
 """
 
 from __future__ import annotations
@@ -77,8 +81,8 @@ def send(address: Address, services: ChargeServices) -> Answer:
     if services.seconds_left() < acquirer.capabilities.timeout_seconds + SEND_RESERVE_SECONDS:
         return NOT_SENT
     answer = acquirer.send(operation.instruction(), source)
-    if operation.token is not None and answer.outcome in {Outcome.APPROVED, Outcome.DECLINED}:
-        services.forget_cvc(operation)
+    if answer.outcome in {Outcome.APPROVED, Outcome.DECLINED}:
+        _forget_cvc(operation, services)
     return answer
 
 
@@ -92,8 +96,8 @@ def look_up(address: Address, services: ChargeServices) -> LookUp:
     except CannotSend as error:
         raise LookUpFailed from error
     found = acquirer.look_up(operation.instruction())
-    if operation.token is not None and found.answer is not None:
-        services.forget_cvc(operation)
+    if found.answer is not None:
+        _forget_cvc(operation, services)
     return found
 
 
@@ -106,9 +110,25 @@ def reverse(address: Address, services: ChargeServices) -> Reversal:
         acquirer = services.acquirer(operation.connector)
     except CannotSend:
         return Reversal(Undone.UNKNOWN)
+    _forget_cvc(operation, services)
     if services.seconds_left() < acquirer.capabilities.timeout_seconds + SEND_RESERVE_SECONDS:
         return Reversal(Undone.UNKNOWN)
     return acquirer.reverse(operation.instruction(), operation.reversal_reference)
+
+
+def forget_cvc(address: Address, services: ChargeServices) -> bool:
+    """Delete the CVC of an operation that is never sent again, as its row says. Whether it is one.
+
+    For outcomes that do not come from here: a person has decided.
+    """
+    try:
+        operation = _read(address, services)
+    except CannotSend:
+        return False
+    if operation is None or not operation.is_never_sent_again:
+        return False
+    _forget_cvc(operation, services)
+    return True
 
 
 def transactions(
@@ -119,6 +139,12 @@ def transactions(
         return acquirer().transactions(since, after)
     except CannotSend as error:
         raise LookUpFailed from error
+
+
+def _forget_cvc(operation: Operation, services: ChargeServices) -> None:
+    """Only an authorization has a card, and so a CVC."""
+    if operation.token is not None:
+        services.forget_cvc(operation)
 
 
 def _read(address: Address, services: ChargeServices) -> Operation | None:

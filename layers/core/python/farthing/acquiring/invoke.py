@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -48,6 +49,7 @@ class Task(StrEnum):
     LOOK_UP = "LOOK_UP"
     REVERSE = "REVERSE"
     LIST = "LIST"
+    FORGET_CVC = "FORGET_CVC"
     REENCRYPT = "REENCRYPT"
 
 
@@ -122,6 +124,12 @@ class ChargeFunction:
             return Reversal(Undone(item["undone"]), item["as_of"])
         except (*_NO_ANSWER, LookUpFailed):
             return Reversal(Undone.UNKNOWN)
+
+    def forget_cvc(self, address: Address) -> None:
+        """Have the CVC of what is never sent again deleted. One that stays is unreadable after its
+        time, so nothing that breaks here is worth an outcome."""
+        with suppress(*_NO_ANSWER, LookUpFailed):
+            self._invoke(Task.FORGET_CVC, address)
 
     def transactions(self, books: Books, since: str, after: str | None) -> TransactionPage:
         """A page of the acquirer's books. Raises LookUpFailed."""

@@ -79,14 +79,16 @@ def token_pays(intent_id: str, now: str) -> Condition:
 
 
 def method_usable(network_reference: str | None) -> Condition:
-    """METHOD_USABLE: the saved method is not deleted, and was used before as often as we think."""
+    """METHOD_USABLE: the saved method is not deleted, its card is kept, and it was used before as
+    often as we think."""
     if network_reference is None:
         known, values = "attribute_not_exists(#network_reference)", {}
     else:
         known, values = "#network_reference = :reference", {"reference": network_reference}
     return Condition(
         "METHOD_USABLE",
-        f"attribute_exists(#pk) AND attribute_not_exists(#deleted_at) AND {known}",
+        "attribute_exists(#pk) AND attribute_not_exists(#deleted_at) "
+        f"AND attribute_not_exists(#closed_at) AND {known}",
         values,
     )
 

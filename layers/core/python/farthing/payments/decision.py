@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from farthing.acquiring.port import ABSENT, Answer, LookUp, Outcome
+from farthing.acquiring.port import ABSENT, Answer, Kind, LookUp, Outcome
 from farthing.clock import to_text
 from farthing.payments import recovery
 from farthing.payments.operation import UNRESOLVED, Address, Operation, OperationState
@@ -73,6 +73,8 @@ def decide(decision: Decision, services: Services) -> Operation:
     after = read_operation(decision.address, services)
     if after.state in UNRESOLVED:
         raise NotForAPerson("it could not be written down now: look again")
+    if after.kind is Kind.AUTHORIZE:
+        services.sender.forget_cvc(decision.address)
     return after
 
 

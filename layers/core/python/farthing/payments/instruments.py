@@ -53,7 +53,16 @@ def read_instrument(paying: Paying, item: Item | None, customer_id: str | None) 
         raise not_found("payment_method", paying.method_id or "")
     if customer_id is not None and item["customer_id"] != customer_id:
         raise invalid("payment_method_id", "belongs to another customer")
+    if "closed_at" in item:
+        raise card_removed()
     return of_method(item)
+
+
+def card_removed() -> FarthingError:
+    """The card of a saved method expired so long ago that its number is not kept any more."""
+    return invalid(
+        "payment_method_id", "its card has expired and is not kept any more; save another"
+    )
 
 
 def of_face(item: Mapping[str, Any], customer_id: str | None) -> Instrument:
@@ -108,6 +117,8 @@ def claim(instrument: Instrument, intent_id: str, services: Services) -> Guarded
     def refuse(item: Item | None) -> Response:
         if item is None or "deleted_at" in item:
             raise not_found("payment_method", instrument.method_id or "")
+        if "closed_at" in item:
+            raise card_removed()
         raise MethodMoved(replace(instrument, network_reference=item.get("network_reference")))
 
     return Guarded(check, refuse)

@@ -160,6 +160,16 @@ class Operation:
         """Whether it was decided to undo it, and nobody may send it any more."""
         return self.state is OperationState.UNKNOWN and self.reversal_at is not None
 
+    @property
+    def is_never_sent_again(self) -> bool:
+        """Whether its outcome is definite, or it was decided to undo it, or to ask a person.
+
+        What was not sent may be tried again, under another operation with the same card.
+        """
+        if self.state in UNRESOLVED:
+            return self.reversal_at is not None or self.requires_decision
+        return self.state is not OperationState.NOT_SENT
+
     def taken_over(self, now: datetime) -> Operation:
         """The same operation under the next fence and a new lease. Nobody may send it now."""
         return replace(

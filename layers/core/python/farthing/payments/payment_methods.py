@@ -41,6 +41,7 @@ from farthing.vault.card_face import (
     claim,
     why_unusable,
 )
+from farthing.vault.retention import after_deletion
 
 CHANGE_ATTEMPTS_MAX = 12
 
@@ -117,8 +118,8 @@ def make_default(store: MethodStore, tenant: TenantScope, method_id: str) -> Sho
 def delete(store: MethodStore, tenant: TenantScope, method_id: str, now: datetime) -> None:
     """Delete a payment method; the newest other one becomes the default if it was that.
 
-    Raises FarthingError if there is none. Its row stays, so that a payment in flight finds what it
-    was made with.
+    Raises FarthingError if there is none. Its row stays, and for some days its card, so that a
+    payment in flight finds what it was made with.
     """
 
     def try_once() -> None:
@@ -127,6 +128,7 @@ def delete(store: MethodStore, tenant: TenantScope, method_id: str, now: datetim
             store,
             change_methods(customer, customer.methods.detach(method_id), tenant),
             mark_deleted(method, tenant, now),
+            after_deletion(card_face_key(tenant, method.token), method.token, now),
         )
 
     _until_unraced(try_once)

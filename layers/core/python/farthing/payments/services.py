@@ -47,6 +47,11 @@ class Sender(Protocol):
         """Undo the authorization at `address`, as its row says was decided."""
         ...
 
+    def forget_cvc(self, address: Address) -> None:
+        """Have the CVC of what is never sent again deleted. Never raises for what the network
+        does."""
+        ...
+
     def transactions(self, books: Books, since: str, after: str | None) -> TransactionPage:
         """A page of the acquirer's books. Raises LookUpFailed."""
         ...

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from farthing.clock import to_text
 from farthing.store.item import Item
-from farthing.vault import fingerprint
 from farthing.vault.envelope import Envelope, Purpose, TokenRef, Unwrapper, unseal
 from farthing.vault.mandate import Mandate
 from farthing.vault.pan import Pan
 from farthing.vault.rows import owner_of
 from farthing.vault.source import BankAccount
+from farthing.vault.tokenise import Fingerprinted
 from farthing.vault.typed_account import TypedAccount
 
 ENTITY = "bank_account"
@@ -22,7 +22,7 @@ def account_item(
     account: TypedAccount,
     sealed: Envelope,
     mandate: Mandate,
-    mac: bytes,
+    known: Fingerprinted,
     now: datetime,
 ) -> Item:
     """An account as stored. There is no readable digit of its number here."""
@@ -32,8 +32,8 @@ def account_item(
         "holder": account.holder,
         "account_type": account.account_type,
         "mandate": mandate.to_item(),
-        "fingerprint": mac,
-        "fingerprint_version": fingerprint.VERSION,
+        "fingerprint": known.mac,
+        "fingerprint_version": known.version,
         "created_at": to_text(now),
     }
 

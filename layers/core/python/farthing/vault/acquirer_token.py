@@ -20,11 +20,10 @@ from farthing.store.condition import NOT_CREATED
 from farthing.store.write import Put
 from farthing.vault.card_face import TOKEN_LIFE_SECONDS, TOKEN_PREFIX, CardFace
 from farthing.vault.envelope import TokenRef
-from farthing.vault.fingerprint import fingerprint, public_fingerprint
 from farthing.vault.rows import card_key
 from farthing.vault.source import AcquirerToken
 from farthing.vault.token_row import token_item
-from farthing.vault.tokenise import TokenPorts, count_caller, face_write, write_token
+from farthing.vault.tokenise import TokenPorts, count_caller, face_write, fingerprinted, write_token
 
 
 @dataclass(frozen=True)
@@ -61,14 +60,13 @@ def keep(
     if connector is None:
         raise invalid("acquirer_token", "is of no acquirer that takes this merchant's payments")
     ref = TokenRef(principal.tenant, ports.new_id(TOKEN_PREFIX))
-    named = f"{connector}:{given.token}"
-    mac = fingerprint(principal.merchant_id, named, ports.fingerprints)
+    known = fingerprinted(principal, f"{connector}:{given.token}", ports)
     face = CardFace(
         token=ref.token,
         last_four=given.last_four,
         card_brand=given.card_brand,
         bin="",
-        fingerprint=public_fingerprint(mac),
+        fingerprint="",
         exp_month=given.exp_month,
         exp_year=given.exp_year,
         name=given.name,
@@ -77,6 +75,7 @@ def keep(
         expires_at=later(now, seconds=TOKEN_LIFE_SECONDS),
         connector=connector,
     )
+    face = known.on(face)
     item = token_item(ref, AcquirerToken(connector, given.token), now)
     write_token(principal, ports, Put(card_key(ref), item, NOT_CREATED), face_write(face, ref))
     return face

@@ -19,6 +19,7 @@ from farthing.store.condition import EXISTS, Condition
 from farthing.store.item import Item, Key
 from farthing.store.scope import TenantScope
 from farthing.store.write import Update
+from farthing.vault.fingerprint import VERSION as FIRST_FINGERPRINT
 
 ENTITY = "card_face"
 TOKEN_PREFIX = "tok"
@@ -27,7 +28,8 @@ TOKEN_LIFE_SECONDS = 15 * 60
 
 @dataclass(frozen=True)
 class CardFace:
-    """A card without its number. `fingerprint` is the public one.
+    """A card without its number. `fingerprint` is the public one, `fingerprint_before` what it was
+    under the key before, as long as cards are known by that.
 
     An account has no brand, BIN or expiry, and a wallet's payload no last four either: nobody here
     can read it. `bank` is an account's `scheme`, `country` and `account_type`, `mandate` what its
@@ -53,6 +55,8 @@ class CardFace:
     wallet: str | None = None
     connector: str | None = None
     """Whose fields the card was typed into, if they were an acquirer's own."""
+    fingerprint_version: str = FIRST_FINGERPRINT
+    fingerprint_before: str | None = None
 
     def to_item(self) -> Item:
         """As stored in the payments table."""
@@ -64,6 +68,7 @@ class CardFace:
             "card_brand": self.card_brand,
             "bin": self.bin,
             "fingerprint": self.fingerprint,
+            "fingerprint_version": self.fingerprint_version,
             "exp_month": self.exp_month,
             "exp_year": self.exp_year,
             "name": self.name,
@@ -78,6 +83,7 @@ class CardFace:
             "mandate": self.mandate,
             "wallet": self.wallet,
             "connector": self.connector,
+            "fingerprint_before": self.fingerprint_before,
         }
         return item | {name: value for name, value in optional.items() if value is not None}
 
@@ -102,6 +108,8 @@ class CardFace:
             mandate=item.get("mandate"),
             wallet=item.get("wallet"),
             connector=item.get("connector"),
+            fingerprint_version=item.get("fingerprint_version", FIRST_FINGERPRINT),
+            fingerprint_before=item.get("fingerprint_before"),
         )
 
 

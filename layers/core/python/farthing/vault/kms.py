@@ -10,6 +10,7 @@ from farthing import runtime
 from farthing.store.scope import TenantScope
 from farthing.vault import register
 from farthing.vault.envelope import DATA_KEY_BYTES, DataKey, EnvelopeRefused
+from farthing.vault.fingerprint import FingerprintBefore
 
 if TYPE_CHECKING:
     from botocore.exceptions import ClientError
@@ -169,3 +170,12 @@ def trusted_key(named: str, tenant: TenantScope) -> str | None:
 def fingerprints() -> KmsFingerprints:
     """The fingerprints of this stack."""
     return KmsFingerprints(runtime.client("kms"), runtime.setting("FINGERPRINT_KEY_ID"))
+
+
+def fingerprints_before() -> FingerprintBefore | None:
+    """Those of the key before, if the stack is told of one."""
+    key_id = runtime.setting("FINGERPRINT_KEY_ID_BEFORE", "")
+    if not key_id:
+        return None
+    keys = KmsFingerprints(runtime.client("kms"), key_id)
+    return FingerprintBefore(runtime.setting("FINGERPRINT_VERSION_BEFORE"), keys)

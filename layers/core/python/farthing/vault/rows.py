@@ -12,8 +12,8 @@ from typing import Any
 from farthing.clock import epoch_seconds, later, to_text
 from farthing.store.item import Item, Key
 from farthing.store.scope import TenantScope
-from farthing.vault import fingerprint
 from farthing.vault.envelope import Envelope, TokenRef
+from farthing.vault.fingerprint import VERSION as FIRST_FINGERPRINT
 
 CVC_LIFE_SECONDS = 15 * 60
 
@@ -26,6 +26,7 @@ class CardRow:
     exp_month: int
     exp_year: int
     fingerprint: bytes = field(repr=False)
+    fingerprint_version: str = FIRST_FINGERPRINT
 
 
 def card_key(ref: TokenRef) -> Key:
@@ -51,7 +52,7 @@ def card_item(ref: TokenRef, row: CardRow, now: datetime) -> Item:
         "exp_month": row.exp_month,
         "exp_year": row.exp_year,
         "fingerprint": row.fingerprint,
-        "fingerprint_version": fingerprint.VERSION,
+        "fingerprint_version": row.fingerprint_version,
         "created_at": to_text(now),
     }
 
@@ -63,6 +64,7 @@ def card_row(item: Item) -> CardRow:
         item["exp_month"],
         item["exp_year"],
         item["fingerprint"],
+        item["fingerprint_version"],
     )
 
 

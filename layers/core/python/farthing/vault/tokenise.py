@@ -7,7 +7,7 @@ runs here can seal a card and can open none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,7 +29,14 @@ from farthing.vault.card_face import (
     card_face_key,
 )
 from farthing.vault.envelope import DataKeys, EntropySource, Purpose, TokenRef, seal
-from farthing.vault.fingerprint import Fingerprints, fingerprint, public_fingerprint
+from farthing.vault.face_due import first_look, marker
+from farthing.vault.fingerprint import (
+    VERSION,
+    FingerprintBefore,
+    Fingerprints,
+    fingerprint,
+    public_fingerprint,
+)
 from farthing.vault.pan import bin_of
 from farthing.vault.rows import CardRow, card_item, card_key, cvc_item, cvc_key
 from farthing.vault.typed_card import TypedCard, check
@@ -49,6 +56,8 @@ class TokenPorts:
     entropy: EntropySource
     new_id: IdSource
     tokens_per_minute: int = TOKENS_PER_MINUTE_DEFAULT
+    fingerprint_version: str = VERSION
+    fingerprints_before: FingerprintBefore | None = None
 
 
 def tokenise(
@@ -63,10 +72,39 @@ def tokenise(
     count_caller(principal, source_ip, now, ports)
     check(card, now, livemode=principal.livemode)
     ref = TokenRef(principal.tenant, ports.new_id(TOKEN_PREFIX))
-    mac = fingerprint(principal.merchant_id, card.number.reveal(), ports.fingerprints)
-    face = face_of(card, ref.token, public_fingerprint(mac), now)
+    known = fingerprinted(principal, card.number.reveal(), ports)
+    face = known.on(face_of(card, ref.token, now))
+    mac = known.mac
     write_token(principal, ports, *vault_writes(card, ref, mac, now, ports), face_write(face, ref))
     return face
+
+
+@dataclass(frozen=True)
+class Fingerprinted:
+    """What a number is known by: for the vault, for everybody, and under the key before."""
+
+    mac: bytes
+    version: str
+    before: str | None
+
+    def on(self, face: CardFace) -> CardFace:
+        """The face of a card that is known so."""
+        return replace(
+            face,
+            fingerprint=public_fingerprint(self.mac),
+            fingerprint_version=self.version,
+            fingerprint_before=self.before,
+        )
+
+
+def fingerprinted(principal: Principal, number: str, ports: TokenPorts) -> Fingerprinted:
+    """Each is a call of KMS."""
+    merchant_id, before = principal.merchant_id, ports.fingerprints_before
+    mac = fingerprint(merchant_id, number, ports.fingerprints, ports.fingerprint_version)
+    if before is None:
+        return Fingerprinted(mac, ports.fingerprint_version, None)
+    earlier = fingerprint(merchant_id, number, before.keys, before.version)
+    return Fingerprinted(mac, ports.fingerprint_version, public_fingerprint(earlier))
 
 
 def write_token(principal: Principal, ports: TokenPorts, *writes: Put) -> None:
@@ -100,7 +138,7 @@ def vault_writes(
 ) -> list[Put]:
     """The sealed card, and the sealed CVC if one was typed, each under a data key of its own."""
     number = seal(card.number.reveal(), Purpose.PAN, ref, ports.data_keys, ports.entropy)
-    row = CardRow(number, card.exp_month, card.exp_year, mac)
+    row = CardRow(number, card.exp_month, card.exp_year, mac, ports.fingerprint_version)
     writes = [Put(card_key(ref), card_item(ref, row, now), NOT_CREATED)]
     if card.cvc is not None:
         cvc = seal(card.cvc, Purpose.CVC, ref, ports.data_keys, ports.entropy)
@@ -109,19 +147,23 @@ def vault_writes(
 
 
 def face_write(face: CardFace, ref: TokenRef) -> Put:
-    """The card face, for the payment functions to read."""
-    return Put(card_face_key(ref.tenant, ref.token), face.to_item(), NOT_CREATED)
+    """The card face, for the payment functions to read, and to be looked at when its time is
+    over."""
+    item = face.to_item()
+    if face.expires_at is not None:
+        item |= marker(ref.token, first_look(face.expires_at))
+    return Put(card_face_key(ref.tenant, ref.token), item, NOT_CREATED)
 
 
-def face_of(card: TypedCard, token: str, public: str, now: datetime) -> CardFace:
-    """What may be known of a card."""
+def face_of(card: TypedCard, token: str, now: datetime) -> CardFace:
+    """What may be known of a card, but its fingerprint."""
     number = card.number.reveal()
     return CardFace(
         token=token,
         last_four=card.number.last_four,
         card_brand=brand_of(number),
         bin=bin_of(number),
-        fingerprint=public,
+        fingerprint="",
         exp_month=card.exp_month,
         exp_year=card.exp_year,
         name=card.name,

@@ -19,13 +19,13 @@ from farthing.vault.account_row import account_item
 from farthing.vault.acquirer_token import GivenToken
 from farthing.vault.card_face import TOKEN_LIFE_SECONDS, TOKEN_PREFIX, CardFace
 from farthing.vault.envelope import Purpose, TokenRef, seal
-from farthing.vault.fingerprint import fingerprint, public_fingerprint
 from farthing.vault.mandate import Mandate, mandate_reference
 from farthing.vault.rows import card_key
 from farthing.vault.tokenise import (
     TokenPorts,
     count_caller,
     face_write,
+    fingerprinted,
     tokenise,
     write_token,
 )
@@ -70,10 +70,10 @@ def tokenise_account(
         accepted_at=to_text(from_text(account.accepted_at)),
         ip_address=account.ip_address or payer_ip,
     )
-    mac = fingerprint(principal.merchant_id, account.secret(), ports.fingerprints)
+    known = fingerprinted(principal, account.secret(), ports)
     sealed = seal(account.secret(), Purpose.BANK_ACCOUNT, ref, ports.data_keys, ports.entropy)
-    face = account_face(account, ref.token, mandate, public_fingerprint(mac), now)
-    row = account_item(ref, account, sealed, mandate, mac, now)
+    face = known.on(account_face(account, ref.token, mandate, now))
+    row = account_item(ref, account, sealed, mandate, known, now)
     write_token(principal, ports, Put(card_key(ref), row, NOT_CREATED), face_write(face, ref))
     return face
 
@@ -86,17 +86,15 @@ def tokenise_wallet(
     typed_wallet.check(typed, livemode=principal.livemode)
     ref = TokenRef(principal.tenant, ports.new_id(TOKEN_PREFIX))
     digest = hashlib.sha256(typed.payload.encode()).hexdigest()
-    mac = fingerprint(principal.merchant_id, f"wallet/{digest}", ports.fingerprints)
+    known = fingerprinted(principal, f"wallet/{digest}", ports)
     sealed = seal(typed.payload, Purpose.WALLET, ref, ports.data_keys, ports.entropy)
-    face = wallet_face(typed, ref.token, public_fingerprint(mac), now)
+    face = known.on(wallet_face(typed, ref.token, now))
     row = wallet_item(ref, typed.wallet.value, sealed, now)
     write_token(principal, ports, Put(card_key(ref), row, NOT_CREATED), face_write(face, ref))
     return face
 
 
-def account_face(
-    account: TypedAccount, token: str, mandate: Mandate, public: str, now: datetime
-) -> CardFace:
+def account_face(account: TypedAccount, token: str, mandate: Mandate, now: datetime) -> CardFace:
     """What may be known of an account."""
     return CardFace(
         token=token,
@@ -104,7 +102,7 @@ def account_face(
         last_four=account.number.last_four,
         card_brand=None,
         bin="",
-        fingerprint=public,
+        fingerprint="",
         exp_month=None,
         exp_year=None,
         name=account.holder,
@@ -120,7 +118,7 @@ def account_face(
     )
 
 
-def wallet_face(typed: TypedWallet, token: str, public: str, now: datetime) -> CardFace:
+def wallet_face(typed: TypedWallet, token: str, now: datetime) -> CardFace:
     """What may be known of a payload that nobody here can read."""
     return CardFace(
         token=token,
@@ -128,7 +126,7 @@ def wallet_face(typed: TypedWallet, token: str, public: str, now: datetime) -> C
         last_four=None,
         card_brand=None,
         bin="",
-        fingerprint=public,
+        fingerprint="",
         exp_month=None,
         exp_year=None,
         name=None,

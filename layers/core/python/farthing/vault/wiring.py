@@ -5,6 +5,7 @@ from __future__ import annotations
 from farthing import runtime
 from farthing.access.principal import Principal
 from farthing.vault import kms
+from farthing.vault.fingerprint import VERSION
 from farthing.vault.tokenise import TOKENS_PER_MINUTE_DEFAULT, TokenPorts
 
 
@@ -17,4 +18,6 @@ def token_ports(principal: Principal) -> TokenPorts:
         entropy=runtime.entropy,
         new_id=runtime.new_id,
         tokens_per_minute=int(runtime.setting("TOKENS_PER_MINUTE", str(TOKENS_PER_MINUTE_DEFAULT))),
+        fingerprint_version=runtime.setting("FINGERPRINT_VERSION", VERSION),
+        fingerprints_before=kms.fingerprints_before(),
     )
