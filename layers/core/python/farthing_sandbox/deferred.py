@@ -1,7 +1,7 @@
-"""What happens without anybody asking: pending refunds end, and the client is told.
+"""What happens without anybody asking: pending refunds end, banks decide, and the client is told.
 
-This acquirer sends itself a message that arrives when a refund's time has come.
-Messages come at least once and so does the webhook; the refund ends once.
+This acquirer sends itself a message that arrives when something's time has come.
+Messages come at least once and so does the webhook; the thing happens once.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from farthing_sandbox.acquirer import Acquirer
+    from farthing_sandbox.asks import Due
+    from farthing_sandbox.notices import Notice
 
 
 class Services(Protocol):
@@ -39,23 +41,45 @@ def work_off(event: Mapping[str, Any], services: Services) -> dict[str, Any]:
 def done(record: Mapping[str, Any], services: Services) -> bool:
     """Whether a message is dealt with."""
     try:
-        end_refund(record["body"], services)
+        due = bodies.due(record["body"])
+        if due.what == "REFUND":
+            end_refund(due, services)
+        else:
+            debit_due(due, services)
     except (NotBooked, Undelivered, bodies.Malformed) as error:
-        services.complain(f"a refund could not be ended: {type(error).__name__}: {error}")
+        services.complain(f"a message could not be dealt with: {type(error).__name__}: {error}")
         return False
     return True
 
 
-def end_refund(body: str, services: Services) -> None:
-    """Approve one pending refund, and tell. Raises NotBooked, Undelivered, Malformed."""
-    due = bodies.due(body)
+def end_refund(due: Due, services: Services) -> None:
+    """Approve one pending refund, and tell. Raises NotBooked, Undelivered."""
     refund = services.acquirer.end_refund(due, services.now())
     if refund is None:
         return
+    tell(notices.refund_updated(refund), due, services)
+
+
+def debit_due(due: Due, services: Services) -> None:
+    """Tell what a bank has done by now, and come again for what it will do.
+
+    Raises NotBooked, Undelivered.
+    """
+    debit = services.acquirer.debit(due, services.now())
+    if debit is None:
+        return
+    services.acquirer.defer_debit(due, debit, services.now())
+    if due.what == "DECISION" and debit["told"] and "ended_at" in debit:
+        tell(notices.debit_updated(debit, "updated"), due, services)
+    if "returned_at" in debit:
+        tell(notices.debit_updated(debit, "returned"), due, services)
+
+
+def tell(notice: Notice, due: Due, services: Services) -> None:
+    """Post a notice, if somebody has said where. Raises Undelivered."""
     url = notices.endpoint(services.acquirer.books)
     if url is None:
         services.complain("nobody has said where to post webhooks", reference=due.reference)
         return
-    notice = notices.refund_updated(refund)
     headers = notice.headers(services.webhook_secret(), services.now())
     services.post(url, notice.body.encode(), headers)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from farthing_sandbox.books import Books
+    from farthing_sandbox.items import Item
     from farthing_sandbox.operations import Booked
 
 
@@ -62,6 +63,27 @@ def refund_updated(refund: Booked) -> Notice:
         "id": notice_id,
         "type": "refund.updated",
         "created_at": refund.ended_at,
+        "data": data,
+    }
+    return Notice(notice_id, as_json(fact))
+
+
+def debit_updated(debit: Item, happened: str) -> Notice:
+    """That a bank has decided about a debit (`updated`), or taken it back (`returned`)."""
+    back = happened == "returned"
+    lies = f"{debit['pk']} {debit['sk']} {happened}"
+    notice_id = f"wh_{hashlib.sha256(lies.encode()).hexdigest()[:32]}"
+    data = {
+        "reference": debit["reference"],
+        "order_id": debit["order_id"],
+        "merchant_reference": debit["merchant_reference"],
+        "operation": "RETURN" if back else "AUTHORIZE",
+        "status": debit["status"],
+    }
+    fact = {
+        "id": notice_id,
+        "type": f"debit.{happened}",
+        "created_at": debit["returned_at" if back else "ended_at"],
         "data": data,
     }
     return Notice(notice_id, as_json(fact))

@@ -16,11 +16,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from farthing_sandbox import cards
-from farthing_sandbox.asks import Ask, Authorize, FollowUp, Operation, Reversal
+from farthing_sandbox.asks import Ask, Authorize, BankAccount, FollowUp, Operation, Reversal
 from farthing_sandbox.refusals import expiry, refuse_card, refuse_follow_up
 
 if TYPE_CHECKING:
     from farthing_sandbox.cards import Decline, Fault
+    from farthing_sandbox.debits import Debit
 
 
 class Status(StrEnum):
@@ -58,7 +59,8 @@ class Row:
 class Booked:
     """A row where the books keep it, and the settlement that paid it.
 
-    Nobody can see it before `visible_at`. A refund that was pending has `ended_at`.
+    Nobody can see it before `visible_at`. A refund that was pending has `ended_at`. `due_at` is
+    when a debit will be decided or taken back.
     """
 
     row: Row
@@ -67,6 +69,7 @@ class Booked:
     visible_at: str | None
     merchant_reference: str | None
     ended_at: str | None
+    due_at: str | None = None
 
     def is_public(self, now: datetime) -> bool:
         """Whether the public books show it: by now, and if something is decided."""
@@ -95,6 +98,11 @@ class Charge:
     created_at: datetime
     visible_at: str | None
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether it is a debit of which the bank has not decided."""
+        return self.status is Status.PENDING
+
 
 @dataclass(frozen=True)
 class Change:
@@ -120,6 +128,7 @@ class Entry:
     change: Change | None = None
     fault: Fault | None = None
     visible_at: str | None = None
+    debit: Debit | None = None
 
     @property
     def is_pending(self) -> bool:
@@ -135,7 +144,7 @@ def decide_authorize(
     `known_last_four` is the card to which the network reference that the client
     names was issued, None if it was never issued.
     """
-    decline, behaviour = refuse_card(ask, known_last_four), ask.card.behaviour
+    decline, behaviour = refuse_card(ask, known_last_four), behaviour_of(ask)
     late = behaviour.lands_after_seconds > 0 and decline is None
     at = now + timedelta(seconds=behaviour.lands_after_seconds if late else 0)
     entry, status = entry_name(at, numbers), Status.DECLINED if decline else Status.APPROVED
@@ -168,6 +177,11 @@ def decide_authorize(
         fault=behaviour.answer_fault,
         visible_at=charge.visible_at,
     )
+
+
+def behaviour_of(ask: Authorize) -> cards.Behaviour:
+    """What the number or the payload does. An account has a table of its own: see `debits`."""
+    return cards.APPROVED if isinstance(ask.card, BankAccount) else ask.card.behaviour
 
 
 def decide_follow_up(
@@ -218,6 +232,7 @@ def answer(
         "status": status.value,
         "amount_cents": ask.amount_cents,
         "captured_cents": ask.amount_cents if taken else 0,
+        "method": ask.method if isinstance(ask, Authorize) else None,
         "currency": ask.currency,
         "authorization_code": approved.authorization_code if approved else None,
         "network_reference": approved.network_reference if approved else None,

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from farthing_sandbox import cards
-from farthing_sandbox.asks import Authorize, FollowUp, Operation
+from farthing_sandbox.asks import Authorize, Card, FollowUp, Operation, WalletPayload
 
 if TYPE_CHECKING:
     from farthing_sandbox.cards import Decline
@@ -18,15 +18,17 @@ REVERSAL_WINDOW: Final = timedelta(days=1)
 
 
 def refuse_card(ask: Authorize, known_last_four: str | None) -> Decline | None:
-    """The issuer's reason to refuse, None if there is none."""
-    stored = ask.stored_credential
-    if not cards.passes_luhn(ask.card.number):
+    """The issuer's reason to refuse, None if there is none. A wallet has shown who pays itself."""
+    stored, card = ask.stored_credential, ask.card
+    if not isinstance(card, Card):
+        return card.behaviour.decline if isinstance(card, WalletPayload) else None
+    if not cards.passes_luhn(card.number):
         return cards.INVALID_CARD_NUMBER
-    if stored and stored.use == "SUBSEQUENT" and known_last_four != ask.card.last_four:
+    if stored and stored.use == "SUBSEQUENT" and known_last_four != card.last_four:
         return cards.SECURITY_VIOLATION
-    if stored is None and ask.card.cvc is None:
+    if stored is None and card.cvc is None:
         return cards.INCORRECT_CVC
-    return ask.card.behaviour.decline
+    return card.behaviour.decline
 
 
 def refuse_follow_up(ask: FollowUp, charge: Charge | None, now: datetime) -> Decline | None:
@@ -46,8 +48,11 @@ def refuse_capture(ask: FollowUp, charge: Charge, now: datetime) -> Decline | No
 
 
 def refuse_void(ask: FollowUp, charge: Charge, now: datetime) -> Decline | None:
-    """All of it or nothing: what was never captured, or was taken at once and lately."""
-    if charge.taken_at_once:
+    """All of it or nothing: what was never captured, was taken at once and lately, or is a debit
+    of which the bank has not decided."""
+    if charge.is_pending:
+        whole = True
+    elif charge.taken_at_once:
         recent = now < charge.created_at + REVERSAL_WINDOW
         whole = recent and charge.left_to_refund_cents == charge.authorized_cents
     else:

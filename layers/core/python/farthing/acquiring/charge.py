@@ -45,17 +45,17 @@ class CannotSend(Exception):
 
 @dataclass(frozen=True)
 class ChargeServices:
-    """What sending needs. All but `forget_cvc` may raise CannotSend.
+    """What sending needs. All but `forget` may raise CannotSend.
 
-    `forget_cvc` never raises: a CVC that stays is unreadable after its time, and an outcome that
-    is known must not be lost over it.
+    `forget` is of what may be used once: a CVC, a wallet's payload. It never raises: what stays is
+    unreadable after its time, and an outcome that is known must not be lost over it.
     """
 
     read: Callable[[Key], Item | None]
     acquirer: Callable[[str], Acquirer]
     claim: Callable[[Operation], None]
     open_source: Callable[[Operation], Source]
-    forget_cvc: Callable[[Operation], None]
+    forget: Callable[[Operation], None]
     now: Callable[[], datetime]
     seconds_left: Callable[[], float]
 
@@ -78,7 +78,7 @@ def send(address: Address, services: ChargeServices) -> Answer:
         return NOT_SENT
     answer = acquirer.send(operation.instruction(), source)
     if operation.token is not None and answer.outcome in {Outcome.APPROVED, Outcome.DECLINED}:
-        services.forget_cvc(operation)
+        services.forget(operation)
     return answer
 
 
@@ -93,7 +93,7 @@ def look_up(address: Address, services: ChargeServices) -> LookUp:
         raise LookUpFailed from error
     found = acquirer.look_up(operation.instruction())
     if operation.token is not None and found.answer is not None:
-        services.forget_cvc(operation)
+        services.forget(operation)
     return found
 
 

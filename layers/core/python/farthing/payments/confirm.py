@@ -9,7 +9,7 @@ from farthing.errors import invalid, not_found
 from farthing.fraud.score import Action, Decision, Facts
 from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response
-from farthing.payments import begin, idempotency, states
+from farthing.payments import begin, idempotency, method_rules, states
 from farthing.payments.answers import blocked
 from farthing.payments.begin import Asking
 from farthing.payments.conclusion import intent_update
@@ -101,6 +101,8 @@ def authorize(
     connector = services.connector(intent.currency)
     if connector is None:
         raise invalid("currency", f"no acquirer takes {intent.currency} for this merchant")
+    method_rules.require_payable(intent, instrument)
+    method_rules.require_taken(instrument, intent.currency, services.capabilities(connector))
     decision = services.score(_facts(intent, instrument))
     if decision.action is Action.BLOCK:
         return _block(payable, decision, request, request_id, services)

@@ -104,6 +104,11 @@ class Intent:
     """One row. Amounts are in the currency's minor unit.
 
     `connector` is whose books it is in, once it was authorized: what follows goes there too.
+
+    `amount_returned` is what the payer's bank took back, and `returned` how that came to be.
+    `amount_overdrawn` is the part of it that the payer has, or may yet get, by a refund as well: so
+
+        captured + overdrawn = refundable + refunded + being refunded + returned
     """
 
     tenant: TenantScope
@@ -124,6 +129,9 @@ class Intent:
     amount_captured: int = 0
     amount_refundable: int = 0
     amount_refunded: int = 0
+    amount_returned: int = 0
+    amount_overdrawn: int = 0
+    returned: Mapping[str, Any] | None = None
     decline: Mapping[str, Any] | None = None
     outcome: str | None = None
     fraud: Mapping[str, Any] | None = None
