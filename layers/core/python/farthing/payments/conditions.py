@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from farthing.payments.operation import UNRESOLVED
+from farthing.payments.operation import UNRESOLVED, OperationState
 from farthing.payments.states import Detail, Status
 from farthing.store import Condition
 
@@ -74,6 +74,13 @@ def abandoned(fence: int, now: str) -> Condition:
         "#fence = :fence AND #lease_until <= :now AND #state IN (:open, :unknown, :pending)",
         {"fence": fence, "now": now, **_unresolved()},
     )
+
+
+DEBITED = Condition("DEBITED", "#state = :approved", {"approved": OperationState.APPROVED.value})
+"""The debit has succeeded: more may become known of it, and it stays what it is."""
+
+STILL_WATCHED = DEBITED & Condition("STILL_WATCHED", "attribute_exists(#due_pk)")
+"""Nobody has found meanwhile that it went back, or that it cannot any more."""
 
 
 def token_pays(intent_id: str, now: str) -> Condition:

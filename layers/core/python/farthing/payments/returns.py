@@ -17,27 +17,19 @@ from farthing.ledger import posting
 from farthing.money import Money
 from farthing.payments import debit
 from farthing.payments.conclusion import intent_update
-from farthing.payments.conditions import returnable
+from farthing.payments.conditions import DEBITED, STILL_WATCHED, returnable
 from farthing.payments.event import event_put
 from farthing.payments.intent import Intent, intent_key
-from farthing.payments.operation import Operation, OperationState
+from farthing.payments.operation import Operation
 from farthing.payments.returned import EVENT_TYPE, Return, decide
 from farthing.payments.services import Services
 from farthing.payments.states import Status
 from farthing.payments.views import show_intent
 from farthing.settlement.entry import Operation as Movement
 from farthing.settlement.entry import settlement_entry
-from farthing.store import NOT_CREATED, Condition, ConditionFailed, Put, StoreBusy, Update, Write
+from farthing.store import NOT_CREATED, ConditionFailed, Put, StoreBusy, Update, Write
 
 TRIES_MAX = 12
-
-SUCCEEDED = Condition(
-    "SUCCEEDED", "#state = :approved", {"approved": OperationState.APPROVED.value}
-)
-"""The debit is one that succeeded, of which more may become known and nothing else."""
-
-STILL_WATCHED = SUCCEEDED & Condition("STILL_WATCHED", "attribute_exists(#due_pk)")
-"""Nobody has found meanwhile that it went back, or that it cannot any more."""
 
 
 def record(operation: Operation, returned: Returned, services: Services) -> None:
@@ -92,7 +84,7 @@ def return_writes(
         event_put(after, event_id, EVENT_TYPE, show_intent(after), now),
         Put(transaction.key(operation.tenant), transaction.to_item(), NOT_CREATED),
         Put(key, entry, NOT_CREATED),
-        Update(operation.address.key, SUCCEEDED, remove=["due_pk", "due_at"]),
+        Update(operation.address.key, DEBITED, remove=["due_pk", "due_at"]),
     ]
 
 
