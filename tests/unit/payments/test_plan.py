@@ -29,7 +29,9 @@ from farthing.acquiring.port import (
 )
 from farthing.acquiring.sandbox import CAPABILITIES
 from farthing.clock import from_text, later, to_text
+from farthing.method_type import MethodType
 from farthing.payments import recovery
+from farthing.payments.debit import PENDING_GIVEN_UP_SECONDS, RETURN_LOOKS_DAYS, next_return_look
 from farthing.payments.operation import Operation, OperationState
 from farthing.payments.recovery import GIVEN_UP_SECONDS, Plan, Step, after_reversal, plan
 from farthing.store import TenantScope
@@ -68,6 +70,11 @@ def operation(kind: Kind = AUTHORIZE, **more: Any) -> Operation:
         "fence": 2,
     }
     return Operation(**(values | more))
+
+
+def debit(**more: Any) -> Operation:
+    """A debit of a bank account that was taken over."""
+    return operation(**({"method_type": MethodType.BANK, "capture": True} | more))
 
 
 def at(seconds: float) -> datetime:
@@ -112,6 +119,31 @@ TABLE: list[tuple[str, Operation, LookUp | None, Capabilities, float, Step]] = [
     ("not to be asked, at last", operation(), None, ONCE, GIVEN_UP_SECONDS - 1, WAIT),
     ("not to be asked for long", operation(), None, ONCE, GIVEN_UP_SECONDS, ASK),
     ("found, and no answer", operation(), LookUp(Found.FOUND, TEXT), ONCE, 20, WAIT),
+    # a debit of a bank account
+    ("debit pending", debit(), PENDING, ONCE, 20, WAIT),
+    ("debit pending, known", debit(state=OperationState.PENDING), PENDING, ONCE, 9 * DAY, WAIT),
+    ("debit pending, to be undone", debit(reversal_at=TEXT), PENDING, ONCE, 99, REVERSE),
+    (
+        "debit pending, to be undone, asked",
+        debit(reversal_at=TEXT, requires_decision=True),
+        PENDING,
+        ONCE,
+        99,
+        ASK,
+    ),
+    ("debit paid", debit(state=OperationState.PENDING), something(APPROVED), ONCE, 99, ADOPT),
+    ("debit refused", debit(state=OperationState.PENDING), something(DECLINED), ONCE, 99, ADOPT),
+    ("debit lost there", debit(state=OperationState.PENDING), nothing(), ONCE, 99, WAIT),
+    ("debit, silence", debit(state=OperationState.PENDING), None, ONCE, 9 * DAY, WAIT),
+    (
+        "debit, silence for weeks",
+        debit(state=OperationState.PENDING),
+        None,
+        ONCE,
+        PENDING_GIVEN_UP_SECONDS,
+        ASK,
+    ),
+    ("debit never arrived", debit(), nothing(), ONCE, RESEND_SECONDS, REVERSE),
     # AUTHORIZE, not found
     ("young", operation(), nothing(), ONCE, RESEND_SECONDS - 1, RESEND),
     ("old", operation(), nothing(), ONCE, RESEND_SECONDS, REVERSE),
@@ -566,7 +598,9 @@ def test_until_the_lease_ends_its_sender_may_send_and_afterwards_somebody_else_m
 ) -> None:
     leased = operation(state=state, lease_until=to_text(at(seconds_left)))
     assert leased.may_be_sent(BEGAN) is (state is OPEN and not ended)
-    assert leased.may_be_taken_over(BEGAN) is (state in {OPEN, UNKNOWN} and ended)
+    assert leased.may_be_taken_over(BEGAN) is (
+        state in {OPEN, UNKNOWN, OperationState.PENDING} and ended
+    )
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -584,3 +618,51 @@ def test_whoever_takes_over_has_the_next_fence_a_lease_and_a_reversal_of_its_own
     assert (after.state, after.fence, after.lease_until) == (UNKNOWN, 5, to_text(at(159)))
     assert after.reversal_reference == f"{before.reference}R5"
     assert before.reversal_reference == f"{before.reference}R4"
+
+
+# --- debits of bank accounts ---------------------------------------------------------------------
+
+
+def test_a_pending_debit_that_is_taken_over_stays_what_it_is() -> None:
+    before = debit(state=OperationState.PENDING)
+    after = before.taken_over(at(99))
+    assert (after.state, after.fence) == (OperationState.PENDING, before.fence + 1)
+    assert not after.may_be_sent(at(99)) and not after.may_be_reversed()
+
+
+def test_a_debit_found_pending_is_known_from_then_on() -> None:
+    found = plan(debit(), PENDING, ONCE, at(20)).operation
+    assert found.state is OperationState.PENDING
+    card = plan(operation(), PENDING, ONCE, at(20)).operation
+    assert card.state is OperationState.UNKNOWN
+
+
+@given(st.integers(0, 400 * DAY), st.booleans())
+def test_a_pending_debit_is_never_sent_again_and_never_undone(seconds: int, there: bool) -> None:
+    asked = debit(state=OperationState.PENDING, quiet_since=TEXT)
+    for looked in (PENDING if there else nothing(seconds), None):
+        for declared in (ONCE, TWICE):
+            assert plan(asked, looked, declared, at(seconds)).step in {WAIT, ASK}
+
+
+@given(st.integers(0, 60 * DAY))
+def test_a_pending_debit_is_looked_into_within_a_day(seconds: int) -> None:
+    following = from_text(
+        recovery.next_look(debit(state=OperationState.PENDING), ONCE, at(seconds))
+    )
+    assert at(seconds) < following <= at(seconds + DAY)
+
+
+@given(st.integers(0, 90 * DAY))
+def test_a_debit_that_succeeded_is_looked_into_for_as_long_as_it_may_come_back(
+    seconds: int,
+) -> None:
+    following = next_return_look(debit(state=OperationState.APPROVED), at(seconds))
+    if following is None:
+        assert seconds >= 60 * DAY  # ACH's sixty days, and SEPA's eight weeks, are over
+    else:
+        assert at(seconds) < from_text(following) <= at(seconds + 9 * DAY)
+
+
+def test_the_looks_reach_beyond_both_schemes_windows() -> None:
+    assert RETURN_LOOKS_DAYS[-1] >= 63 and max(RETURN_LOOKS_DAYS) == RETURN_LOOKS_DAYS[-1]

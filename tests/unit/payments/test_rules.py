@@ -67,17 +67,37 @@ RULES: list[tuple[Condition, list[Any], list[Any]]] = [
     (rules.same_version(4), [{"version": 4}], [{"version": 5}, {"version": 3}, ABSENT]),
     (
         rules.held_under_fence(3),
-        [OPEN, OPEN | {"state": "UNKNOWN"}],
+        [OPEN, OPEN | {"state": "UNKNOWN"}, OPEN | {"state": "PENDING"}],
         [OPEN | {"fence": 4}, *(OPEN | {"state": s} for s in ("APPROVED", "DECLINED", "NOT_SENT"))],
     ),
     (
         rules.abandoned(3, NOW),
-        [OPEN, OPEN | {"state": "UNKNOWN"}, OPEN | {"lease_until": NOW}],
+        [
+            OPEN,
+            OPEN | {"state": "UNKNOWN"},
+            OPEN | {"state": "PENDING"},
+            OPEN | {"lease_until": NOW},
+        ],
         [
             OPEN | {"fence": 4},
             OPEN | {"lease_until": LATER},
             *(OPEN | {"state": s} for s in ("APPROVED", "DECLINED", "NOT_SENT")),
         ],
+    ),
+    (
+        rules.returnable(4),
+        [PAID | {"version": 4}],
+        [PAID | {"version": 5}, PAID | {"version": 4, "status": "PROCESSING"}, ABSENT],
+    ),
+    (
+        rules.DEBITED,
+        [{"state": "APPROVED"}],
+        [*({"state": s} for s in ("PENDING", "UNKNOWN", "DECLINED", "ABSENT")), ABSENT],
+    ),
+    (
+        rules.STILL_WATCHED,
+        [{"state": "APPROVED", "due_pk": "DEBIT#1"}],
+        [{"state": "APPROVED"}, {"state": "PENDING", "due_pk": "DEBIT#1"}, ABSENT],
     ),
     (
         rules.token_pays("pi_1", NOW),

@@ -39,7 +39,7 @@ class Bank:
 
 def paid_line(reference: str, operation: Operation, amount_cents: int) -> ReportLine:
     """A line with a flat fee on captures."""
-    if operation is Operation.REFUND:
+    if operation is not Operation.CAPTURE:
         return ReportLine(reference, operation, amount_cents, 0, -amount_cents)
     return ReportLine(reference, operation, amount_cents, FEE, amount_cents - FEE)
 

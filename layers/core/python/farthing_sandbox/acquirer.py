@@ -9,13 +9,22 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from farthing_sandbox import journal, reports, settlement, token_books
-from farthing_sandbox.asks import Authorize, Card, Due, Operation
+from farthing_sandbox import items, journal, maturity, reports, settlement, token_books
+from farthing_sandbox.asks import (
+    Authorize,
+    BankAccount,
+    Card,
+    Due,
+    NetworkToken,
+    Operation,
+)
 from farthing_sandbox.books import recorded
 from farthing_sandbox.cards import Fault
+from farthing_sandbox.debits import decide_debit
 from farthing_sandbox.items import as_json
 from farthing_sandbox.operations import (
     decide_authorize,
@@ -23,21 +32,24 @@ from farthing_sandbox.operations import (
     landed,
     rfc3339,
 )
-from farthing_sandbox.refusals import paying_card, paying_token
+from farthing_sandbox.refusals import paying_card, paying_token, paying_wallet
 from farthing_sandbox.reversals import Result, decide_reversal
 from farthing_sandbox.token_rules import Presented
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import datetime
 
-    from farthing_sandbox.asks import Ask, Listing, NetworkToken, Reversal, Settlement
+    from farthing_sandbox.asks import Ask, Listing, Reversal, Settlement
     from farthing_sandbox.books import Books, Recorded
+    from farthing_sandbox.items import Item
     from farthing_sandbox.operations import Booked, Charge, Entry, Numbers, Row
     from farthing_sandbox.refusals import Paying
 
 ATTEMPTS_MAX: Final = 12
 REFUND_PENDING_SECONDS: Final = 10
+DEFER_SECONDS_MAX: Final = 900
+"""What SQS can put off. What comes later is found by whoever looks, and told by nobody."""
+MOMENT_LENGTH: Final = len("2026-11-22T09:00:00.000Z")
 
 
 class ReferenceReused(Exception):
@@ -119,6 +131,8 @@ class Acquirer:
         if not isinstance(ask, Authorize):
             charge = self.charge(ask.original_reference, now)
             return decide_follow_up(ask, charge, now, numbers)
+        if isinstance(ask.card, BankAccount):
+            return decide_debit(ask, ask.card, now, numbers)
         return decide_authorize(ask, self.paying(ask, now), now, numbers)
 
     def paying(self, ask: Authorize, now: datetime) -> Paying:
@@ -126,9 +140,11 @@ class Acquirer:
         stored = ask.stored_credential
         named = stored.network_reference if stored else None
         known = self.books.issued_to(named) if named else None
+        if isinstance(ask.card, NetworkToken):
+            return paying_token(ask, ask.card, self.presented(ask.card), known, rfc3339(now))
         if isinstance(ask.card, Card):
             return paying_card(ask, ask.card, known)
-        return paying_token(ask, ask.card, self.presented(ask.card), known, rfc3339(now))
+        return paying_wallet(ask.card)
 
     def presented(self, shown: NetworkToken) -> Presented:
         """What the network knows of a token and its cryptogram."""
@@ -141,16 +157,40 @@ class Acquirer:
     def charge(self, reference: str, now: datetime) -> Charge | None:
         """The charge that `reference` authorized, if it can be seen by now."""
         charge = self.books.charge(reference)
+        if charge is not None and charge.taken_at_once:
+            maturity.mature(self.books, charge.order_id, charge.entry, now)
+            charge = self.books.charge(reference)
         return charge if charge is not None and landed(charge.visible_at, now) else None
 
     def defer_end(self, entry: Entry) -> None:
-        """Have a pending refund end later.
+        """Have a pending refund end later, or a bank's decision told.
 
-        The message is sent before the refund is written. One that ends nothing does no harm; a
+        The message is sent before the entry is written. One that ends nothing does no harm; a
         refund without one would stay pending for good.
         """
         due = Due(entry.ask.order_id, entry.entry, entry.ask.reference)
-        self.defer(as_json(vars(due)), REFUND_PENDING_SECONDS)
+        seconds = REFUND_PENDING_SECONDS
+        if entry.debit is not None:
+            due = replace(due, what="DECISION")
+            seconds = seconds_until(entry.debit.decides_at, entry.entry[:MOMENT_LENGTH])
+        if seconds <= DEFER_SECONDS_MAX:
+            self.defer(as_json(vars(due)), seconds)
+
+    def debit(self, due: Due, now: datetime) -> Item | None:
+        """A debit's row, after all that is due of it. None if it is none. Raises NotBooked."""
+        debit = maturity.mature(self.books, due.order_id, due.entry, now)
+        if debit is None and self.books.operation(due.reference) is None:
+            raise NotBooked(due.reference)
+        return debit if debit is not None and "decides_at" in debit else None
+
+    def defer_debit(self, due: Due, debit: Item, now: datetime) -> None:
+        """Have a debit's message come again, if something more will happen to it."""
+        at = items.due_at(debit)
+        if at is None:
+            return
+        what = "DECISION" if debit["status"] == "PENDING" else "RETURN"
+        seconds = max(1, min(DEFER_SECONDS_MAX, seconds_until(at, rfc3339(now)) + 1))
+        self.defer(as_json(vars(replace(due, what=what))), seconds)
 
     def end_refund(self, due: Due, now: datetime) -> Booked | None:
         """Approve a pending refund, once. None if nothing was pending there. Raises NotBooked."""
@@ -173,7 +213,7 @@ class Acquirer:
             original = self.books.operation(ask.original_reference)
             if original is None or not landed(original.visible_at, now):
                 return Result.NOT_FOUND
-            charge = self.books.charge(ask.original_reference)
+            charge = self.charge(ask.original_reference, now)
             result, entry = decide_reversal(ask, charge, now, numbers)
             if entry is None or self.books.record(entry, once=self.idempotent):
                 return result
@@ -186,6 +226,9 @@ class Acquirer:
         if found is None or not landed(found.visible_at, now):
             return None
         answer: dict[str, Any] = json.loads(found.answer)
+        if answer["method"] == "BANK":
+            debit = maturity.mature(self.books, found.order_id, found.entry, now)
+            return answer if debit is None else answer | maturity.present(debit)
         row = self.books.row(found.order_id, found.entry, Operation(answer["operation"]))
         return answer if row is None else answer | {"status": row.row.status.value}
 
@@ -197,7 +240,10 @@ class Acquirer:
 
     def transactions_of_order(self, order_id: str, now: datetime) -> list[Row]:
         """What was really done for an order."""
-        return [it.row for it in self.books.rows_of_order(order_id) if it.is_public(now)]
+        rows = self.books.rows_of_order(order_id)
+        if maturity.mature_all(self.books, order_id, rows, now):
+            rows = self.books.rows_of_order(order_id)
+        return [it.row for it in rows if it.is_public(now)]
 
     def transactions_of_reference(self, reference: str, now: datetime) -> list[Row]:
         """What was really done under a reference: a combined charge has two rows."""
@@ -232,6 +278,11 @@ class Acquirer:
         """The report of an accepted settlement."""
         head = reports.find_head(self.books, reference)
         return None if head is None else reports.read(self.books, reference, head).body()
+
+
+def seconds_until(at: str, since: str) -> int:
+    """Whole seconds between two moments."""
+    return int((datetime.fromisoformat(at) - datetime.fromisoformat(since)).total_seconds())
 
 
 def misquoted(answer: str) -> str:

@@ -10,21 +10,24 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from farthing_sandbox import banks, wallets
 from farthing_sandbox.cards import Later, behaviour_of, brand_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from farthing_sandbox.banks import Account
     from farthing_sandbox.cards import Behaviour
 
 
 class Operation(StrEnum):
-    """The four things that can happen to money here."""
+    """What can happen to money here. A RETURN is asked for by nobody: a bank does it."""
 
     AUTHORIZE = "AUTHORIZE"
     CAPTURE = "CAPTURE"
     VOID = "VOID"
     REFUND = "REFUND"
+    RETURN = "RETURN"
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,65 @@ class NetworkToken:
 
 
 @dataclass(frozen=True)
+class BankAccount:
+    """An account as it came in, with the mandate to debit it. Its number is never written."""
+
+    number: str = field(repr=False)
+    routing_number: str | None
+    account_type: str | None
+    holder_name: str = field(repr=False)
+    mandate_reference: str
+
+    @property
+    def scheme(self) -> str:
+        """By whose rules it is debited."""
+        return "SEPA" if self.routing_number is None else "ACH"
+
+    @property
+    def account(self) -> Account:
+        """The row of the table that it stands for."""
+        return banks.account_of(self.scheme, self.number, self.routing_number)
+
+    @property
+    def last_four(self) -> str:
+        """What may be kept of the number."""
+        return self.number[-4:]
+
+    @property
+    def face(self) -> dict[str, Any]:
+        """What tells two requests apart, and may be kept."""
+        return {
+            "scheme": self.scheme,
+            "last_four": self.last_four,
+            "mandate_reference": self.mandate_reference,
+        }
+
+
+@dataclass(frozen=True)
+class WalletPayload:
+    """A wallet's payload as it came in. It is never written."""
+
+    wallet: str
+    payload: str = field(repr=False)
+    digest: str
+
+    @property
+    def behaviour(self) -> Behaviour:
+        """What it does."""
+        return wallets.behaviour_of(self.payload)
+
+    @property
+    def last_four(self) -> str:
+        """Of the card that is in every test wallet."""
+        return "4242"
+
+    @property
+    def face(self) -> dict[str, Any]:
+        """What tells two requests apart, and may be kept."""
+        return {"wallet": self.wallet, "digest": self.digest}
+
+
+@dataclass(frozen=True)
 class StoredCredential:
     """The schemes' mark of a card on file: who started this charge, and what it continues."""
 
@@ -95,12 +157,19 @@ class Authorize:
     amount_cents: int
     currency: str
     capture: bool
-    card: Card | NetworkToken
+    card: Card | NetworkToken | BankAccount | WalletPayload
     stored_credential: StoredCredential | None = None
     merchant_reference: str | None = None
 
     operation = Operation.AUTHORIZE
     original_reference = None
+
+    @property
+    def method(self) -> str:
+        """What pays."""
+        if isinstance(self.card, Card):
+            return "CARD"
+        return "BANK" if isinstance(self.card, BankAccount) else "WALLET"
 
     def content(self) -> dict[str, Any]:
         """What an equal request repeats: all but references of its own and what may not be kept."""
@@ -175,11 +244,13 @@ class Listing:
 
 @dataclass(frozen=True)
 class Due:
-    """A pending refund whose time has come: where its row lies, and who asked for it."""
+    """What is due by now: where its row lies, and who asked for it. `what` is a REFUND that ends,
+    a bank's DECISION about a debit, or its RETURN."""
 
     order_id: str
     entry: str
     reference: str
+    what: str = "REFUND"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Messages name the field and never repeat its value, which may be a card number.
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Final, Literal, TypeVar
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 AMOUNT_MAX_CENTS: Final = 99_999_999
 SETTLEMENT_ENTRIES_MAX: Final = 10_000
 FAULTS_SHOWN_MAX: Final = 5
+PAYLOAD_LENGTH_MAX: Final = 16 * 1024
 LISTED_DAYS_MAX: Final = 36
 """A day more than the oldest backup of a table that can be restored."""
 
@@ -70,6 +72,33 @@ class StoredCredentialBody(Body):
     network_reference: Annotated[str | None, Field(pattern=r"^[A-Za-z0-9]{1,40}$")] = None
 
 
+class MandateBody(Body):
+    """What the account's holder agreed to."""
+
+    reference: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,35}$")]
+    accepted_at: Annotated[str, Field(pattern=MOMENT)]
+
+
+class BankAccountBody(Body):
+    """An account to be debited: an IBAN, or a number and a routing number."""
+
+    iban: Annotated[str | None, Field(pattern=r"^[A-Z]{2}[0-9]{2}[A-Z0-9]{8,30}$", repr=False)] = (
+        None
+    )
+    account_number: Annotated[str | None, Field(pattern=r"^[0-9]{4,17}$", repr=False)] = None
+    routing_number: Annotated[str | None, Field(pattern=r"^[0-9]{9}$")] = None
+    account_type: Literal["CHECKING", "SAVINGS"] | None = None
+    holder_name: Annotated[str, Field(min_length=1, max_length=70, repr=False)]
+    mandate: MandateBody
+
+
+class WalletBody(Body):
+    """What a wallet encrypted for this acquirer."""
+
+    wallet: Literal["APPLE_PAY", "GOOGLE_PAY"]
+    payload: Annotated[str, Field(min_length=1, max_length=PAYLOAD_LENGTH_MAX, repr=False)]
+
+
 class AuthorizeBody(Body):
     """POST /v1/authorizations."""
 
@@ -80,6 +109,8 @@ class AuthorizeBody(Body):
     capture: bool
     card: CardBody | None = None
     network_token: NetworkTokenBody | None = None
+    bank_account: BankAccountBody | None = None
+    wallet: WalletBody | None = None
     stored_credential: StoredCredentialBody | None = None
     merchant_reference: Reference | None = None
 
@@ -124,6 +155,7 @@ class DueBody(Body):
     order_id: Reference
     entry: Annotated[str, Field(pattern=cursor.ENTRY)]
     reference: Reference
+    what: Literal["REFUND", "DECISION", "RETURN"] = "REFUND"
 
 
 class EntryBody(Body):
@@ -131,7 +163,7 @@ class EntryBody(Body):
 
     entry_id: Reference
     reference: Reference
-    operation: Literal["CAPTURE", "REFUND"]
+    operation: Literal["CAPTURE", "REFUND", "RETURN"]
     amount_cents: Amount
 
 
@@ -155,19 +187,43 @@ def authorize(raw: bytes) -> asks.Authorize:
         amount_cents=body.amount_cents,
         currency=body.currency,
         capture=body.capture,
-        card=paying(body),
+        card=payer(body),
         stored_credential=None if stored is None else asks.StoredCredential(**vars(stored)),
         merchant_reference=body.merchant_reference,
     )
 
 
-def paying(body: AuthorizeBody) -> asks.Card | asks.NetworkToken:
+def payer(
+    body: AuthorizeBody,
+) -> asks.Card | asks.NetworkToken | asks.BankAccount | asks.WalletPayload:
     """What pays. Raises Malformed, unless it is one thing."""
-    if body.network_token is not None and body.card is None:
+    named = (body.card, body.network_token, body.bank_account, body.wallet)
+    if sum(it is not None for it in named) != 1:
+        raise Malformed("card, network_token, bank_account, wallet: one of them")
+    if body.network_token is not None:
         return asks.NetworkToken(**vars(body.network_token))
-    if body.card is not None and body.network_token is None:
+    if body.card is not None:
         return asks.Card(**vars(body.card))
-    raise Malformed("card, network_token: one of them, and not both")
+    if body.bank_account is not None:
+        return account(body.bank_account)
+    assert body.wallet is not None
+    digest = hashlib.sha256(body.wallet.payload.encode()).hexdigest()
+    return asks.WalletPayload(body.wallet.wallet, body.wallet.payload, digest)
+
+
+def account(body: BankAccountBody) -> asks.BankAccount:
+    """An account. Raises Malformed, unless it is named in one way."""
+    american = (body.account_number, body.routing_number)
+    number = body.iban or body.account_number
+    if number is None or (body.iban is None) != all(american):
+        raise Malformed("bank_account: an iban, or account_number and routing_number")
+    return asks.BankAccount(
+        number=number,
+        routing_number=body.routing_number,
+        account_type=body.account_type,
+        holder_name=body.holder_name,
+        mandate_reference=body.mandate.reference,
+    )
 
 
 def follow_up(operation: Operation, raw: bytes) -> asks.FollowUp:
@@ -199,7 +255,7 @@ def webhook_endpoint(raw: bytes) -> str:
 
 
 def due(raw: str) -> asks.Due:
-    """A message that says which refund is to end. Raises Malformed."""
+    """A message that says what is due. Raises Malformed."""
     return asks.Due(**vars(read(DueBody, raw.encode())))
 
 

@@ -14,6 +14,7 @@ from farthing_sandbox import items, token_books
 from farthing_sandbox.asks import Operation
 from farthing_sandbox.cards import Fault
 from farthing_sandbox.items import Item, as_json, plain, wire
+from farthing_sandbox.operations import Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -191,6 +192,8 @@ class Books:
             return [self.update(charge, CAPTURE_ONCE, ENOUGH_LEFT_TO_CAPTURE, amount)]
         if change.operation is Operation.REFUND:
             return [self.update(charge, TAKE_REFUND, ENOUGH_LEFT_TO_REFUND, amount)]
+        if charge.status is Status.PENDING:
+            return [self.update(charge, REVERSE_CHARGE, STILL_PENDING, amount)]
         if not charge.taken_at_once:
             return [self.update(charge, REVERSE_CHARGE, NOTHING_CAPTURED, amount)]
         captured = items.row_key(charge.order_id, charge.entry, Operation.CAPTURE)
@@ -202,7 +205,12 @@ class Books:
     def update(self, charge: Charge, change: str, when: str, amount_cents: int) -> Item:
         """A conditional change of a charge's counters."""
         key = items.row_key(charge.order_id, charge.entry, Operation.AUTHORIZE)
-        known = {":amount": amount_cents, ":none": 0, ":reversed": "REVERSED"}
+        known = {
+            ":amount": amount_cents,
+            ":none": 0,
+            ":reversed": "REVERSED",
+            ":pending": "PENDING",
+        }
         used = {name: value for name, value in known.items() if name in change + when}
         return {"Update": self.expression(key, change, used, when)}
 

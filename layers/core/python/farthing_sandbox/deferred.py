@@ -1,4 +1,5 @@
-"""What happens without anybody asking: refunds end, issuers act, and the client is told.
+"""What happens without anybody asking: refunds end, banks decide, issuers act, and the client is
+told.
 
 This acquirer sends itself a message that arrives when something's time has come.
 Messages come at least once and so does the webhook; the thing happens once.
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from farthing_sandbox.acquirer import Acquirer
-    from farthing_sandbox.asks import IssuerActs
+    from farthing_sandbox.asks import Due, IssuerActs
     from farthing_sandbox.notices import Notice
     from farthing_sandbox.token_service import TokenService
 
@@ -45,25 +46,41 @@ def work_off(event: Mapping[str, Any], services: Services) -> dict[str, Any]:
 def done(record: Mapping[str, Any], services: Services) -> bool:
     """Whether a message is dealt with."""
     try:
-        due = token_bodies.issuer_acts(record["body"])
-        if due is not None:
-            issuer_acts(due, services)
+        acts = token_bodies.issuer_acts(record["body"])
+        if acts is not None:
+            issuer_acts(acts, services)
+            return True
+        due = bodies.due(record["body"])
+        if due.what == "REFUND":
+            end_refund(due, services)
         else:
-            end_refund(record["body"], services)
+            debit_due(due, services)
     except (NotBooked, Undelivered, bodies.Malformed) as error:
         services.complain(f"a message could not be dealt with: {type(error).__name__}: {error}")
         return False
     return True
 
 
-def end_refund(body: str, services: Services) -> None:
-    """Approve one pending refund, and tell. Raises NotBooked, Undelivered, Malformed."""
-    due = bodies.due(body)
+def end_refund(due: Due, services: Services) -> None:
+    """Approve one pending refund, and tell. Raises NotBooked, Undelivered."""
     refund = services.acquirer.end_refund(due, services.now())
-    if refund is None:
+    if refund is not None:
+        tell_client(notices.refund_updated(refund), services)
+
+
+def debit_due(due: Due, services: Services) -> None:
+    """Tell what a bank has done by now, and come again for what it will do.
+
+    Raises NotBooked, Undelivered.
+    """
+    debit = services.acquirer.debit(due, services.now())
+    if debit is None:
         return
-    url = notices.endpoint(services.acquirer.books)
-    tell(notices.refund_updated(refund), url, services.webhook_secret, services)
+    services.acquirer.defer_debit(due, debit, services.now())
+    if due.what == "DECISION" and debit["told"] and "ended_at" in debit:
+        tell_client(notices.debit_updated(debit, "updated"), services)
+    if "returned_at" in debit:
+        tell_client(notices.debit_updated(debit, "returned"), services)
 
 
 def issuer_acts(due: IssuerActs, services: Services) -> None:
@@ -73,6 +90,12 @@ def issuer_acts(due: IssuerActs, services: Services) -> None:
         return
     url = token_books.endpoint(services.tokens.books)
     tell(notices.token_updated(token, due.act), url, services.token_webhook_secret, services)
+
+
+def tell_client(notice: Notice, services: Services) -> None:
+    """Post a notice of the acquirer's. Raises Undelivered."""
+    url = notices.endpoint(services.acquirer.books)
+    tell(notice, url, services.webhook_secret, services)
 
 
 def tell(notice: Notice, url: str | None, secret: Callable[[], bytes], services: Services) -> None:

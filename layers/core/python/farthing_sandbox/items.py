@@ -38,6 +38,7 @@ RANKS: Final = {
     Operation.CAPTURE: 2,
     Operation.VOID: 3,
     Operation.REFUND: 4,
+    Operation.RETURN: 5,
 }
 """A combined charge writes two rows at one moment, in this order."""
 
@@ -50,6 +51,7 @@ LISTED: Final = (
     "amount_cents",
     "captured_cents",
     "currency",
+    "method",
     "authorization_code",
     "network_reference",
     "expires_at",
@@ -115,6 +117,8 @@ def row_item(row: Row, entry: Entry) -> Item:
             "authorization_code": charge.authorization_code,
             "network_reference": charge.network_reference,
         }
+    if entry.debit is not None:
+        item |= vars(entry.debit)
     return item
 
 
@@ -162,7 +166,16 @@ def booked_of(item: Mapping[str, Any]) -> Booked:
         visible_at=item.get("visible_at"),
         merchant_reference=item.get("merchant_reference"),
         ended_at=item.get("ended_at"),
+        due_at=due_at(item),
     )
+
+
+def due_at(item: Mapping[str, Any]) -> str | None:
+    """When a debit will be decided, or taken back; None if nothing more happens to it."""
+    if item["status"] == Status.PENDING:
+        return item.get("decides_at")
+    ended = item["status"] != Status.APPROVED or "returned_at" in item
+    return None if ended else item.get("returns_at")
 
 
 def charge_of(item: Mapping[str, Any], entry: str) -> Charge:

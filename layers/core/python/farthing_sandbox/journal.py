@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from farthing_sandbox import cursor, items
+from farthing_sandbox import cursor, items, maturity
 from farthing_sandbox.asks import Operation
 from farthing_sandbox.items import plain, wire
 from farthing_sandbox.operations import landed, rfc3339
@@ -33,10 +33,8 @@ def page(books: Books, asked: Listing, now: datetime) -> tuple[list[dict[str, An
     found = list(islice(entries_after(books, start, asked.limit + 1, now), asked.limit + 1))
     shown = found[: asked.limit]
     more = cursor.write(shown[-1]["entry"]) if len(found) > len(shown) else None
-    statuses = present_statuses(books, shown)
-    return [
-        json.loads(item["listed"]) | {"status": statuses[item["entry"]]} for item in shown
-    ], more
+    present = present_states(books, shown, now)
+    return [json.loads(item["listed"]) | present[item["entry"]] for item in shown], more
 
 
 def entries_after(books: Books, start: str, page_size: int, now: datetime) -> Iterator[Item]:
@@ -60,11 +58,18 @@ def entries_after(books: Books, start: str, page_size: int, now: datetime) -> It
         day += timedelta(days=1)
 
 
-def present_statuses(books: Books, shown: list[Item]) -> dict[str, str]:
-    """How each entry stands, by its name."""
+def present_states(books: Books, shown: list[Item], now: datetime) -> dict[str, dict[str, Any]]:
+    """How each entry stands, by its name: what is due of debits happens first."""
     keys = {
         item["entry"]: items.row_key(item["order_id"], item["entry"], Operation(item["operation"]))
         for item in shown
     }
-    rows = {(row["pk"], row["sk"]): row["status"] for row in books.get_all(keys.values())}
-    return {entry: rows[key["pk"], key["sk"]] for entry, key in keys.items()}
+    rows = {(row["pk"], row["sk"]): row for row in books.get_all(keys.values())}
+    found = {}
+    for item in shown:
+        key = keys[item["entry"]]
+        row = rows[key["pk"], key["sk"]]
+        if (at := items.due_at(row)) is not None and at <= rfc3339(now):
+            row = maturity.mature(books, item["order_id"], item["entry"], now) or row
+        found[item["entry"]] = {"status": row["status"], "returned": "returned_at" in row}
+    return found

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from farthing_sandbox.books import Books
     from farthing_sandbox.cards import Later
+    from farthing_sandbox.items import Item
     from farthing_sandbox.operations import Booked
     from farthing_sandbox.token_rules import Token
 
@@ -81,6 +82,27 @@ def token_updated(token: Token, act: Later) -> Notice:
     return Notice(
         notice_id, as_json({"id": notice_id, "type": "network_token.updated", "data": data})
     )
+
+
+def debit_updated(debit: Item, happened: str) -> Notice:
+    """That a bank has decided about a debit (`updated`), or taken it back (`returned`)."""
+    back = happened == "returned"
+    lies = f"{debit['pk']} {debit['sk']} {happened}"
+    notice_id = f"wh_{hashlib.sha256(lies.encode()).hexdigest()[:32]}"
+    data = {
+        "reference": debit["reference"],
+        "order_id": debit["order_id"],
+        "merchant_reference": debit["merchant_reference"],
+        "operation": "RETURN" if back else "AUTHORIZE",
+        "status": debit["status"],
+    }
+    fact = {
+        "id": notice_id,
+        "type": f"debit.{happened}",
+        "created_at": debit["returned_at" if back else "ended_at"],
+        "data": data,
+    }
+    return Notice(notice_id, as_json(fact))
 
 
 def register_endpoint(books: Books, url: str) -> None:

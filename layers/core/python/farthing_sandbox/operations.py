@@ -21,6 +21,7 @@ from farthing_sandbox.refusals import Paying, expiry, refuse_follow_up
 
 if TYPE_CHECKING:
     from farthing_sandbox.cards import Decline, Fault
+    from farthing_sandbox.debits import Debit
 
 
 class Status(StrEnum):
@@ -60,7 +61,8 @@ class Row:
 class Booked:
     """A row where the books keep it, and the settlement that paid it.
 
-    Nobody can see it before `visible_at`. A refund that was pending has `ended_at`.
+    Nobody can see it before `visible_at`. A refund that was pending has `ended_at`. `due_at` is
+    when a debit will be decided or taken back.
     """
 
     row: Row
@@ -69,6 +71,7 @@ class Booked:
     visible_at: str | None
     merchant_reference: str | None
     ended_at: str | None
+    due_at: str | None = None
 
     def is_public(self, now: datetime) -> bool:
         """Whether the public books show it: by now, and if something is decided."""
@@ -97,6 +100,11 @@ class Charge:
     created_at: datetime
     visible_at: str | None
 
+    @property
+    def is_pending(self) -> bool:
+        """Whether it is a debit of which the bank has not decided."""
+        return self.status is Status.PENDING
+
 
 @dataclass(frozen=True)
 class Change:
@@ -123,6 +131,7 @@ class Entry:
     fault: Fault | None = None
     visible_at: str | None = None
     spends: str | None = field(default=None, repr=False)
+    debit: Debit | None = None
 
     @property
     def is_pending(self) -> bool:
@@ -216,6 +225,7 @@ def answer(
         "status": status.value,
         "amount_cents": ask.amount_cents,
         "captured_cents": ask.amount_cents if taken else 0,
+        "method": ask.method if isinstance(ask, Authorize) else None,
         "currency": ask.currency,
         "authorization_code": approved.authorization_code if approved else None,
         "network_reference": approved.network_reference if approved else None,

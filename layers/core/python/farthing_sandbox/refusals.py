@@ -7,7 +7,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from farthing_sandbox import cards, token_rules
-from farthing_sandbox.asks import Authorize, Card, FollowUp, NetworkToken, Operation
+from farthing_sandbox.asks import (
+    Authorize,
+    Card,
+    FollowUp,
+    NetworkToken,
+    Operation,
+    WalletPayload,
+)
 
 if TYPE_CHECKING:
     from farthing_sandbox.cards import Behaviour, Decline
@@ -38,6 +45,12 @@ def paying_card(ask: Authorize, card: Card, known_last_four: str | None) -> Payi
     """A card that pays. `known_last_four` is of the card to which the network reference that the
     client names was issued, None if it was never issued."""
     return Paying(refuse_card(ask, card, known_last_four), card.behaviour, card.last_four, "CARD")
+
+
+def paying_wallet(wallet: WalletPayload) -> Paying:
+    """A wallet that pays: it has shown who pays itself."""
+    behaviour = wallet.behaviour
+    return Paying(behaviour.decline, behaviour, wallet.last_four, "WALLET")
 
 
 def paying_token(
@@ -99,8 +112,11 @@ def refuse_capture(ask: FollowUp, charge: Charge, now: datetime) -> Decline | No
 
 
 def refuse_void(ask: FollowUp, charge: Charge, now: datetime) -> Decline | None:
-    """All of it or nothing: what was never captured, or was taken at once and lately."""
-    if charge.taken_at_once:
+    """All of it or nothing: what was never captured, was taken at once and lately, or is a debit
+    of which the bank has not decided."""
+    if charge.is_pending:
+        whole = True
+    elif charge.taken_at_once:
         recent = now < charge.created_at + REVERSAL_WINDOW
         whole = recent and charge.left_to_refund_cents == charge.authorized_cents
     else:

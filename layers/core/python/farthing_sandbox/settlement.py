@@ -25,7 +25,7 @@ FEE_FIXED_MINOR: Final = 10
 
 @dataclass(frozen=True)
 class Line:
-    """One capture or refund as it is paid. `net_cents` is negative for a refund."""
+    """One amount as it is paid. `net_cents` is negative for a refund, and for a return."""
 
     reference: str
     operation: str
@@ -36,7 +36,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Report:
-    """The lines, and their sums: gross is captures − refunds, net is gross − fee."""
+    """The lines, and their sums: gross is captures − refunds − returns, net is gross − fee."""
 
     lines: tuple[Line, ...]
 
@@ -73,8 +73,8 @@ def report_on(paid: Iterable[Booked]) -> Report:
 
 
 def line(row: Row) -> Line:
-    """One line: a capture brings its amount less the fee, a refund costs its amount."""
-    if row.operation is Operation.REFUND:
+    """One line: a capture brings its amount less the fee, a refund or return costs its amount."""
+    if row.operation in {Operation.REFUND, Operation.RETURN}:
         return Line(row.reference, row.operation.value, row.amount_cents, 0, -row.amount_cents)
     fee = capture_fee_minor(row.amount_cents)
     net = row.amount_cents - fee

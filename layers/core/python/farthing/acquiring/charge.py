@@ -49,17 +49,17 @@ class CannotSend(Exception):
 
 @dataclass(frozen=True)
 class ChargeServices:
-    """What sending needs. All but `forget_cvc` may raise CannotSend.
+    """What sending needs. All but `forget` may raise CannotSend.
 
-    `forget_cvc` never raises: a CVC that stays is unreadable after its time, and an outcome that
-    is known must not be lost over it.
+    `forget` is of what may be used once: a CVC, a wallet's payload. It never raises: what stays is
+    unreadable after its time, and an outcome that is known must not be lost over it.
     """
 
     read: Callable[[Key], Item | None]
     acquirer: Callable[[str], Acquirer]
     claim: Callable[[Operation], None]
     open_source: Callable[[Operation], Source]
-    forget_cvc: Callable[[Operation], None]
+    forget: Callable[[Operation], None]
     now: Callable[[], datetime]
     seconds_left: Callable[[], float]
 
@@ -144,7 +144,7 @@ def transactions(
 def _forget_cvc(operation: Operation, services: ChargeServices) -> None:
     """Only an authorization has a card, and so a CVC."""
     if operation.token is not None:
-        services.forget_cvc(operation)
+        services.forget(operation)
 
 
 def _read(address: Address, services: ChargeServices) -> Operation | None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from farthing.acquiring import sandbox
 from farthing.acquiring.port import Capabilities
 from farthing.acquiring.stripe import guarantees as stripe
+from farthing.method_type import MethodType
 
 CHARGE_SECONDS = 20
 """The time limit of the `charge` function: what it has not begun to send by then, it never will."""
@@ -92,6 +93,10 @@ def _rules(declared: Capabilities) -> list[tuple[bool, str]]:
             and RESEND_SECONDS + quiet_seconds(declared) + LATE_SECONDS > TERMINAL_SECONDS,
             f"an authorization that never arrived would be open for longer than "
             f"{TERMINAL_SECONDS} s",
+        ),
+        (
+            MethodType.BANK in declared.methods and not declared.lookup_by_reference,
+            "it debits accounts and cannot be asked what the bank decided",
         ),
         (
             declared.max_flight_seconds < declared.timeout_seconds,

@@ -1,4 +1,7 @@
-"""Decline reasons: our closed list, what to tell the payer, and whether trying again helps."""
+"""Decline reasons: our closed list, what to tell the payer, and whether trying again helps.
+
+A debit that went back after it had succeeded has one of them too.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,8 @@ class Advice(StrEnum):
     TRY_AGAIN_LATER = "TRY_AGAIN_LATER"
     CONFIRM_CARD_DATA = "CONFIRM_CARD_DATA"
     USE_ANOTHER_CARD = "USE_ANOTHER_CARD"
+    USE_ANOTHER_METHOD = "USE_ANOTHER_METHOD"
+    AUTHORIZE_AGAIN = "AUTHORIZE_AGAIN"
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ class Decline:
 
 REASONS: dict[str, tuple[str, Advice]] = {
     "DO_NOT_HONOR": ("The issuer declined without a reason.", Advice.USE_ANOTHER_CARD),
-    "INSUFFICIENT_FUNDS": ("The card has not enough funds.", Advice.USE_ANOTHER_CARD),
+    "INSUFFICIENT_FUNDS": ("There are not enough funds.", Advice.USE_ANOTHER_CARD),
     "EXPIRED_CARD": ("The card has expired.", Advice.USE_ANOTHER_CARD),
     "INCORRECT_CVC": ("The security code is wrong or missing.", Advice.CONFIRM_CARD_DATA),
     "INVALID_NUMBER": ("The card number is not valid.", Advice.CONFIRM_CARD_DATA),
@@ -55,6 +60,12 @@ REASONS: dict[str, tuple[str, Advice]] = {
         Advice.USE_ANOTHER_CARD,
     ),
     "NOT_PERMITTED": ("The acquirer's books do not allow this.", Advice.USE_ANOTHER_CARD),
+    "ACCOUNT_CLOSED": ("The bank account is closed.", Advice.USE_ANOTHER_METHOD),
+    "ACCOUNT_NOT_FOUND": ("The bank knows no such account.", Advice.USE_ANOTHER_METHOD),
+    "MANDATE_REFUSED": ("The payer says that they never agreed to it.", Advice.USE_ANOTHER_METHOD),
+    "CLAIMED_BACK": ("The payer had their bank take the money back.", Advice.USE_ANOTHER_METHOD),
+    "WALLET_EXPIRED": ("The wallet's payload is too old.", Advice.AUTHORIZE_AGAIN),
+    "WALLET_UNREADABLE": ("The wallet's payload cannot be read.", Advice.USE_ANOTHER_METHOD),
     "OTHER": ("The issuer declined.", Advice.USE_ANOTHER_CARD),
 }
 """Reason code → message and advice. Connectors map their acquirer's codes to these."""

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from farthing.acquiring.decline import Decline
+from farthing.method_type import MethodType
 from farthing.vault.source import Source
 
 
@@ -29,14 +30,19 @@ class Outcome(StrEnum):
     """What is known of an operation.
 
     ABSENT is proof, not silence: the acquirer has nothing of it and nothing of it can still
-    arrive, or what it had was undone.
+    arrive, or what it had was undone. PENDING is no silence either: the acquirer has a debit, and
+    days may pass until the bank has decided. UNKNOWN and PENDING are the two that are no end.
     """
 
     APPROVED = "APPROVED"
     DECLINED = "DECLINED"
+    PENDING = "PENDING"
     NOT_SENT = "NOT_SENT"
     UNKNOWN = "UNKNOWN"
     ABSENT = "ABSENT"
+
+
+NO_END = frozenset({Outcome.UNKNOWN, Outcome.PENDING})
 
 
 class Use(StrEnum):
@@ -82,7 +88,8 @@ class Instruction:
     `capture` makes an AUTHORIZE a combined charge. `original_reference` is the AUTHORIZE that a
     CAPTURE, VOID or REFUND belongs to. `merchant_reference` says whose it is, for the acquirer's
     lists and messages. `acquirer_id` is the acquirer's own name of the payment, where it gave one.
-    `created_at` is when the operation was written, by our clock.
+    `created_at` is when the operation was written, by our clock. Of an AUTHORIZE, `method` says
+    what pays: a debit may be pending.
     """
 
     kind: Kind
@@ -96,6 +103,7 @@ class Instruction:
     merchant_reference: str | None = None
     acquirer_id: str | None = None
     created_at: str | None = None
+    method: MethodType = MethodType.CARD
 
 
 @dataclass(frozen=True)
@@ -109,11 +117,34 @@ class SeenCard:
 
 
 @dataclass(frozen=True)
+class Returned:
+    """A debit that the payer's bank took back after it had succeeded: all of it, once.
+
+    `reference` is the acquirer's own, `returned_at` its clock (RFC 3339).
+    """
+
+    reference: str
+    amount_cents: int
+    reason: Decline
+    returned_at: str
+
+    def to_item(self) -> dict[str, Any]:
+        """As it goes from `charge` to its caller."""
+        return {**vars(self), "reason": self.reason.to_item()}
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Returned:
+        """As it came."""
+        return cls(**{**item, "reason": Decline.from_item(item["reason"])})
+
+
+@dataclass(frozen=True)
 class Answer:
     """What is known after asking.
 
     `acquirer_id` is the acquirer's own name of the payment, also where the outcome is UNKNOWN. By
     it what follows is asked; it says nothing of the outcome, so two answers may differ in it.
+    `returned` is there if an approved debit went back.
     """
 
     outcome: Outcome
@@ -123,6 +154,7 @@ class Answer:
     decline: Decline | None = None
     card: SeenCard | None = None
     acquirer_id: str | None = field(default=None, compare=False)
+    returned: Returned | None = None
 
     def to_item(self) -> dict[str, Any]:
         """As it goes from `charge` to its caller, and into the operation's row."""
@@ -134,12 +166,13 @@ class Answer:
             "decline": self.decline.to_item() if self.decline else None,
             "card": vars(self.card) if self.card else None,
             "acquirer_id": self.acquirer_id,
+            "returned": self.returned.to_item() if self.returned else None,
         }
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Answer:
         """As read. Raises KeyError, TypeError or ValueError for anything else."""
-        decline, card = item["decline"], item.get("card")
+        decline, card, returned = item["decline"], item.get("card"), item.get("returned")
         return cls(
             outcome=Outcome(item["outcome"]),
             authorization_code=item["authorization_code"],
@@ -148,10 +181,12 @@ class Answer:
             decline=Decline.from_item(decline) if decline else None,
             card=SeenCard(**card) if card else None,
             acquirer_id=item.get("acquirer_id"),
+            returned=Returned.from_item(returned) if returned else None,
         )
 
 
 UNKNOWN = Answer(Outcome.UNKNOWN)
+PENDING = Answer(Outcome.PENDING)
 NOT_SENT = Answer(Outcome.NOT_SENT)
 ABSENT = Answer(Outcome.ABSENT)
 
@@ -200,7 +235,10 @@ class Reversal:
 
 @dataclass(frozen=True)
 class Transaction:
-    """One operation in the acquirer's books, as its list shows it."""
+    """One operation in the acquirer's books, as its list shows it.
+
+    `returned`: a debit that went back after it had succeeded.
+    """
 
     reference: str
     order_id: str
@@ -213,15 +251,18 @@ class Transaction:
     status: str
     created_at: str
     acquirer_id: str | None = None
+    method: MethodType = MethodType.CARD
+    returned: bool = False
 
     def to_item(self) -> dict[str, Any]:
         """As it goes from `charge` to its caller."""
-        return {**vars(self), "kind": self.kind.value}
+        return {**vars(self), "kind": self.kind.value, "method": self.method.value}
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Transaction:
         """As it came. Raises KeyError, TypeError or ValueError for anything else."""
-        return cls(**{**item, "kind": Kind(item["kind"])})
+        kinds = {"kind": Kind(item["kind"]), "method": MethodType(item.get("method", "CARD"))}
+        return cls(**{**item, **kinds})
 
 
 @dataclass(frozen=True)
@@ -253,7 +294,7 @@ class Capabilities:
     `lookup_lag_seconds`: how far look-ups may be behind its books.
     `max_flight_seconds`: the longest time from our sending to its books; what is not there by
     then, and cannot be sent again, will never be. `clock_skew_seconds`: how far the clocks of its
-    answers may disagree.
+    answers may disagree. `methods`: what it can be paid by.
     """
 
     idempotent_by_reference: bool
@@ -265,6 +306,7 @@ class Capabilities:
     reference_length_max: int
     timeout_seconds: int = 15
     clock_skew_seconds: int = 0
+    methods: frozenset[MethodType] = frozenset({MethodType.CARD})
 
 
 class Acquirer(Protocol):

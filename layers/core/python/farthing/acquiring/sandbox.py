@@ -14,10 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from farthing.acquiring.decline import decline
 from farthing.acquiring.exchange import NoByteSent, NoUsableAnswer, Post
 from farthing.acquiring.port import (
-    ABSENT,
     NOT_SENT,
     UNKNOWN,
     Answer,
@@ -29,12 +27,12 @@ from farthing.acquiring.port import (
     LookUpFailed,
     Outcome,
     Reversal,
-    Transaction,
     TransactionPage,
     Undone,
 )
-from farthing.clock import from_text, to_text
-from farthing.vault.card import Card
+from farthing.acquiring.sandbox_answers import instant, read_answer, transaction
+from farthing.acquiring.sandbox_sources import shown
+from farthing.method_type import MethodType
 from farthing.vault.source import Source
 
 ANSWER_TIMEOUT_SECONDS = 15
@@ -51,21 +49,6 @@ PATHS = {
 REVERSALS = "/v1/reversals"
 _UNDONE = frozenset({Undone.REVERSED, Undone.NOT_FOUND, Undone.REFUSED})
 
-REASON_OF_CODE = {
-    "05": "DO_NOT_HONOR",
-    "12": "NOT_PERMITTED",
-    "13": "NOT_PERMITTED",
-    "14": "INVALID_NUMBER",
-    "25": "NOT_PERMITTED",
-    "51": "INSUFFICIENT_FUNDS",
-    "54": "EXPIRED_CARD",
-    "63": "SECURITY_VIOLATION",
-    "96": "PROCESSING_ERROR",
-    "N7": "INCORRECT_CVC",
-}
-"""ISO 8583 response codes, as the sandbox uses them, to our reasons."""
-
-
 CAPABILITIES = Capabilities(
     idempotent_by_reference=True,
     key_retention_seconds=30 * 24 * 60 * 60,
@@ -75,6 +58,7 @@ CAPABILITIES = Capabilities(
     max_flight_seconds=40,
     reference_length_max=80,
     timeout_seconds=ANSWER_TIMEOUT_SECONDS,
+    methods=frozenset(MethodType),
 )
 IDEMPOTENT_SETTING = "SANDBOX_IDEMPOTENT"
 
@@ -96,9 +80,10 @@ class SandboxAcquirer:
 
     def send(self, instruction: Instruction, source: Source | None) -> Answer:
         """Ask once."""
-        if source is not None and not isinstance(source, Card):
+        paid_by = shown(source) if source is not None else {}
+        if paid_by is None:
             return NOT_SENT
-        body = json.dumps(request_body(instruction, source)).encode()
+        body = json.dumps(request_body(instruction, paid_by)).encode()
         try:
             status, raw, signature = self.exchange(
                 "POST", PATHS[instruction.kind], body, ANSWER_TIMEOUT_SECONDS
@@ -114,7 +99,7 @@ class SandboxAcquirer:
     def look_up(self, instruction: Instruction) -> LookUp:
         """What became of the reference. Raises LookUpFailed."""
         status, document = self._read(f"/v1/operations/{instruction.reference}")
-        as_of = _instant(document.get("as_of"))
+        as_of = instant(document.get("as_of"))
         if as_of is None:
             raise LookUpFailed
         asked = document.get("reference") == instruction.reference
@@ -122,9 +107,12 @@ class SandboxAcquirer:
             return LookUp(Found.NOT_FOUND, as_of)
         if status != 200:
             raise LookUpFailed
-        if document.get("status") == "PENDING":
+        debit = instruction.method is MethodType.BANK
+        if document.get("status") == "PENDING" and not debit:
             return LookUp(Found.PENDING, as_of)
         answer = read_answer(document, instruction)
+        if answer.outcome is Outcome.PENDING:
+            return LookUp(Found.PENDING, as_of)
         if answer.outcome is Outcome.UNKNOWN:
             raise LookUpFailed
         return LookUp(Found.FOUND, as_of, answer)
@@ -143,7 +131,7 @@ class SandboxAcquirer:
             document = self._document(raw, signature)
         except (NoByteSent, NoUsableAnswer):
             return Reversal(Undone.UNKNOWN)
-        result, as_of = document.get("result"), _instant(document.get("as_of"))
+        result, as_of = document.get("result"), instant(document.get("as_of"))
         ours = all(document.get(name) == value for name, value in asked.items())
         if status != 200 or not ours or result not in _UNDONE or as_of is None:
             return Reversal(Undone.UNKNOWN)
@@ -156,7 +144,7 @@ class SandboxAcquirer:
         if status != 200:
             raise LookUpFailed(str(status))
         try:
-            listed = tuple(_transaction(row) for row in document["data"])
+            listed = tuple(transaction(row) for row in document["data"])
             return TransactionPage(listed, document["next"])
         except (KeyError, TypeError, ValueError) as error:
             raise LookUpFailed from error
@@ -181,8 +169,8 @@ class SandboxAcquirer:
         return document
 
 
-def request_body(instruction: Instruction, card: Card | None) -> dict[str, Any]:
-    """The request in the sandbox's words. The only place where a card number leaves the vault."""
+def request_body(instruction: Instruction, paid_by: Mapping[str, Any]) -> dict[str, Any]:
+    """The request in the sandbox's words, with what pays for an authorization."""
     body: dict[str, Any] = {
         "reference": instruction.reference,
         "order_id": instruction.order_id,
@@ -193,72 +181,14 @@ def request_body(instruction: Instruction, card: Card | None) -> dict[str, Any]:
         body["merchant_reference"] = instruction.merchant_reference
     if instruction.kind is not Kind.AUTHORIZE:
         return body | {"original_reference": instruction.original_reference}
-    if card is None:
-        raise ValueError("an authorization needs a card")
-    body |= {"capture": instruction.capture, "card": card.reveal()}
+    if not paid_by:
+        raise ValueError("an authorization needs what pays for it")
+    body |= {"capture": instruction.capture, **paid_by}
     stored = instruction.stored_credential
     if stored is not None:
         sent = {name: value for name, value in stored.to_item().items() if value is not None}
         body["stored_credential"] = sent
     return body
-
-
-def read_answer(document: Mapping[str, Any], instruction: Instruction) -> Answer:
-    """The answer, or UNKNOWN if it answers something else than what was asked."""
-    asked = {
-        "reference": instruction.reference,
-        "order_id": instruction.order_id,
-        "operation": instruction.kind.value,
-        "amount_cents": instruction.amount_cents,
-        "currency": instruction.currency,
-    }
-    if any(document.get(name) != value for name, value in asked.items()):
-        return UNKNOWN
-    if document.get("status") == "REVERSED":
-        return ABSENT
-    if document.get("status") == "APPROVED":
-        if instruction.kind is Kind.AUTHORIZE and not _captured_as_asked(document, instruction):
-            return UNKNOWN
-        return Answer(
-            Outcome.APPROVED,
-            authorization_code=document.get("authorization_code"),
-            network_reference=document.get("network_reference"),
-            expires_at=_instant(document.get("expires_at")),
-        )
-    code = document.get("decline_code")
-    if document.get("status") == "DECLINED" and isinstance(code, str):
-        reason = REASON_OF_CODE.get(code, "OTHER")
-        return Answer(Outcome.DECLINED, decline=decline(reason, code))
-    return UNKNOWN
-
-
-def _captured_as_asked(document: Mapping[str, Any], instruction: Instruction) -> bool:
-    """Whether a combined charge took the money, and a mere authorization did not."""
-    wanted = instruction.amount_cents if instruction.capture else 0
-    return bool(document.get("captured_cents") == wanted)
-
-
-def _transaction(row: Mapping[str, Any]) -> Transaction:
-    return Transaction(
-        reference=str(row["reference"]),
-        order_id=str(row["order_id"]),
-        merchant_reference=row["merchant_reference"],
-        kind=Kind(row["operation"]),
-        capture=bool(row["capture"]),
-        original_reference=row["original_reference"],
-        amount_cents=int(row["amount_cents"]),
-        currency=str(row["currency"]),
-        status=str(row["status"]),
-        created_at=str(row["created_at"]),
-    )
-
-
-def _instant(value: Any) -> str | None:
-    """An instant as we write it; None for anything else."""
-    try:
-        return to_text(from_text(value))
-    except (TypeError, ValueError):
-        return None
 
 
 def _error_code(document: Mapping[str, Any]) -> str:

@@ -14,16 +14,19 @@ from farthing.acquiring.charge import CannotSend, ChargeServices
 from farthing.acquiring.declared import capabilities
 from farthing.acquiring.port import Acquirer, Use
 from farthing.acquiring.sandbox import ANSWER_BYTES_MAX, SandboxAcquirer
+from farthing.method_type import MethodType
 from farthing.observe import log_unhandled, logger
 from farthing.payments.operation import Address, Operation
 from farthing.store import StoreBusy, TenantScope
 from farthing.vault.claim import claim_to_send
 from farthing.vault.envelope import TokenRef
 from farthing.vault.kms import unwrapper
-from farthing.vault.open import CardUnreadable, forget_cvc, open_source
+from farthing.vault.open import CardUnreadable, forget_cvc, forget_wallet, open_source
 from farthing.vault.source import Source
 
 CLAIM_ID_BYTES = 8
+_USED_ONCE = {MethodType.CARD: forget_cvc, MethodType.WALLET: forget_wallet}
+"""What is forgotten when the outcome is definite. An account is kept: its mandate lasts."""
 _TROUBLE = (BotoCoreError, ClientError, StoreBusy, CardUnreadable)
 
 Given = ParamSpec("Given")
@@ -73,8 +76,10 @@ def services(address: Address) -> ChargeServices:
         )
 
     def forget(operation: Operation) -> None:
+        used_once = _USED_ONCE.get(operation.method_type)
         try:
-            forget_cvc(store, token_ref(operation))
+            if used_once is not None:
+                used_once(store, token_ref(operation))
         except _TROUBLE as error:
             log_unhandled(error)
 
@@ -83,7 +88,7 @@ def services(address: Address) -> ChargeServices:
         acquirer=before_sending(lambda name: connector(name, address.tenant)),
         claim=claim,
         open_source=open_,
-        forget_cvc=forget,
+        forget=forget,
         now=runtime.clock().now,
         seconds_left=runtime.seconds_left,
     )

@@ -44,6 +44,7 @@ class Kind(StrEnum):
 
     CAPTURE = "CAPTURE"
     REFUND = "REFUND"
+    RETURN = "RETURN"
 
 
 class Unbalanced(ValueError):
@@ -158,8 +159,30 @@ def refund(
     )
 
 
+def returned(
+    return_id: str, amount: Money, acquirer: str, *, intent_id: str, at: datetime
+) -> LedgerTransaction:
+    """The payer's bank took `amount` back: the merchant is owed it no more, nor does the acquirer
+    owe it.
+
+    The merchant may owe us then: what was taken back may have been refunded or paid out. Raises
+    Unbalanced for an amount that is not positive.
+    """
+    return LedgerTransaction(
+        transaction_id=transaction_id_of(return_id),
+        operation_id=return_id,
+        intent_id=intent_id,
+        kind=Kind.RETURN,
+        postings=(
+            Posting(MERCHANT_PAYABLE, Side.DEBIT, amount),
+            Posting(acquirer_receivable(acquirer), Side.CREDIT, amount),
+        ),
+        created_at=at,
+    )
+
+
 def transaction_id_of(operation_id: str) -> str:
-    """`op_…` or `re_…` → `ltx_…`: the same 26 characters, so it sorts by the operation's time."""
+    """`op_…`, `re_…` or `rtn_…` → `ltx_…`: the same 26 characters, so it sorts by their time."""
     return f"ltx_{operation_id.rpartition('_')[2]}"
 
 

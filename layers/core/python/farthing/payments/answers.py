@@ -61,7 +61,7 @@ def answer_of(operation: Operation, shown: Mapping[str, Any], name: str) -> Resp
             return problem(not_carried_out({name: dict(shown)}), operation.request_id)
         case Outcome.NOT_SENT:
             return problem(not_sent({name: dict(shown)}), operation.request_id)
-        case Outcome.UNKNOWN:
+        case Outcome.UNKNOWN | Outcome.PENDING:
             return accepted(shown)
 
 

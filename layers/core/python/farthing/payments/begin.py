@@ -11,12 +11,14 @@ from farthing.acquiring.fit import require_amount
 from farthing.acquiring.port import Initiator, Kind, StoredCredential, Use
 from farthing.clock import later, to_text
 from farthing.errors import AMOUNT_TOO_LARGE, OPERATION_IN_PROGRESS, WRONG_STATE, FarthingError
+from farthing.method_type import MethodType
 from farthing.payments import states
 from farthing.payments.intent import CaptureMethod, Instrument, Intent
 from farthing.payments.operation import LEASE_SECONDS, Operation
 from farthing.payments.states import Detail, State, Status
 
 RETRY_AFTER_SECONDS = 2
+BANK_RETRY_AFTER_SECONDS = 60 * 60
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ def authorize(
         capture=intent.capture_method is CaptureMethod.AUTOMATIC,
         token=instrument.token,
         method_id=instrument.method_id,
+        method_type=instrument.type,
         stored_credential=stored_credential(intent, instrument),
         decision=decision,
     )
@@ -95,6 +98,8 @@ def void(intent: Intent, asking: Asking, *, expiry: bool = False) -> Begun:
 
 def require(intent: Intent, state: State, done: str) -> None:
     """Raises FarthingError unless the intent is in `state` and nobody else is at it."""
+    if intent.state == states.AWAITING:
+        raise awaiting_bank(done)
     if intent.open_operation is not None:
         raise in_progress()
     if intent.state != state:
@@ -107,6 +112,15 @@ def in_progress() -> FarthingError:
         OPERATION_IN_PROGRESS,
         "wait for its outcome, then look at the payment",
         retry_after_seconds=RETRY_AFTER_SECONDS,
+    )
+
+
+def awaiting_bank(done: str) -> FarthingError:
+    """A debit cannot be taken back while the bank has it: what has succeeded can be refunded."""
+    return FarthingError(
+        OPERATION_IN_PROGRESS,
+        f"the bank has not decided about the debit yet: until then it cannot be {done}",
+        retry_after_seconds=BANK_RETRY_AFTER_SECONDS,
     )
 
 
@@ -126,10 +140,13 @@ def show_state(status: Status, detail: Detail | None) -> str:
 
 
 def stored_credential(intent: Intent, instrument: Instrument) -> StoredCredential | None:
-    """The indicator for a card that is saved, or is to be by this payment; None for one used once.
+    """The indicator for a card that is saved, or is to be by this payment; None for one used once,
+    and for all that is no card.
 
     A payer whose address is known is there; otherwise the merchant acts alone.
     """
+    if instrument.type is not MethodType.CARD:
+        return None
     if instrument.method_id is None:
         saves = intent.checkout is not None and intent.checkout.saves_card
         return StoredCredential(Use.FIRST, Initiator.CUSTOMER) if saves else None

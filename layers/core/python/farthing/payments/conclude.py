@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from farthing.acquiring.port import Answer, Kind, Outcome, SeenCard
+from farthing.acquiring.port import NO_END, Answer, Kind, Outcome, SeenCard
 from farthing.payments import states
 from farthing.payments.intent import Authorization, Instrument, Intent
 from farthing.payments.operation import Operation
@@ -28,9 +28,8 @@ class Concluded:
     @property
     def resolved(self) -> bool:
         """Whether the outcome is known, so that the key's life begins to run out."""
-        return self.operation.answer is not None and (
-            self.operation.answer.outcome is not Outcome.UNKNOWN
-        )
+        answer = self.operation.answer
+        return answer is not None and answer.outcome not in NO_END
 
 
 def conclude(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
@@ -118,6 +117,16 @@ def _unknown(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
     return Concluded(intent, after, operation)
 
 
+def _pending(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
+    """The acquirer has the debit: told once, and then there is nothing to do but to wait."""
+    waiting = states.UNDECIDED if operation.requires_decision else states.AWAITING
+    if intent.state in {waiting, states.UNDECIDED}:
+        return Concluded(intent, intent, operation)
+    after = intent.moved(waiting, outcome=answer.outcome.value)
+    event_type = "payment_intent.processing" if waiting == states.AWAITING else None
+    return Concluded(intent, after, operation, event_type)
+
+
 def _closed(intent: Intent, state: states.State, answer: Answer, **changes: Any) -> Intent:
     return intent.moved(state, open_operation=None, outcome=answer.outcome.value, **changes)
 
@@ -136,6 +145,7 @@ def _decline(answer: Answer) -> Mapping[str, Any] | None:
 _RULES = {
     (Kind.AUTHORIZE, Outcome.APPROVED): _charged,
     (Kind.AUTHORIZE, Outcome.DECLINED): _declined,
+    (Kind.AUTHORIZE, Outcome.PENDING): _pending,
     (Kind.AUTHORIZE, Outcome.NOT_SENT): _not_sent,
     (Kind.AUTHORIZE, Outcome.ABSENT): _reversed,
     (Kind.CAPTURE, Outcome.APPROVED): _captured,

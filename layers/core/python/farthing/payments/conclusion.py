@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from farthing.acquiring.port import Kind, Outcome, Use
+from farthing.acquiring.port import NO_END, Kind, Outcome, Use
 from farthing.clock import later, to_text
 from farthing.http.response import Response
 from farthing.ids import IdSource
 from farthing.ledger import posting
 from farthing.money import Money
-from farthing.payments import idempotency
+from farthing.payments import debit, idempotency
 from farthing.payments.answers import answer_about
 from farthing.payments.checkout import show_completed
 from farthing.payments.conclude import Concluded
 from farthing.payments.conditions import held_under_fence, holds_operation, key_held_by
 from farthing.payments.event import event_put, session_event_put
 from farthing.payments.intent import Intent, changed
-from farthing.payments.operation import FIRST_FENCE, Operation
+from farthing.payments.operation import FIRST_FENCE, Operation, OperationState
 from farthing.payments.payment_method import method_key
 from farthing.payments.views import show_intent
 from farthing.settlement.entry import Operation as Movement
@@ -78,7 +78,10 @@ def intent_update(before: Intent, after: Intent, when: Condition) -> list[Write]
 
 
 def operation_update(operation: Operation, now: datetime) -> Update:
-    """The operation's outcome. A known one leaves the due index; an unknown one comes up soon."""
+    """The operation's outcome. A known one leaves the due index; an unknown one comes up soon.
+
+    A debit comes up again in any case: until the bank has decided, and as long as it may come back.
+    """
     if operation.answer is None:
         raise ValueError("an operation without an answer has no outcome to write")
     when = held_under_fence(operation.fence)
@@ -87,20 +90,28 @@ def operation_update(operation: Operation, now: datetime) -> Update:
         "answer": operation.answer.to_item(),
         "acquirer_id": operation.acquirer_id,
     }
-    if operation.answer.outcome is not Outcome.UNKNOWN:
+    if operation.may_be_returned:
+        return Update(operation.address.key, when, set=sets | debit.watched(operation, now))
+    if operation.answer.outcome not in NO_END:
         return Update(operation.address.key, when, set=sets, remove=["due_pk", "due_at"])
     return Update(operation.address.key, when, set=sets | _waiting(operation, now))
 
 
 def _waiting(operation: Operation, now: datetime) -> Item:
-    """What an operation of unknown outcome waits for: its next look, and until when not to."""
+    """What an operation without an end waits for: its next look, and until when not to."""
+    pending = operation.state is OperationState.PENDING
+    if operation.fence == FIRST_FENCE and pending:
+        return debit.pending(operation, now)
     if operation.fence == FIRST_FENCE:
         return {"lease_until": to_text(now), "due_at": later(now, seconds=FIRST_LOOK_SECONDS)}
+    pause_seconds = debit.LOOK_PAUSE_SECONDS if pending else LOOK_PAUSE_SECONDS
     waiting: Item = {
-        "lease_until": later(now, seconds=LOOK_PAUSE_SECONDS),
+        "lease_until": later(now, seconds=pause_seconds),
         "due_at": operation.due_at,
         "requires_decision": operation.requires_decision,
     }
+    if pending:
+        waiting["due_pk"] = debit.waits_in(operation)
     noted = {"quiet_since": operation.quiet_since, "asked_at": operation.asked_at}
     return waiting | {name: at for name, at in noted.items() if at is not None}
 
@@ -137,7 +148,7 @@ def money_writes(operation: Operation, moved_cents: int, now: datetime) -> list[
 
 def key_writes(operation: Operation, answer: Response, now: datetime) -> list[Write]:
     """The stored answer, from which the key's life is counted; none while nobody knows it."""
-    if operation.answer is None or operation.answer.outcome is Outcome.UNKNOWN:
+    if operation.answer is None or operation.answer.outcome in NO_END:
         return []
     if not operation.idempotency_row:
         return []

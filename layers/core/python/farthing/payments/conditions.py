@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from farthing.payments.operation import OperationState
+from farthing.payments.operation import UNRESOLVED, OperationState
 from farthing.payments.states import Detail, Status
 from farthing.store import Condition
 
@@ -46,6 +46,13 @@ def enough_left_to_refund(amount_cents: int) -> Condition:
     )
 
 
+def returnable(version: int) -> Condition:
+    """RETURNABLE: money was taken, and what is left of it is what was read."""
+    return Condition(
+        "RETURNABLE", "#status = :succeeded", {"succeeded": Status.SUCCEEDED.value}
+    ) & same_version(version)
+
+
 def holds_operation(operation_id: str) -> Condition:
     """HOLDS_OPERATION: the intent is still waiting for this operation and no other."""
     return Condition("HOLDS_OPERATION", "#open_operation = :operation", {"operation": operation_id})
@@ -55,7 +62,7 @@ def held_under_fence(fence: int) -> Condition:
     """HELD_UNDER_FENCE: nobody took the operation over, and nobody concluded it."""
     return Condition(
         "HELD_UNDER_FENCE",
-        "#fence = :fence AND #state IN (:open, :unknown)",
+        "#fence = :fence AND #state IN (:open, :unknown, :pending)",
         {"fence": fence, **_unresolved()},
     )
 
@@ -64,9 +71,16 @@ def abandoned(fence: int, now: str) -> Condition:
     """ABANDONED: unresolved, its lease has run out, and nobody else took it over first."""
     return Condition(
         "ABANDONED",
-        "#fence = :fence AND #lease_until <= :now AND #state IN (:open, :unknown)",
+        "#fence = :fence AND #lease_until <= :now AND #state IN (:open, :unknown, :pending)",
         {"fence": fence, "now": now, **_unresolved()},
     )
+
+
+DEBITED = Condition("DEBITED", "#state = :approved", {"approved": OperationState.APPROVED.value})
+"""The debit has succeeded: more may become known of it, and it stays what it is."""
+
+STILL_WATCHED = DEBITED & Condition("STILL_WATCHED", "attribute_exists(#due_pk)")
+"""Nobody has found meanwhile that it went back, or that it cannot any more."""
 
 
 def token_pays(intent_id: str, now: str) -> Condition:
@@ -111,4 +125,4 @@ def key_held_by(operation_id: str) -> Condition:
 
 
 def _unresolved() -> dict[str, str]:
-    return {"open": OperationState.OPEN.value, "unknown": OperationState.UNKNOWN.value}
+    return {state.name.lower(): state.value for state in UNRESOLVED}

@@ -10,7 +10,7 @@ from farthing.errors import invalid, not_found
 from farthing.fraud.score import Action, Decision, Facts
 from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response
-from farthing.payments import begin, idempotency, states
+from farthing.payments import begin, idempotency, method_rules, states
 from farthing.payments.answers import blocked
 from farthing.payments.begin import Asking
 from farthing.payments.conclusion import intent_update
@@ -112,6 +112,8 @@ def authorize(
     field = "token" if instrument.method_id is None else "payment_method_id"
     require_source(connector, instrument.connector, intent.currency, field)
     require_amount(connector, intent.amount_cents, intent.currency)
+    method_rules.require_payable(intent, instrument)
+    method_rules.require_taken(instrument, intent.currency, services.capabilities(connector))
     decision = services.score(_facts(intent, instrument))
     if decision.action is Action.BLOCK:
         return _block(payable, decision, request, request_id, services)

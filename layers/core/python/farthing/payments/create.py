@@ -16,6 +16,7 @@ from farthing.payments.customer import customer_key
 from farthing.payments.guarded import Guarded, commit
 from farthing.payments.instruments import Paying, read_instrument
 from farthing.payments.intent import CaptureMethod, Instrument, Intent
+from farthing.payments.method_rules import require_payable
 from farthing.payments.perform import impossible, key_used
 from farthing.payments.replay import replay
 from farthing.payments.services import Services
@@ -80,7 +81,7 @@ def _intent(
     if paying_key is not None:
         instrument = read_instrument(new.paying, found.get(paying_key), new.customer_id)
     intent_id = services.new_id("pi")
-    return Intent(
+    intent = Intent(
         tenant=services.tenant,
         intent_id=intent_id,
         amount_cents=new.amount_cents,
@@ -93,6 +94,9 @@ def _intent(
         metadata=new.metadata,
         event_sequence=1,
     )
+    if instrument is not None:
+        require_payable(intent, instrument)
+    return intent
 
 
 def _store(intent: Intent, request: IdempotentRequest, services: Services) -> Response:

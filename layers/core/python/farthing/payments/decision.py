@@ -57,7 +57,7 @@ def decision_key(address: Address, fence: int) -> Key:
 def decide(decision: Decision, services: Services) -> Operation:
     """Conclude the operation as decided, unless the acquirer can tell. Raises NotForAPerson."""
     operation = read_operation(decision.address, services)
-    if operation.state is not OperationState.UNKNOWN or not operation.requires_decision:
+    if operation.state not in _WITHOUT_AN_END or not operation.requires_decision:
         raise NotForAPerson(f"it is {operation.state}, and asks for no decision")
     if not operation.may_be_taken_over(services.now()) or services.seconds_left() < SEND_SECONDS:
         raise NotForAPerson("somebody is looking into it: try again in a minute")
@@ -99,6 +99,7 @@ def _checked(decided: Answer, ours: Operation, looked: LookUp | None, services: 
     return known if agreed and known is not None else decided
 
 
+_WITHOUT_AN_END = frozenset({OperationState.UNKNOWN, OperationState.PENDING})
 _ACQUIRER_CAN_TELL = frozenset({Step.ADOPT, Step.REVERSE, Step.RESEND})
 
 

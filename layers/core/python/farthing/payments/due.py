@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from farthing.checkout import session as sessions
 from farthing.clock import from_text, to_text
 from farthing.payments import operation as operations
+from farthing.payments.debit import DEBIT_SHARDS, debit_pk
 from farthing.payments.intent import EXPIRY_SHARDS, expiry_pk
 from farthing.payments.operation import DUE_SHARDS, Operation, OperationState
 from farthing.payments.services import Later
@@ -73,13 +74,23 @@ def tick(services: Services) -> Tick:
         if delay := _delay_seconds(operation.due_at, services):
             services.later.look(operation.address, delay - 1)
             seen.queued += 1
-    seen.queued += _queue_ends(
-        expiry_pk, EXPIRY_SHARDS, "intent_id", services.later.expire, services
-    )
-    seen.queued += _queue_ends(
-        sessions.due_pk, sessions.DUE_SHARDS, "session_id", services.later.end_session, services
-    )
+    until = to_text(services.now + timedelta(seconds=AHEAD_SECONDS))
+    _queue_debits(seen, until, services)
+    for pk_of, shards, id_name, end in (
+        (expiry_pk, EXPIRY_SHARDS, "intent_id", services.later.expire),
+        (sessions.due_pk, sessions.DUE_SHARDS, "session_id", services.later.end_session),
+    ):
+        seen.queued += _queue_ends(pk_of, shards, id_name, end, services)
     return seen
+
+
+def _queue_debits(seen: Tick, until: str, services: Services) -> None:
+    """Debits that are pending, or that may have come back: known, and looked into at their time."""
+    for item in _rows_of_all(services.store, debit_pk, DEBIT_SHARDS, services.now, until):
+        operation = _read(item, services)
+        if operation is not None and (delay := _delay_seconds(operation.due_at, services)):
+            services.later.look(operation.address, delay - 1)
+            seen.queued += 1
 
 
 def _queue_ends(
@@ -139,12 +150,22 @@ def _rows(store: Lists, pk: str, before: str | None) -> Iterator[Item]:
 
 
 def _measure(seen: Tick, operation: Operation | None, item: Item, now: datetime) -> None:
-    """A row that nobody can read is as unknown as any."""
-    unknown = operation is None or operation.state is OperationState.UNKNOWN
-    if operation is None or unknown or operation.may_be_taken_over(now):
+    if _is_unknown(operation, now):
         age = now - from_text(item["created_at"])
         seen.oldest_unknown_seconds = max(seen.oldest_unknown_seconds, int(age.total_seconds()))
     seen.requiring_decision += operation is not None and operation.requires_decision
+
+
+def _is_unknown(operation: Operation | None, now: datetime) -> bool:
+    """Whether nobody knows what became of it. A row that nobody can read is as unknown as any.
+
+    Of a pending debit that is known, also where a person is asked: they ask the bank.
+    """
+    if operation is None:
+        return True
+    if operation.state is OperationState.PENDING:
+        return False
+    return operation.state is OperationState.UNKNOWN or operation.may_be_taken_over(now)
 
 
 def _delay_seconds(due_at: str | None, services: Services) -> int:

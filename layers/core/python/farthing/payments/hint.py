@@ -9,8 +9,9 @@ a person has to look: a charge that came up after all, or a refund that the bank
 from __future__ import annotations
 
 from farthing.acquiring.port import Outcome
+from farthing.payments.follow import follow
 from farthing.payments.operation import UNRESOLVED, Address, Operation, OperationState
-from farthing.payments.resolve import read_operation, resolve
+from farthing.payments.resolve import read_operation
 from farthing.payments.services import Services
 
 AGAIN_SECONDS = 15
@@ -25,8 +26,10 @@ def follow_up(address: Address, services: Services, approved: bool | None = None
 
     Raises LookupError if there is none, Contradicted, or LookUpFailed if that cannot be told now.
     """
-    operation = resolve(read_operation(address, services), services)
-    if operation.state in UNRESOLVED:
+    had_succeeded = read_operation(address, services).may_be_returned
+    operation = follow(address, services)
+    may_yet = had_succeeded and operation.due_at is not None
+    if operation.state in UNRESOLVED or may_yet:
         services.later.look(address, AGAIN_SECONDS)
     elif approved is not None and approved is not _is_approved(operation):
         answer = services.sender.look_up(address).answer

@@ -110,6 +110,11 @@ class Intent:
 
     `connector` is whose books it is in, once it was authorized: what follows goes there too.
     `checkout` is the session that it is an attempt of, if it is.
+
+    `amount_returned` is what the payer's bank took back, and `returned` how that came to be.
+    `amount_overdrawn` is the part of it that the payer has, or may yet get, by a refund as well: so
+
+        captured + overdrawn = refundable + refunded + being refunded + returned
     """
 
     tenant: TenantScope
@@ -130,6 +135,9 @@ class Intent:
     amount_captured: int = 0
     amount_refundable: int = 0
     amount_refunded: int = 0
+    amount_returned: int = 0
+    amount_overdrawn: int = 0
+    returned: Mapping[str, Any] | None = None
     decline: Mapping[str, Any] | None = None
     outcome: str | None = None
     fraud: Mapping[str, Any] | None = None

@@ -26,6 +26,7 @@ from farthing.acquiring.port import (
 )
 from farthing.clock import later, to_text
 from farthing.ids import shard_of
+from farthing.method_type import MethodType
 from farthing.store import Item, Key, TenantScope
 
 LEASE_SECONDS = 60
@@ -34,10 +35,11 @@ DUE_SHARDS = 8
 
 
 class OperationState(StrEnum):
-    """OPEN and UNKNOWN are unresolved; the others are final."""
+    """OPEN, UNKNOWN and PENDING (a debit of which the bank has to decide) are no end."""
 
     OPEN = "OPEN"
     UNKNOWN = "UNKNOWN"
+    PENDING = "PENDING"
     APPROVED = "APPROVED"
     DECLINED = "DECLINED"
     NOT_SENT = "NOT_SENT"
@@ -46,7 +48,7 @@ class OperationState(StrEnum):
 
 _REVERSAL = re.compile(r"[0-9A-Z]{26}R[0-9]+")
 
-UNRESOLVED = frozenset({OperationState.OPEN, OperationState.UNKNOWN})
+UNRESOLVED = frozenset({OperationState.OPEN, OperationState.UNKNOWN, OperationState.PENDING})
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class Operation:
     original_reference: str | None = None
     token: str | None = None
     method_id: str | None = None
+    method_type: MethodType = MethodType.CARD
     stored_credential: StoredCredential | None = None
     decision: Mapping[str, Any] | None = None
     state: OperationState = OperationState.OPEN
@@ -132,6 +135,16 @@ class Operation:
         """The reversal's name at the acquirer: a new one for each that is sent."""
         return f"{self.reference}R{self.fence}"
 
+    @property
+    def is_debit(self) -> bool:
+        """Whether it debits a bank account."""
+        return self.kind is Kind.AUTHORIZE and self.method_type is MethodType.BANK
+
+    @property
+    def may_be_returned(self) -> bool:
+        """Whether it is a debit that succeeded: the payer's bank may still take it back."""
+        return self.is_debit and self.state is OperationState.APPROVED
+
     def instruction(self) -> Instruction:
         """What the acquirer is asked."""
         return Instruction(
@@ -146,6 +159,7 @@ class Operation:
             merchant_reference=merchant_reference(self.tenant),
             acquirer_id=self.acquirer_id,
             created_at=self.created_at,
+            method=self.method_type,
         )
 
     def may_be_sent(self, now: datetime) -> bool:
@@ -172,9 +186,10 @@ class Operation:
 
     def taken_over(self, now: datetime) -> Operation:
         """The same operation under the next fence and a new lease. Nobody may send it now."""
+        pending = self.state is OperationState.PENDING
         return replace(
             self,
-            state=OperationState.UNKNOWN,
+            state=OperationState.PENDING if pending else OperationState.UNKNOWN,
             fence=self.fence + 1,
             lease_until=later(now, seconds=LEASE_SECONDS),
         )
@@ -218,6 +233,7 @@ class Operation:
             "original_reference": self.original_reference,
             "token": self.token,
             "method_id": self.method_id,
+            "method_type": self.method_type.value,
             "stored_credential": (
                 self.stored_credential.to_item() if self.stored_credential else None
             ),
@@ -253,6 +269,7 @@ class Operation:
             original_reference=item["original_reference"],
             token=item["token"],
             method_id=item["method_id"],
+            method_type=MethodType(item.get("method_type", MethodType.CARD)),
             stored_credential=StoredCredential.from_item(stored) if stored else None,
             decision=item["decision"],
             state=OperationState(item["state"]),
@@ -300,5 +317,6 @@ _STATE_OF = {
     Outcome.DECLINED: OperationState.DECLINED,
     Outcome.NOT_SENT: OperationState.NOT_SENT,
     Outcome.UNKNOWN: OperationState.UNKNOWN,
+    Outcome.PENDING: OperationState.PENDING,
     Outcome.ABSENT: OperationState.ABSENT,
 }

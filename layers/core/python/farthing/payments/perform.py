@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from farthing.acquiring.port import NOT_SENT, UNKNOWN, Answer
+from farthing.acquiring.port import NOT_SENT, UNKNOWN, Answer, Outcome
 from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response
 from farthing.payments import idempotency
@@ -120,6 +120,6 @@ def finish(intent: Intent, operation: Operation, answer: Answer, services: Servi
     except StoreBusy:
         services.later.look(operation.address, LEASE_SECONDS)
         return not_known_yet(operation, conclude(intent, operation, UNKNOWN).intent)
-    if not concluded.resolved:
+    if answer.outcome is Outcome.UNKNOWN:
         services.later.look(operation.address, FIRST_LOOK_SECONDS)
     return response

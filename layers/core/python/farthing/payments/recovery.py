@@ -1,7 +1,7 @@
 """What to do about an operation of unknown outcome, decided. Pure.
 
     found                adopt; an authorization that is to be undone: reverse it
-    pending              wait
+    pending              wait: a debit for weeks. One that is to be undone: reverse it
     not found, AUTHORIZE     for 90 s: send again, if the acquirer takes a reference once only.
                              Then, or otherwise: reverse, wait until nothing can be on its way any
                              more, look again: ABSENT
@@ -25,6 +25,7 @@ from enum import StrEnum
 from farthing.acquiring.connectors import CLOCK_SKEW_SECONDS, RESEND_SECONDS, quiet_seconds
 from farthing.acquiring.port import (
     ABSENT,
+    PENDING,
     Answer,
     Capabilities,
     Found,
@@ -35,7 +36,8 @@ from farthing.acquiring.port import (
     Undone,
 )
 from farthing.clock import from_text, to_text
-from farthing.payments.operation import Operation
+from farthing.payments import debit
+from farthing.payments.operation import Operation, OperationState
 
 MINUTE, HOUR, DAY = 60, 60 * 60, 24 * 60 * 60
 LOOKS_AT_SECONDS = (
@@ -93,7 +95,9 @@ def plan(
     match looked.found:
         case Found.FOUND if looked.answer is not None:
             return found(operation, looked.answer)
-        case Found.NOT_FOUND:
+        case Found.PENDING if operation.is_debit:
+            return found(operation, PENDING)
+        case Found.NOT_FOUND if operation.state is not OperationState.PENDING:
             return _not_found(operation, looked.as_of, declared, now)
     return _wait(operation, now)
 
@@ -124,6 +128,8 @@ def is_quiet(operation: Operation, as_of: str | None, declared: Capabilities) ->
 
 def next_look(operation: Operation, declared: Capabilities, now: datetime) -> str:
     """When it is looked into again: by its age, or sooner if the end of a wait is known."""
+    if operation.state is OperationState.PENDING:
+        return debit.next_look(operation, now)
     created = from_text(operation.created_at)
     age_seconds = (now - created).total_seconds()
     at_seconds = next((at for at in LOOKS_AT_SECONDS if at > age_seconds + 1), age_seconds + DAY)
@@ -140,6 +146,8 @@ def next_look(operation: Operation, declared: Capabilities, now: datetime) -> st
 
 def is_given_up(operation: Operation, now: datetime) -> bool:
     """Whether it is time to ask a person."""
+    if operation.state is OperationState.PENDING:
+        return debit.is_given_up(operation, now)
     age = now - from_text(operation.created_at)
     return age >= timedelta(seconds=GIVEN_UP_SECONDS)
 
@@ -147,15 +155,21 @@ def is_given_up(operation: Operation, now: datetime) -> bool:
 def found(operation: Operation, answer: Answer) -> Plan:
     """Adopt it, but for what contradicts our own books: that is for a person.
 
+    A debit of which the bank has still to decide is known from now on, and waited for.
     Once a person was asked, nothing is undone any more: they must not decide about what a reversal
     may still change.
     """
-    if operation.reversal_at is not None and answer.outcome is Outcome.APPROVED:
+    if operation.reversal_at is not None and answer.outcome in _STANDS:
         return Plan(Step.ASK if operation.requires_decision else Step.REVERSE, operation)
+    if answer.outcome is Outcome.PENDING:
+        return Plan(Step.WAIT, replace(operation, state=OperationState.PENDING))
     undone = answer.outcome is Outcome.ABSENT and operation.kind is not Kind.AUTHORIZE
     if undone or (operation.expiry and answer.outcome is Outcome.DECLINED):
         return Plan(Step.ASK, operation)
     return Plan(Step.ADOPT, operation, answer)
+
+
+_STANDS = frozenset({Outcome.APPROVED, Outcome.PENDING})
 
 
 def in_the_way(

@@ -13,8 +13,10 @@ from farthing.clock import from_text, to_text
 from farthing.observe import logger
 from farthing.payments import decision, due, restore
 from farthing.payments.expiry import expire
+from farthing.payments.follow import follow
+from farthing.payments.judged import shown
 from farthing.payments.operation import Address, Operation
-from farthing.payments.resolve import read_operation, resolve
+from farthing.payments.resolve import read_operation
 from farthing.payments.services import Services
 from farthing.payments.wiring import due_services, services_of
 from farthing.store import TenantScope
@@ -45,7 +47,7 @@ def from_queue(record: Mapping[str, Any]) -> None:
 def look_into(address: Address) -> Operation:
     """One operation, looked into if it is to be."""
     services = services_of(address.tenant)
-    operation = resolve(read_operation(address, services), services)
+    operation = follow(address, services)
     logger().info(
         "looked into",
         extra={
@@ -98,7 +100,7 @@ def _restore(event: Mapping[str, Any]) -> dict[str, Any]:
         )
     except (ValueError, LookUpFailed) as refused:
         return {"error": str(refused) or "the acquirer's books could not be read"}
-    return {"rows": list(restore.shown(judged)), "next": following}
+    return {"rows": list(shown(judged)), "next": following}
 
 
 def _with_its_decision(operation: Operation) -> dict[str, Any]:

@@ -15,7 +15,8 @@ from farthing.acquiring.port import Kind
 from farthing.clock import later, to_text
 from farthing.errors import AMOUNT_TOO_LARGE, FarthingError
 from farthing.ids import shard_of
-from farthing.payments.begin import Asking, in_progress, wrong_state
+from farthing.payments import states
+from farthing.payments.begin import Asking, awaiting_bank, in_progress, wrong_state
 from farthing.payments.intent import LIST_SHARDS, Intent
 from farthing.payments.operation import LEASE_SECONDS, Operation
 from farthing.payments.states import Detail, Status
@@ -128,6 +129,8 @@ def reserve(
     Raises FarthingError if nothing was captured or less is left. The same rule guards the write
     (ENOUGH_LEFT_TO_REFUND): this one gives a good message, that one holds when refunds race.
     """
+    if intent.state == states.AWAITING:
+        raise awaiting_bank("refunded")
     if intent.open_operation is not None:
         raise in_progress()
     if intent.status is not Status.SUCCEEDED:

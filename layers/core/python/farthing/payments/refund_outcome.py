@@ -59,13 +59,22 @@ def decide(intent: Intent, refund: Refund, operation: Operation, answer: Answer)
             done = settled(refund, RefundStatus.SUCCEEDED, None)
             return RefundConcluded(after, done, concluded, "refund.succeeded", refund.amount_cents)
         case Outcome.DECLINED | Outcome.NOT_SENT | Outcome.ABSENT:
-            after = _ended(intent, amount_refundable=intent.amount_refundable + refund.amount_cents)
+            after = _ended(intent, **given_back(intent, refund.amount_cents))
             decline = answer.decline.to_item() if answer.decline else None
             failed = settled(refund, RefundStatus.FAILED, decline)
             return RefundConcluded(after, failed, concluded, "refund.failed")
-        case Outcome.UNKNOWN:
+        case Outcome.UNKNOWN | Outcome.PENDING:
             waiting = unsettled(refund, requires_decision=operation.requires_decision)
             return RefundConcluded(intent, waiting, concluded)
+
+
+def given_back(intent: Intent, amount_cents: int) -> dict[str, int]:
+    """What is left when a refund came to nothing: what the bank took back is not refunded again."""
+    covered = min(amount_cents, intent.amount_overdrawn)
+    return {
+        "amount_refundable": intent.amount_refundable + amount_cents - covered,
+        "amount_overdrawn": intent.amount_overdrawn - covered,
+    }
 
 
 def conclude_refund(

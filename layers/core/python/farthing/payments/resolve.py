@@ -13,16 +13,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from farthing.acquiring.port import UNKNOWN, Answer, Kind, LookUp, LookUpFailed, Outcome
+from farthing.acquiring.port import PENDING, UNKNOWN, Answer, Kind, LookUp, LookUpFailed, Outcome
 from farthing.clock import from_text, to_text
 from farthing.http.response import Response
-from farthing.payments import recovery, refund_outcome
+from farthing.payments import recovery, refund_outcome, returns
 from farthing.payments.answers import answer_about, answer_of
 from farthing.payments.conclude import conclude
 from farthing.payments.conclusion import intent_writes
 from farthing.payments.conditions import abandoned, held_under_fence
 from farthing.payments.intent import Intent, intent_key
-from farthing.payments.operation import Address, Operation
+from farthing.payments.operation import Address, Operation, OperationState
 from farthing.payments.recovery import Plan, Step
 from farthing.payments.refund import Refund, refund_key, show_refund
 from farthing.payments.services import DELAY_SECONDS_MAX, SEND_SECONDS, Services
@@ -89,7 +89,10 @@ def carry_out(decided: Plan, looked: LookUp | None, services: Services) -> None:
 def adopt(
     operation: Operation, answer: Answer, services: Services, also: Sequence[Write] = ()
 ) -> None:
-    """Write what was found, unless somebody was faster: then theirs stands."""
+    """Write what was found, unless somebody was faster: then theirs stands.
+
+    That a debit went back after it had succeeded is a fact of its own, and written after it.
+    """
     if operation.kind is Kind.REFUND:
         with suppress(StoreBusy):
             refund_outcome.conclude_refund(operation, answer, services, also)
@@ -101,16 +104,18 @@ def adopt(
     _, writes, _ = intent_writes(concluded, services.new_id, services.now())
     with suppress(ConditionFailed, StoreBusy):
         services.store.write(*writes, *also)
+        if answer.returned is not None:
+            returns.record(concluded.operation, answer.returned, services)
 
 
 def wait(operation: Operation, services: Services) -> None:
-    """Leave it unknown, to be looked into again at its time; at last, ask a person too."""
+    """Leave it unknown or pending, to be looked into again at its time; at last, ask a person."""
     now = services.now()
     due_at = recovery.next_look(operation, services.capabilities(operation.connector), now)
     asked = operation.requires_decision or recovery.is_given_up(operation, now)
     asked_at = operation.asked_at or (to_text(now) if asked else None)
     waiting = replace(operation, due_at=due_at, requires_decision=asked, asked_at=asked_at)
-    adopt(waiting, UNKNOWN, services)
+    adopt(waiting, PENDING if waiting.state is OperationState.PENDING else UNKNOWN, services)
     delay_seconds = max(0, int((from_text(due_at) - now).total_seconds()) + 1)
     if due_at != operation.due_at and delay_seconds <= DELAY_SECONDS_MAX:
         services.later.look(operation.address, delay_seconds)
@@ -126,7 +131,7 @@ def _send_again(operation: Operation, services: Services) -> None:
     except (ConditionFailed, StoreBusy):
         return
     answer = services.sender.send(again.address)
-    if answer.outcome in {Outcome.APPROVED, Outcome.DECLINED}:
+    if answer.outcome in {Outcome.APPROVED, Outcome.DECLINED, Outcome.PENDING}:
         carry_out(recovery.found(again, answer), None, services)
     else:
         wait(again, services)

@@ -12,9 +12,8 @@ Read them oldest first, and with nobody else at work.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from enum import StrEnum
 
 from farthing.acquiring.port import Books, Kind, Transaction
 from farthing.clock import to_text
@@ -23,8 +22,8 @@ from farthing.payments import states
 from farthing.payments.conclusion import intent_update
 from farthing.payments.conditions import same_version
 from farthing.payments.intent import CaptureMethod, Intent, intent_key
+from farthing.payments.judged import MOVED, Judged, Verdict, compare
 from farthing.payments.operation import (
-    UNRESOLVED,
     Address,
     Operation,
     OperationState,
@@ -37,30 +36,6 @@ from farthing.payments.resolve import read_operation, resolve
 from farthing.payments.services import Services
 from farthing.payments.states import Status
 from farthing.store import NOT_CREATED, ConditionFailed, Put, StoreBusy, TenantScope, Write
-
-MOVED = frozenset({"APPROVED", "PENDING"})
-"""What an acquirer's row says if it moved or holds money, or will."""
-
-
-class Verdict(StrEnum):
-    """What became of one transaction."""
-
-    MATCHED = "MATCHED"
-    ADOPTED = "ADOPTED"
-    VOIDED = "VOIDED"
-    WOULD_ADOPT = "WOULD_ADOPT"
-    WOULD_VOID = "WOULD_VOID"
-    REPORTED = "REPORTED"
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A transaction and what became of it, and why."""
-
-    transaction: Transaction
-    verdict: Verdict
-    why: str
-    tenant: TenantScope | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +82,7 @@ def judge(
     address = Address(tenant, transaction.order_id, operation_id_of(transaction))
     item = services.store.get(address.key)
     if item is not None:
-        verdict, why = _compare(Operation.from_item(item), transaction, services, apply=apply)
+        verdict, why = compare(Operation.from_item(item), transaction, services, apply=apply)
         return Judged(transaction, verdict, why, tenant)
     if transaction.status not in MOVED:
         return Judged(transaction, Verdict.MATCHED, "no money moved", tenant)
@@ -129,34 +104,6 @@ def _whose(transaction: Transaction, mode: str) -> TenantScope | str:
     if tenant.mode != mode:
         return "it is of another mode"
     return tenant if is_id("pi", transaction.order_id) else "it names no payment of ours"
-
-
-def _compare(
-    ours: Operation, theirs: Transaction, services: Services, *, apply: bool
-) -> tuple[Verdict, str]:
-    if ours.amount_cents != theirs.amount_cents or ours.currency != theirs.currency.lower():
-        return Verdict.REPORTED, f"ours is of {ours.amount_cents} {ours.currency}"
-    if ours.state in UNRESOLVED:
-        if not apply:
-            return Verdict.WOULD_ADOPT, "its outcome was not known"
-        after = resolve(ours, services)
-        if after.state in UNRESOLVED:
-            return Verdict.REPORTED, "its outcome is still not known"
-        return Verdict.ADOPTED, f"it is {after.state}"
-    wrong = theirs.status == "DECLINED" or (
-        theirs.status == "REVERSED" and not _was_given_back(ours, services)
-    )
-    if ours.state is not OperationState.APPROVED:
-        wrong = theirs.status in MOVED
-    if wrong:
-        return Verdict.REPORTED, f"ours is {ours.state}, theirs {theirs.status}"
-    return Verdict.MATCHED, f"ours is {ours.state}"
-
-
-def _was_given_back(ours: Operation, services: Services) -> bool:
-    """Whether our books know that what was held is held no more."""
-    item = services.store.get(intent_key(ours.tenant, ours.intent_id))
-    return item is not None and Intent.from_item(item).status is Status.CANCELLED
 
 
 def _missing(
@@ -185,7 +132,12 @@ def _missing(
 def _lost_operation(intent: Intent, operation: Operation) -> Missing:
     instrument = intent.instrument
     if instrument is not None and operation.kind is Kind.AUTHORIZE:
-        operation = replace(operation, token=instrument.token, method_id=instrument.method_id)
+        operation = replace(
+            operation,
+            token=instrument.token,
+            method_id=instrument.method_id,
+            method_type=instrument.type,
+        )
     waiting = intent.moved(
         states.IN_FLIGHT, open_operation=operation.operation_id, connector=operation.connector
     )
@@ -243,7 +195,7 @@ def _bring_back(missing: Missing, services: Services) -> tuple[Verdict, str]:
     resolve(missing.operation, services)
     after = read_operation(missing.operation.address, services)
     match after.state:
-        case OperationState.APPROVED:
+        case OperationState.APPROVED | OperationState.PENDING:
             return Verdict.ADOPTED, "the operation was lost, and is written again"
         case OperationState.ABSENT:
             return Verdict.VOIDED, "the payment was lost, and its charge is undone"
@@ -272,6 +224,7 @@ def _operation(transaction: Transaction, address: Address, services: Services) -
         capture=transaction.capture,
         original_reference=transaction.original_reference,
         acquirer_id=transaction.acquirer_id,
+        method_type=transaction.method,
         state=OperationState.UNKNOWN,
         due_at=now,
     )
@@ -279,18 +232,3 @@ def _operation(transaction: Transaction, address: Address, services: Services) -
 
 def _put(operation: Operation) -> Put:
     return Put(operation.address.key, operation.to_item(), NOT_CREATED)
-
-
-def shown(judged: list[Judged]) -> Iterator[dict[str, object]]:
-    """The rows as the operator's tool takes them."""
-    for one in judged:
-        yield {
-            "reference": one.transaction.reference,
-            "operation": one.transaction.kind.value,
-            "intent_id": one.transaction.order_id,
-            "merchant_id": one.tenant.merchant_id if one.tenant else None,
-            "amount_cents": one.transaction.amount_cents,
-            "currency": one.transaction.currency,
-            "verdict": one.verdict.value,
-            "why": one.why,
-        }

@@ -2,8 +2,8 @@
 
     CREATED ──confirm──► PROCESSING ──approved──────────► SUCCEEDED
        │                    │  │ ▲ └──declined, undone──► FAILED
-       └──cancel──► CANCELLED◄─┘ └ REQUIRES_CAPTURE, OUTCOME_UNKNOWN, REQUIRES_DECISION
-                             void
+       └──cancel──► CANCELLED◄─┘ └ REQUIRES_CAPTURE, OUTCOME_UNKNOWN, REQUIRES_DECISION,
+                             void  AWAITING_BANK
 
 The five statuses are public; `status_detail` says what they hide. A terminal status is never
 left: what happens later to the money is a fact of its own.
@@ -29,6 +29,7 @@ class Detail(StrEnum):
 
     REQUIRES_CONFIRMATION = "REQUIRES_CONFIRMATION"
     REQUIRES_CAPTURE = "REQUIRES_CAPTURE"
+    AWAITING_BANK = "AWAITING_BANK"
     OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
     DECLINED = "DECLINED"
     BLOCKED_BY_FRAUD = "BLOCKED_BY_FRAUD"
@@ -42,6 +43,7 @@ State = tuple[Status, Detail | None]
 NEW: State = (Status.CREATED, Detail.REQUIRES_CONFIRMATION)
 IN_FLIGHT: State = (Status.PROCESSING, None)
 UNRESOLVED: State = (Status.PROCESSING, Detail.OUTCOME_UNKNOWN)
+AWAITING: State = (Status.PROCESSING, Detail.AWAITING_BANK)
 AUTHORIZED: State = (Status.PROCESSING, Detail.REQUIRES_CAPTURE)
 PAID: State = (Status.SUCCEEDED, None)
 DECLINED: State = (Status.FAILED, Detail.DECLINED)
@@ -65,11 +67,13 @@ TRANSITIONS: dict[State, dict[State, str]] = {
         CANCELLED: "the void was approved",
         EXPIRED: "the void was approved; the authorization had run out",
         UNRESOLVED: "no usable answer came",
+        AWAITING: "the acquirer has the debit, and the bank has still to decide",
         REVERSED: "the authorization never arrived, or was undone",
         UNDECIDED: "the acquirer cannot tell",
     },
     UNRESOLVED: {
         PAID: "found at the acquirer: charged",
+        AWAITING: "found: a debit of which the bank has still to decide",
         AUTHORIZED: "found: authorized; or a capture or void found declined",
         DECLINED: "found: declined",
         CANCELLED: "found: voided",
@@ -84,6 +88,12 @@ TRANSITIONS: dict[State, dict[State, str]] = {
         CANCELLED: "the same: voided",
         EXPIRED: "the same: voided; the authorization had run out",
         REVERSED: "the same: no money moved",
+    },
+    AWAITING: {
+        PAID: "the bank has paid",
+        DECLINED: "the bank has refused",
+        REVERSED: "the acquirer took it back before the bank decided",
+        UNDECIDED: "the bank does not decide, and weeks have passed",
     },
     AUTHORIZED: {IN_FLIGHT: "capture or cancel: the operation is written, then sent"},
     PAID: {},

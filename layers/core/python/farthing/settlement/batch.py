@@ -191,11 +191,12 @@ class Totals:
     entry_count: int
     captured_cents: int
     refunded_cents: int
+    returned_cents: int = 0
 
     @property
     def gross_cents(self) -> int:
-        """Captures less refunds; negative if more was given back than taken."""
-        return self.captured_cents - self.refunded_cents
+        """Captures less refunds and returns; negative if more went back than was taken."""
+        return self.captured_cents - self.refunded_cents - self.returned_cents
 
 
 def totals_of(lines: Iterable[Line]) -> Totals:
@@ -205,7 +206,8 @@ def totals_of(lines: Iterable[Line]) -> Totals:
     for line in lines:
         count += 1
         cents[line.operation] += line.amount_cents
-    return Totals(count, cents[Operation.CAPTURE], cents[Operation.REFUND])
+    moved = (Operation.CAPTURE, Operation.REFUND, Operation.RETURN)
+    return Totals(count, *(cents[operation] for operation in moved))
 
 
 @dataclass(frozen=True)
@@ -236,7 +238,12 @@ class Batch:
         day = date.fromisoformat(item["business_day"])
         totals = paid = trouble = None
         if "entry_count" in item:
-            totals = Totals(item["entry_count"], item["captured_cents"], item["refunded_cents"])
+            totals = Totals(
+                item["entry_count"],
+                item["captured_cents"],
+                item["refunded_cents"],
+                item.get("returned_cents", 0),
+            )
         if "net_cents" in item:
             paid = Paid(item["gross_cents"], item["fee_cents"], item["net_cents"])
         if "exception_reason" in item:

@@ -1,8 +1,8 @@
-"""Settlement entries: one captured or refunded amount, waiting for its batch.
+"""Settlement entries: one captured, refunded or returned amount, waiting for its batch.
 
-An entry is written by the transaction that records the capture or refund, into the shard of its
-business day in the payments table. There the settlement finds it without an index, and claims it
-by naming the batch in it, once for ever.
+An entry is written by the transaction that records the capture, refund or return, into the shard
+of its business day in the payments table. There the settlement finds it without an index, and
+claims it by naming the batch in it, once for ever.
 """
 
 from __future__ import annotations
@@ -27,15 +27,16 @@ ENTRY_UNCLAIMED = Condition(
 
 
 class Operation(StrEnum):
-    """What moved the money. A capture brings it, a refund takes it back."""
+    """What moved the money. A capture brings it, a refund or a return takes it back."""
 
     CAPTURE = "CAPTURE"
     REFUND = "REFUND"
+    RETURN = "RETURN"
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One amount that the acquirer owes (CAPTURE) or is owed (REFUND). `amount_cents` > 0."""
+    """One amount that the acquirer owes (CAPTURE) or is owed (REFUND, RETURN), above zero."""
 
     entry_id: str
     intent_id: str
@@ -85,7 +86,7 @@ def settlement_entry(
     acquirer: str,
     at: datetime,
 ) -> tuple[Key, Item]:
-    """The row of one captured or refunded amount, to be put when NOT_CREATED.
+    """The row of one amount that moved, to be put when NOT_CREATED.
 
     `reference` is the one under which the acquirer's books show the movement, `at` the instant
     that decides the business day. Raises ValueError unless the amount is positive.

@@ -155,6 +155,7 @@ class Finisher:
             "entry_count": totals.entry_count,
             "captured_cents": totals.captured_cents,
             "refunded_cents": totals.refunded_cents,
+            "returned_cents": totals.returned_cents,
         }
         self.store.write(Update(batch.name.key, when=STILL_CLOSING, set=figures))
 

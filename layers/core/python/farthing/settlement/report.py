@@ -17,7 +17,7 @@ from farthing.settlement.line import Line
 
 @dataclass(frozen=True)
 class ReportLine:
-    """One amount as the acquirer pays it. `net_cents` is negative for a refund."""
+    """One amount as the acquirer pays it. `net_cents` is negative for a refund or a return."""
 
     reference: str
     operation: Operation

@@ -25,6 +25,7 @@ def settlement_object(batch: Batch) -> dict[str, Any]:
         "entry_count": totals.entry_count if totals else None,
         "captured_cents": totals.captured_cents if totals else None,
         "refunded_cents": totals.refunded_cents if totals else None,
+        "returned_cents": totals.returned_cents if totals else None,
         "expected_gross_cents": totals.gross_cents if totals else None,
         "gross_cents": paid.gross_cents if paid else None,
         "fee_cents": paid.fee_cents if paid else None,

@@ -9,11 +9,13 @@ EVENT_TYPES: Mapping[str, str] = MappingProxyType(
     {
         "payment_intent.created": "A payment was created.",
         "payment_intent.authorized": "The issuer holds the money; it waits for capture.",
+        "payment_intent.processing": "The bank has the debit; days may pass until it decides.",
         "payment_intent.succeeded": "The money was captured, in whole or in part.",
         "payment_intent.failed": "The payment ended without money, and will not be tried again.",
         "payment_intent.cancelled": "The payment was cancelled, and what was held is released.",
         "checkout_session.completed": "A checkout session was paid: charged, or held for capture.",
         "checkout_session.expired": "A checkout session ended unpaid, and cannot be paid any more.",
+        "payment_intent.returned": "The payer's bank took the money back after it had succeeded.",
         "refund.succeeded": "The acquirer took the refund.",
         "refund.failed": "The refund was refused; its amount can be refunded again.",
     }
