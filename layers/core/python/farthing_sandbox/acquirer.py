@@ -21,6 +21,7 @@ from farthing_sandbox.asks import (
     Due,
     NetworkToken,
     Operation,
+    WalletPayload,
 )
 from farthing_sandbox.books import recorded
 from farthing_sandbox.cards import Fault
@@ -133,18 +134,20 @@ class Acquirer:
             return decide_follow_up(ask, charge, now, numbers)
         if isinstance(ask.card, BankAccount):
             return decide_debit(ask, ask.card, now, numbers)
-        return decide_authorize(ask, self.paying(ask, now), now, numbers)
+        return decide_authorize(ask, self.paying(ask, ask.card, now), now, numbers)
 
-    def paying(self, ask: Authorize, now: datetime) -> Paying:
+    def paying(
+        self, ask: Authorize, card: Card | NetworkToken | WalletPayload, now: datetime
+    ) -> Paying:
         """What pays, with what the books and the network know of it."""
         stored = ask.stored_credential
         named = stored.network_reference if stored else None
         known = self.books.issued_to(named) if named else None
-        if isinstance(ask.card, NetworkToken):
-            return paying_token(ask, ask.card, self.presented(ask.card), known, rfc3339(now))
-        if isinstance(ask.card, Card):
-            return paying_card(ask, ask.card, known)
-        return paying_wallet(ask.card)
+        if isinstance(card, NetworkToken):
+            return paying_token(ask, card, self.presented(card), known, rfc3339(now))
+        if isinstance(card, Card):
+            return paying_card(ask, card, known)
+        return paying_wallet(card)
 
     def presented(self, shown: NetworkToken) -> Presented:
         """What the network knows of a token and its cryptogram."""
