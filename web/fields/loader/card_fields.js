@@ -24,7 +24,9 @@ export function mount(frameUrl, key, container, options) {
   const life = lifeOf(token, emit);
 
   const connection = connect(frame, frameUrl.origin, (post) => {
-    token.settle(new FieldsError("frame_unavailable", "the card fields were loaded anew"));
+    if (life.isReady) {
+      token.settle(new FieldsError("frame_unavailable", "the card fields were loaded anew"));
+    }
     life.begin(post, READY_SECONDS_MAX);
     const locale = document.documentElement.lang || navigator.language;
     post({ type: "mount", locale, ...given });
@@ -87,6 +89,7 @@ function lifeOf(token, emit) {
     end,
     onEnd: (does) => { close = does; },
     get over() { return over; },
+    get isReady() { return isReady; },
     begin(post, seconds) {
       port = post;
       isReady = false;
