@@ -322,10 +322,30 @@ def test_the_looks_are_the_pages_within_the_list(visit: Visit) -> None:
     assert visit.told("error") == [
         {
             "code": "style_refused",
-            "message": "these styles are not taken: backgroundImage, borderColor",
+            "message": "not taken: backgroundImage, borderColor",
             "fields": {"backgroundImage": "refused", "borderColor": "refused"},
         }
     ]
+
+
+def test_a_name_that_is_mistyped_is_said(visit: Visit) -> None:
+    visit.go()
+    said = visit.page.evaluate(
+        "(key) => { try { start(key, { styles: {} }) } catch (error) { return error.message } }",
+        visit.key,
+    )
+    assert said == "cardFields: there is no option styles"
+    visit.start({"labels": {"card_nr": "Card", "number": "No."}})
+    assert visit.told("error")[0] == {
+        "code": "labels_refused",
+        "message": "not taken: card_nr",
+        "fields": {"card_nr": "refused"},
+    }
+    expect(visit.frame.get_by_label("No.", exact=True)).to_be_visible()
+    visit.type()
+    refused = visit.pay({"email": "ada@example.com"})["refused"]
+    assert (refused["code"], refused["fields"]) == ("details_refused", {"email": "refused"})
+    assert "token" in visit.pay()
 
 
 @pytest.mark.parametrize("key", ["sk_test_" + "x" * 52, "", None, "pk_test_\n", "pk_prod_x"])
