@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Callable, Iterable
@@ -54,11 +55,64 @@ def cards() -> str:
     return table(("number", "what happens"), rows)
 
 
+def fields_tag() -> str:
+    """The script tag of the newest loader."""
+    folder = DOCS.parent / "functions" / "fields" / "static"
+    rows = json.loads((folder / "scripts.json").read_text())
+    (loader,) = (row for row in rows if row["kind"] == "loader")
+    return (
+        f'<script src="https://TOKENS/fields/v1/{loader["path"]}"\n'
+        f'        integrity="{loader["integrity"]}"\n'
+        f'        crossorigin="anonymous"></script>'
+    )
+
+
+def fields_codes() -> str:
+    """Why there is no token, with the words that a payer reads."""
+    words = dict(re.findall(r'^  (\w+): "(.*)",$', source("texts.js").split("};")[0], re.MULTILINE))
+    listed = re.search(r"REFUSALS = new Set\(\[(.*?)\]", source("messages.js"), re.DOTALL)
+    assert listed is not None
+    codes = [code for code in re.findall(r'"(\w+)"', listed[1]) if code in words]
+    rows = [(f"`{code}`", words[code]) for code in codes]
+    rows += [
+        ("`frame_unavailable`", "for the page: the fields did not load, or were moved meanwhile"),
+        ("`unmounted`", "for the page: the fields were taken away"),
+    ]
+    return table(("`code`", "`message`"), rows)
+
+
+def fields_styles() -> str:
+    """What a page may say about the looks of the card fields."""
+    kinds = {
+        "color": "a colour: `#0a7d5c`, `rgb(…)`, `hsl(…)`, `oklch(…)`, or its name",
+        "length": "a length up to 999: `12px`, `0.9rem`, `1em`, `0`",
+        "weight": "`normal`, `bold`, `100` to `900`",
+        "families": "fonts that the payer's system has",
+    }
+    listed = re.search(r"ALLOWED = \{(.*?)\};", source("style.js"), re.DOTALL)
+    assert listed is not None
+    named = re.findall(r"^  (\w+)(?:: (\w+))?,$", listed[1], re.MULTILINE)
+    by_kind = {
+        kind: [f"`{name}`" for name, said in named if (said or name) == kind] for kind in kinds
+    }
+    return table(
+        ("names", "values"), ((", ".join(names), kinds[kind]) for kind, names in by_kind.items())
+    )
+
+
+def source(name: str) -> str:
+    """A source of the card frame."""
+    return (DOCS.parent / "web" / "fields" / "frame" / name).read_text()
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "events": events,
     "errors": errors,
     "declines": declines,
     "cards": cards,
+    "fields_codes": fields_codes,
+    "fields_styles": fields_styles,
+    "fields_tag": fields_tag,
 }
 _PLACE = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from farthing_cli import (
@@ -98,7 +98,7 @@ class LocalStack:
         """Show what the functions log, until MiniStack ends. Raises Failure when it does."""
         follower = logs.Follower(account, dev.stack_name, since_milliseconds)
         while self._emulator.is_alive():
-            with contextlib.suppress(BotoCoreError):  # too busy to answer, or gone
+            with contextlib.suppress(BotoCoreError, ClientError):  # too busy to answer, or gone
                 for line in follower.read():
                     self._console.print(line.render(), soft_wrap=True)
             time.sleep(logs.POLL_SECONDS)

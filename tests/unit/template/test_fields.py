@@ -33,6 +33,11 @@ def test_it_stands_on_the_origin_of_the_tokens() -> None:
     assert on_tokens == {"/v1/tokens", "/fields/v1/frame", "/fields/v1/{file}"}
 
 
+def test_its_files_are_compressed_on_the_way() -> None:
+    api = template()["Resources"]["TokensApi"]["Properties"]
+    assert api["MinimumCompressionSize"] == 1024
+
+
 def checkout_origin(parameters: dict[str, str]) -> Any:
     """What the function is told, with these parameters."""
     condition, told, otherwise = FUNCTION["Environment"]["Variables"]["CHECKOUT_ORIGIN"]["Fn::If"]

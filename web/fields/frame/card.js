@@ -6,21 +6,22 @@ import { field } from "./field.js";
 import { readNumber } from "./number.js";
 
 export function card(form, words, onChange) {
-  // What the server refused was the card as it was.
-  const changed = () => {
-    fields.forEach((one) => one.forgive());
-    onChange();
+  const told = {
+    onTyped() {
+      fields.forEach((one) => one.forgive()); // what the server refused was the card as it was
+      if (codeLength !== number.now.codeLength) {
+        codeLength = number.now.codeLength;
+        code.again();
+      } else {
+        onChange();
+      }
+    },
+    onLeft: onChange,
   };
-  const number = field(form, "number", readNumber, words, () => {
-    if (codeLength !== number.now.codeLength) {
-      codeLength = number.now.codeLength;
-      code.again();
-    }
-    changed();
-  });
+  const number = field(form, "number", readNumber, words, told);
   let codeLength = number.now.codeLength;
-  const expiry = field(form, "expiry", (typed) => readExpiry(typed, new Date()), words, changed);
-  const code = field(form, "cvc", (typed) => readCode(typed, codeLength), words, changed);
+  const expiry = field(form, "expiry", (typed) => readExpiry(typed, new Date()), words, told);
+  const code = field(form, "cvc", (typed) => readCode(typed, codeLength), words, told);
   const fields = [number, expiry, code];
 
   const problems = (of) => Object.fromEntries(

@@ -2,6 +2,7 @@
 
 import { caretIn, withoutStuckSeparator } from "./caret.js";
 
+const BRAND_GAP_PX = 8;
 const BRAND_TEXTS = {
   amex: "Amex",
   diners: "Diners",
@@ -13,8 +14,9 @@ const BRAND_TEXTS = {
   visa: "Visa",
 };
 
-// `read` makes of what was typed {digits, text, problem, isOver}; `words` says a problem.
-export function field(form, name, read, words, onChange) {
+// `read` makes of what was typed {digits, text, problem, isOver}; `words` says a problem. Who is
+// told: `onTyped` of another text, `onLeft` when the person went on.
+export function field(form, name, read, words, { onTyped, onLeft }) {
   const input = form.elements[name];
   const error = form.ownerDocument.getElementById(`${name}-error`);
   const badge = form.ownerDocument.getElementById(`${name}-brand`);
@@ -33,7 +35,13 @@ export function field(form, name, read, words, onChange) {
     input.setAttribute("aria-invalid", String(wrong !== null));
     const text = wrong === null ? "" : words(name, wrong);
     if (error.textContent !== text) error.textContent = text; // else it would be read out again
-    if (badge) badge.textContent = BRAND_TEXTS[now.brand] ?? "";
+    if (badge) showBrand(BRAND_TEXTS[now.brand] ?? "");
+  }
+  function showBrand(brand) {
+    if (badge.textContent === brand) return;
+    badge.textContent = brand;
+    const room = brand === "" ? 0 : badge.offsetWidth + BRAND_GAP_PX;
+    input.style.setProperty("--badge", `${room}px`);
   }
   function take(typed, at) {
     now = read(typed);
@@ -46,7 +54,7 @@ export function field(form, name, read, words, onChange) {
     }
     if (now.problem === null) isAsked = false;
     show();
-    onChange();
+    onTyped();
   }
 
   input.addEventListener("input", ({ inputType }) => {
@@ -58,7 +66,7 @@ export function field(form, name, read, words, onChange) {
     if (now.problem === "empty") return; // nobody is told off for passing by
     isAsked = true;
     show();
-    onChange();
+    onLeft();
   });
 
   return {

@@ -44,8 +44,10 @@ function mount({ style, locale, labels, autofocus }) {
   }
   form.elements.expiry.placeholder = texts.say("expiry_placeholder");
   card.say();
-  const refused = apply(style, root);
-  if (refused.length > 0) tell(messages.styleRefused(refused));
+  const refused = { style_refused: apply(style, root), labels_refused: texts.refused };
+  for (const [code, names] of Object.entries(refused)) {
+    if (names.length > 0) tell(messages.notTaken(code, names));
+  }
   if (isMounted) return;
   isMounted = true;
   told = JSON.stringify(messages.change(card.state()));
@@ -87,7 +89,10 @@ async function create({ id, name, billing_address }) {
 const take = { mount, create_token: create, focus: () => card.focus(), clear: () => card.clear() };
 
 form.addEventListener("submit", (event) => event.preventDefault());
-window.addEventListener("pagehide", () => card.clear()); // nothing stays in a page that is left
+window.addEventListener("pagehide", ({ persisted }) => {
+  if (!persisted) port = null; // it ends: what breaks off now is nobody's answer
+  card.clear(); // nothing stays in a page that is left
+});
 
 const addressOfFrame = addressed(location.search);
 if (addressOfFrame && window.parent !== window) {

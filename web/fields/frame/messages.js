@@ -10,6 +10,7 @@ export const REFUSALS = new Set([
   "card_refused",
   "details_refused",
   "key_refused",
+  "labels_refused",
   "network_error",
   "rate_limited",
   "server_error",
@@ -20,7 +21,7 @@ const DETAILS = new Set([
   ...["line1", "line2", "city", "state", "postal_code", "country"].map((n) => `billing_address.${n}`),
 ]);
 const TOKEN = /^tok_[0-9a-z]{26}$/;
-const STYLE_NAME = /^[A-Za-z]{1,40}$/;
+const OWN_NAME = /^[A-Za-z_]{1,40}$/;
 const LAST_FOUR = /^[0-9]{4}$/;
 
 const among = (known, word, otherwise) => (known.has(word) ? word : otherwise);
@@ -40,12 +41,13 @@ export const change = ({ complete, empty, brand, problems }) => ({
   errors: problemsOf(problems),
 });
 
-export const styleRefused = (names) => {
-  const known = names.map((name) => (STYLE_NAME.test(name) ? name : "unknown"));
+// What of the looks or of the words is not taken. The names are the page's own.
+export const notTaken = (code, names) => {
+  const known = names.map((name) => (OWN_NAME.test(name) ? name : "unknown"));
   return {
     type: "error",
-    code: "style_refused",
-    message: `these styles are not taken: ${known.join(", ")}`,
+    code: among(REFUSALS, code, "style_refused"),
+    message: `not taken: ${known.join(", ")}`,
     fields: Object.fromEntries(known.map((name) => [name, "refused"])),
   };
 };

@@ -10,6 +10,8 @@ import { FieldsError } from "./error.js";
 import { events } from "./events.js";
 import { request } from "./request.js";
 
+const OPTIONS = ["style", "locale", "labels", "autofocus"];
+const DETAILS = ["name", "billing_address"];
 const LOADED_SECONDS_MAX = 30;
 const READY_SECONDS_MAX = 5; // from the frame's load, or its first word, until it is ready
 
@@ -18,13 +20,17 @@ export function mount(frameUrl, key, container, options) {
   if (!(host instanceof Element)) throw new TypeError(`cardFields: there is no ${container}`);
   if (location.origin === "null") throw new Error("cardFields: this page has no origin");
   const given = plain(options);
+  const strange = others(given, OPTIONS);
+  if (strange.length > 0) throw new TypeError(`cardFields: there is no option ${strange}`);
   const frame = element(frameUrl, key, given);
   const { emit, on, clear } = events();
   const token = request();
   const life = lifeOf(token, emit);
 
   const connection = connect(frame, frameUrl.origin, (post) => {
-    token.settle(new FieldsError("frame_unavailable", "the card fields were loaded anew"));
+    if (life.isReady) {
+      token.settle(new FieldsError("frame_unavailable", "the card fields were loaded anew"));
+    }
     life.begin(post, READY_SECONDS_MAX);
     const locale = document.documentElement.lang || navigator.language;
     post({ type: "mount", locale, ...given });
@@ -39,8 +45,11 @@ export function mount(frameUrl, key, container, options) {
     on,
     createToken(details) {
       if (life.over) return Promise.reject(life.over);
+      const said = plain(details);
+      const unheard = others(said, DETAILS);
+      if (unheard.length > 0) return Promise.reject(unknownDetails(unheard));
       const isNew = !token.current;
-      const promise = token.begin(pick(plain(details), "name", "billing_address"));
+      const promise = token.begin(said);
       if (isNew) life.post(token.current); // else it is sent when the frame is ready
       return promise;
     },
@@ -87,6 +96,7 @@ function lifeOf(token, emit) {
     end,
     onEnd: (does) => { close = does; },
     get over() { return over; },
+    get isReady() { return isReady; },
     begin(post, seconds) {
       port = post;
       isReady = false;
@@ -128,5 +138,14 @@ function listener(frame, emit, token, life) {
 
 // Data alone: what cannot be sent to the frame is refused or left out here.
 const plain = (value) => JSON.parse(JSON.stringify(value ?? {}));
+
+// A name that nobody knows is said: it may be a known one, mistyped.
+const others = (given, known) => Object.keys(given).filter((name) => !known.includes(name));
+
+const unknownDetails = (names) => new FieldsError(
+  "details_refused",
+  `createToken: there is no ${names}`,
+  Object.fromEntries(names.map((name) => [name, "refused"])),
+);
 
 const pick = (from, ...names) => Object.fromEntries(names.map((name) => [name, from[name]]));

@@ -21,7 +21,7 @@ test("nothing that was typed can be in a message about the card", () => {
     for (const message of [
       messages.change({ complete: it, empty: it, brand: it, problems: { number: it, [it]: "empty", cvc: it } }),
       messages.height(it),
-      messages.styleRefused([String(it)]),
+      messages.notTaken(it, [String(it)]),
       messages.refused(it, it, "words", { expiry: it, [`billing_address.${it}`]: "refused" }),
     ]) {
       assert.equal(holds(message), false, JSON.stringify(message));
@@ -55,5 +55,6 @@ test("what is known gets through", () => {
     type: "refused", id: 7, code: "details_refused", message: "words",
     fields: { "billing_address.country": "refused" },
   });
-  assert.deepEqual(messages.styleRefused(["colour", "x y"]).fields, { colour: "refused", unknown: "refused" });
+  const labels = messages.notTaken("labels_refused", ["card_nr", "x y"]);
+  assert.deepEqual([labels.code, labels.fields], ["labels_refused", { card_nr: "refused", unknown: "refused" }]);
 });
