@@ -143,6 +143,19 @@ class TestWhatAnErrorProves:
         looked = connector(stripe).look_up(again)
         assert (looked.found, looked.answer) == (Found.FOUND, first)
 
+    def test_a_decline_after_which_the_payment_is_not_declined_is_none(
+        self, stripe: StripeDouble
+    ) -> None:
+        def contradictory(answer: Exchanged) -> Exchanged:
+            told = json.loads(answer[1])
+            told["error"]["payment_intent"] |= {"status": "succeeded", "amount_received": 1000}
+            return answer[0], json.dumps(told).encode(), answer[2]
+
+        wire = Wire(stripe, back=contradictory)
+        declined = AcquirerToken("stripe", "pm_1_poor")
+        said = connector(stripe, exchange=wire).send(asked(), declined)
+        assert said.outcome is Outcome.UNKNOWN
+
     def test_in_use_elsewhere_is_unknown(self, stripe: StripeDouble) -> None:
         stripe.layer.in_use.add("R1")
         assert connector(stripe).send(asked(), TOKEN).outcome is Outcome.UNKNOWN
@@ -240,6 +253,31 @@ class TestWhatIsAsked:
         assert sum(waits) <= ANSWER_TIMEOUT_SECONDS
         assert not any(path.endswith("/confirm") for _, path in stripe.requests)
 
+    def test_the_request_that_counts_is_not_sent_when_nobody_could_wait_for_it(
+        self, stripe: StripeDouble
+    ) -> None:
+        # Given a saved card of a customer, and a Stripe that takes long to prepare
+        stored = StoredCredential(Use.SUBSEQUENT, Initiator.MERCHANT, "n")
+        saved = AcquirerToken("stripe", "pm_saved")
+        assert connector(stripe).send(asked(), saved).outcome is Outcome.APPROVED
+        stripe.methods["pm_saved"] |= {"customer": "cus_1"}
+
+        def slow(method: str, path: str, body: Any, timeout: int, headers: Any) -> Exchanged:
+            stripe.now += min(timeout, 3)
+            return stripe(method, path, body, timeout, headers)
+
+        # When each of three preparations takes three seconds, Then six are enough
+        quick = connector(stripe, exchange=slow).send(asked("R2", stored_credential=stored), saved)
+        assert quick.outcome is Outcome.APPROVED
+
+        def slower(method: str, path: str, body: Any, timeout: int, headers: Any) -> Exchanged:
+            stripe.now += min(timeout, 4)
+            return stripe(method, path, body, timeout, headers)
+
+        # When each takes four, Then three seconds are not
+        late = connector(stripe, exchange=slower).send(asked("R3", stored_credential=stored), saved)
+        assert late.outcome is Outcome.NOT_SENT
+
 
 class TestLookingUp:
     def test_an_answer_without_stripes_clock_says_nothing(self, stripe: StripeDouble) -> None:
@@ -253,6 +291,13 @@ class TestLookingUp:
         payment["status"] = "processing"
         assert connector(stripe).look_up(asked()).found is Found.PENDING
         assert connector(stripe).reverse(asked(), "R1R2").undone is Undone.UNKNOWN
+
+    def test_less_money_than_was_asked_for_is_not_adopted(self, stripe: StripeDouble) -> None:
+        connector(stripe).send(asked(), TOKEN)
+        (payment,) = stripe.payments.values()
+        payment["amount_received"] = 999
+        with pytest.raises(LookUpFailed):
+            connector(stripe).look_up(asked())
 
     def test_a_capture_by_somebody_else_is_not_ours(self, stripe: StripeDouble) -> None:
         held = asked(capture=False)
@@ -315,6 +360,13 @@ class TestLookingUp:
 
 
 class TestReversing:
+    def test_an_answer_about_another_payment_undoes_nothing(self, stripe: StripeDouble) -> None:
+        held = asked(capture=False)
+        connector(stripe).send(held, TOKEN)
+        other = Wire(stripe, back=lambda a: (a[0], a[1].replace(b'"R1"', b'"R9"'), a[2]))
+        undone = connector(stripe, exchange=other).reverse(held, "R1R2").undone
+        assert undone is Undone.UNKNOWN
+
     def test_a_reversal_that_is_pending_is_neither_done_nor_done_again(
         self, stripe: StripeDouble
     ) -> None:

@@ -401,8 +401,10 @@ class TestWhenKeysAreForgotten:
         shop.stripe.layer.kept.clear()
         shop.wire.before = lambda method, path: None
         shop.advance(24 * HOUR)
-        by_hand()
-        follow(shop, 60)
+        for _ in range(4):
+            by_hand()
+            follow(shop, 120)
+            shop.advance(60)
         assert state(shop, intent_id) == ("PROCESSING", "OUTCOME_UNKNOWN")
         assert shop.stripe.payments == {}
         # When it cannot be behind any more, Then the payment is absent

@@ -18,7 +18,9 @@ from farthing import runtime
 from farthing.acquiring.port import Kind
 from farthing.acquiring.stripe import messages
 from farthing.acquiring.stripe.messages import Hint, Notice
-from farthing.acquiring.webhooks import Message
+from farthing.acquiring.webhooks import Message, NotAHint
+from farthing.payments import told as told_module
+from farthing.payments.wiring import services_of
 from tests.support.lambdas import MERCHANT, OTHER_MERCHANT, Context, load
 from tests.support.stack import APPROVED, Stack
 from tests.support.stripe.stack import WEBHOOK_SECRET, WEBHOOKS, OnDouble, put_secret, start_on
@@ -361,6 +363,10 @@ class TestFollowingUp:
         assert follow(message) == ["0"]
         live = of(shop, "payment_intent.succeeded", f"{MERCHANT}:live")
         assert follow(live) == ["0"]
+        # And not even a row of theirs is read
+        for one in (message, live):
+            with pytest.raises(NotAHint):
+                told_module.follow(one, services_of)
 
     def test_an_operation_that_is_not_there_waits_for_a_person(self, shop: OnDouble) -> None:
         body = messages.digest(BODY)
