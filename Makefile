@@ -18,9 +18,9 @@ redeploy: .venv/.dev ## bring changed code to the running local stack
 invoke: .venv/.dev .venv-sam/.done ## EVENT=payment_intents.create: one event to its function in a container (Docker)
 	@.venv/bin/farthing invoke $(EVENT)
 
-setup: .venv/.check ## make .venv with all that tests and checks need
+setup: .venv/.check .venv-localstripe/.done ## make .venv with all that tests and checks need
 
-test: .venv/.check ## every test that needs no browser and no Docker
+test: .venv/.check .venv-localstripe/.done ## every test that needs no browser and no Docker
 	.venv/bin/python -m pytest -n 2 -m 'not stack and not browser and not docker' && .venv/bin/python -m pytest -m stack
 
 browser: .venv/.check ## the card fields in a real Chromium (CHROMIUM=path), on a local stack
@@ -56,7 +56,7 @@ deploy: build .venv/.dev ## to AWS, as samconfig.toml says (CONFIG=staging, CONF
 	.venv/bin/farthing connectors --config $(or $(CONFIG),default) && .venv-sam/bin/sam deploy --config-env $(or $(CONFIG),default)
 
 clean: ## remove everything that these targets made
-	rm -rf .venv .venv-sam .aws-sam .farthing .pytest_cache .mypy_cache .ruff_cache .coverage
+	rm -rf .venv .venv-sam .venv-localstripe .aws-sam .farthing .pytest_cache .mypy_cache .ruff_cache .coverage
 
 .venv/bin/python:
 	$(PYTHON) -m venv .venv
@@ -66,6 +66,12 @@ clean: ## remove everything that these targets made
 
 .venv/.check: .venv/bin/python pyproject.toml
 	@$(PIP) --editable '.[check]' && touch $@ .venv/.dev
+
+# A server that tests run beside them and never import: it is GPL, and a stranger.
+.venv-localstripe/.done:
+	$(PYTHON) -m venv .venv-localstripe
+	.venv-localstripe/bin/python -m pip install --quiet --disable-pip-version-check \
+	  localstripe==1.15.10 aiohttp==3.14.5 python-dateutil==4.0.0 && touch $@
 
 # The SAM CLI pins another botocore than MiniStack, so it lives by itself.
 .venv-sam/.done:

@@ -105,6 +105,28 @@ def source(name: str) -> str:
     return (DOCS.parent / "web" / "fields" / "frame" / name).read_text()
 
 
+def connectors() -> str:
+    """What each connector's acquirer guarantees, and what recovery does with it."""
+    from dataclasses import fields
+
+    from farthing.acquiring.connectors import CONNECTORS, quiet_seconds
+    from farthing.acquiring.port import Capabilities
+
+    declared = {name: declare({}) for name, declare in CONNECTORS.items()}
+    rows = [
+        (f"`{one.name}`", *(word(getattr(each, one.name)) for each in declared.values()))
+        for one in fields(Capabilities)
+    ]
+    waits = (f"{quiet_seconds(each)} s" for each in declared.values())
+    rows.append(("so nothing can be on its way after", *waits))
+    return table(("guarantee", *declared), rows)
+
+
+def word(value: object) -> str:
+    """A guarantee as people write it."""
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+
+
 TABLES: dict[str, Callable[[], str]] = {
     "events": events,
     "errors": errors,
@@ -113,6 +135,7 @@ TABLES: dict[str, Callable[[], str]] = {
     "fields_codes": fields_codes,
     "fields_styles": fields_styles,
     "fields_tag": fields_tag,
+    "connectors": connectors,
 }
 _PLACE = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -113,9 +113,14 @@ class Place:
             raise Failure(f"{full}: {type(error).__name__}") from None
 
 
+def is_terminal() -> bool:
+    """Whether somebody types."""
+    return sys.stdin.isatty()
+
+
 def _read(mode: str) -> Given:
     """From the terminal without an echo, or from standard input."""
-    if sys.stdin.isatty():
+    if is_terminal():
         lines = [typer.prompt(f"Secret key ({mode})", default="", hide_input=True)]
         while len(lines) <= WEBHOOK_SECRETS_MAX:
             asked = "Webhook signing secret (none: Enter)"

@@ -33,10 +33,16 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "fields.no_key": {"statusCode": 404},
     "fields.loader": {"statusCode": 200},
     "fields.no_file": {"statusCode": 404, "body": {"code": "not_found"}},
+    "tokens.acquirer_token": {"statusCode": 201, "body": {"last_four": "4242", "exp_month": None}},
     "sandbox_acquirer.transactions": {"statusCode": 200, "body": {"data": []}},
     "settle.schedule": {"exceptions": 0},
     "settlements.list": {"statusCode": 200},
     "acquirer_webhooks.unsigned": {"statusCode": 401, "body": {"code": "signature_refused"}},
+    "acquirer_webhooks.stripe_unsigned": {
+        "statusCode": 401,
+        "body": {"code": "signature_refused"},
+    },
+    "acquirer_events.stripe_dispute": {"batchItemFailures": []},
     "acquirer_events.batch": {
         "batchItemFailures": [{"itemIdentifier": "6b0d6f0e-93a7-4f0c-8d0c-0f3a6c1f2b77"}]
     },

@@ -219,6 +219,8 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
         "SANDBOX_FAULTS": "front",
         "DELIVERIES_QUEUE_URL": "https://sqs.invalid/deliveries",
         "WEBHOOKS_ALLOW_LOOPBACK": "true",
+        "STRIPE_KEYS_PREFIX": "stack/stripe-keys",
+        "STRIPE_WEBHOOKS_PREFIX": "stack/stripe-webhooks",
         "TOKENS_PER_MINUTE": "1000000",
     }
     for name, value in environment.items():

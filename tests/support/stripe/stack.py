@@ -86,8 +86,6 @@ def start_on(
     """Give the merchant an account at what stands in for Stripe."""
     wire = Wire(beyond)
     patch.setattr(runtime.platform(), "form_exchange", lambda *_: wire, raising=False)
-    patch.setenv("STRIPE_KEYS_PREFIX", KEYS)
-    patch.setenv("STRIPE_WEBHOOKS_PREFIX", WEBHOOKS)
     put_secret(f"{KEYS}/{MERCHANT}/test", {"secret_key": key})
     put_secret(f"{WEBHOOKS}/{MERCHANT}/test", {"secrets": [WEBHOOK_SECRET]})
     return OnStripe(stack, wire)

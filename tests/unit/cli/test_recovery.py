@@ -152,6 +152,31 @@ def test_since_goes_through_all_pages_and_changes_nothing_unless_told(run: Run) 
     assert result.output.count("19.99 EUR") == 1
 
 
+def test_since_reads_the_books_of_one_merchants_account_where_each_has_its_own(run: Run) -> None:
+    merchant = f"mer_{PART}"
+    whose = ["--connector", "stripe", "--merchant", merchant, "--mode", "live"]
+    result, client = run(pages([]), "resolve", "--since", "2026-11-22T09:00Z", *whose)
+    assert result.exit_code == 0
+    (asked,) = client.events
+    assert (asked["connector"], asked["mode"]) == ("stripe", "live")
+    assert asked["merchant_id"] == merchant
+
+
+@pytest.mark.parametrize(
+    "whose",
+    [
+        ["--connector", "stripe"],
+        ["--connector", "stripe", "--merchant", "mer_x"],
+        ["--merchant", f"mer_{PART}"],
+        ["--connector", "another"],
+    ],
+)
+def test_whose_books_is_said_or_nothing_is_read(run: Run, whose: list[str]) -> None:
+    result, client = run(pages([]), "resolve", "--since", "2026-11-22T09:00Z", *whose)
+    assert isinstance(result.exception, Failure)
+    assert client.events == []
+
+
 def test_what_was_done_is_shown_and_what_a_person_has_to_see_fails_the_command(run: Run) -> None:
     books = pages(
         [transaction("ADOPTED"), transaction("VOIDED"), transaction("REPORTED", intent_id=None)]

@@ -13,8 +13,11 @@ from botocore.exceptions import ReadTimeoutError
 
 from farthing import runtime
 from farthing.access.account import CardEntry, Settings
+from farthing.acquiring.charge import CannotSend
 from farthing.acquiring.exchange import NoByteSent, NoUsableAnswer
 from farthing.acquiring.port import Kind
+from farthing.acquiring.stripe_wiring import stripe
+from farthing.store import TenantScope
 from tests.support.lambdas import MERCHANT, Answer, Context, load
 from tests.support.stack import Stack
 from tests.support.stripe.stack import EXTERNAL, KEYS, OnDouble, put_secret, start_on
@@ -228,6 +231,18 @@ class TestCredentials:
         shop.pay()
         assert used == ["sk_test_one", "sk_test_one", "sk_test_two"]
 
+    def test_live_payments_go_to_stripe_itself_with_a_live_key(
+        self, shop: OnDouble, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        live = TenantScope(MERCHANT, "live")
+        put_secret(f"{KEYS}/{MERCHANT}/live", {"secret_key": "sk_live_one"})
+        runtime.begin(Context())
+        assert stripe(live).merchant_reference == f"{MERCHANT}:live"
+        monkeypatch.setenv("STRIPE_URL", "http://127.0.0.1:8420")
+        with pytest.raises(CannotSend):
+            stripe(live)
+        assert stripe(TenantScope(MERCHANT, "test"))
+
     def test_a_key_that_stripe_refuses_sends_nothing(self, shop: OnDouble) -> None:
         refused = 401, b'{"error": {"type": "invalid_request_error"}}', shop.stripe.date()
         shop.stripe.fail = lambda method, path: refused
@@ -361,6 +376,22 @@ class TestWhenKeysAreForgotten:
         assert state(shop, intent_id) == ("SUCCEEDED", None)
         assert len(shop.stripe.payments) == 1
 
+    def test_a_payment_whose_id_is_known_needs_no_search(self, shop: OnDouble) -> None:
+        # Given an outcome that is unknown, and Stripe's id of the payment, which it gave before
+        silent(shop, "/confirm")
+        first = shop.pay()
+        assert first.status == 202
+        (operation,) = shop.stack.items("operation")
+        assert operation["acquirer_id"]["S"] in shop.stripe.payments
+        # When it is looked into a day later, and search is out of order
+        shop.advance(25 * HOUR)
+        shop.stripe.layer.kept.clear()
+        out_of_order = 400, b'{"error": {"type": "invalid_request_error"}}', shop.stripe.date()
+        shop.stripe.fail = lambda method, path: out_of_order if "search" in path else None
+        by_hand()
+        follow(shop, 60)
+        assert state(shop, first.body["intent_id"]) == ("SUCCEEDED", None)
+
     def test_what_search_cannot_know_yet_is_waited_for_and_then_believed(
         self, shop: OnDouble
     ) -> None:
@@ -370,8 +401,10 @@ class TestWhenKeysAreForgotten:
         shop.stripe.layer.kept.clear()
         shop.wire.before = lambda method, path: None
         shop.advance(24 * HOUR)
-        by_hand()
-        follow(shop, 60)
+        for _ in range(4):
+            by_hand()
+            follow(shop, 120)
+            shop.advance(60)
         assert state(shop, intent_id) == ("PROCESSING", "OUTCOME_UNKNOWN")
         assert shop.stripe.payments == {}
         # When it cannot be behind any more, Then the payment is absent

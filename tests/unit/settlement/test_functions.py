@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import boto3
 import pytest
 
 from farthing import runtime
@@ -50,6 +51,7 @@ def enter(
     currency: str = "eur",
     at: datetime = YESTERDAY,
     merchant_id: str = MERCHANT,
+    acquirer: str = "sandbox",
 ) -> None:
     """What Tx-2 writes for money that moved under the reference r<number>."""
     key, item = settlement_entry(
@@ -60,7 +62,7 @@ def enter(
         operation,
         cents,
         currency,
-        "sandbox",
+        acquirer,
         at,
     )
     runtime.system_store().write(Put(key, item, NOT_CREATED))
@@ -112,6 +114,25 @@ def test_the_schedule_settles_yesterday_and_a_second_firing_changes_nothing(
     assert settle()["settled"] == 0
     assert listed() == [batch]
     assert len(stack.server.asked) == asked
+
+
+def test_money_at_an_acquirer_that_settles_by_itself_is_in_no_batch_and_stops_none(
+    stack: SandboxAcquirer,
+) -> None:
+    """Stripe pays out of its own accord: its balance is read instead, once there is who reads."""
+    # Given money at both acquirers
+    charge(stack, 1, 10000)
+    enter(2, 700, acquirer="stripe")
+    enter(3, 200, Operation.REFUND, acquirer="stripe")
+    # When it is settled
+    assert settle()["settled"] == 1
+    # Then the sandbox's batch holds the sandbox's alone
+    (batch,) = listed()
+    assert (batch["entry_count"], batch["gross_cents"]) == (1, 10000)
+    # And the others wait, unclaimed
+    rows = boto3.client("dynamodb").scan(TableName="PaymentsTable")["Items"]
+    claimed = {row["acquirer"]["S"]: "settlement_id" in row for row in rows}
+    assert claimed == {"sandbox": True, "stripe": False}
 
 
 def test_a_charge_that_the_sandbox_does_not_know_makes_an_exception(
