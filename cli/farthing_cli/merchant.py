@@ -17,7 +17,7 @@ from rich.table import Table
 from farthing.access.account import Account, CardEntry
 from farthing.access.change import Change, changed, revoke_key, write_change
 from farthing.access.issue import issue_key, open_merchant
-from farthing.access.keys import NewKey, is_valid
+from farthing.access.keys import ISSUED, NewKey, is_valid
 from farthing.access.principal import KeyKind, Mode
 from farthing.acquiring.connectors import CONNECTORS
 from farthing.clock import to_text
@@ -79,7 +79,7 @@ def create(
         table = AccessTable.of(stack)
         account = _checked(Account(name, to_text(table.now())), change)
         merchant_id = table.new_id("mer")
-        keys = [table.new_key(merchant_id, mode, kind) for kind in KeyKind]
+        keys = [table.new_key(merchant_id, mode, kind) for kind in ISSUED]
         open_merchant(table.store, merchant_id, account, keys, table.now())
     _say(merchant_id)
     for key in keys:

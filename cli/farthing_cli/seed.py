@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from farthing.access.account import Account as Settings
 from farthing.access.issue import open_merchant
-from farthing.access.principal import KeyKind, Mode
+from farthing.access.keys import ISSUED
+from farthing.access.principal import Mode
 from farthing.clock import to_text
 from farthing_cli.access_table import AccessTable
 
@@ -21,10 +22,12 @@ class Merchant:
     publishable_key: str
 
 
-def merchant(table: AccessTable, name: str, origins: Sequence[str] = ()) -> Merchant:
+def merchant(
+    table: AccessTable, name: str, origins: Sequence[str] = (), colour: str | None = None
+) -> Merchant:
     """Open an account with a secret and a publishable test key."""
     now, merchant_id = table.now(), table.new_id("mer")
-    secret, publishable = (table.new_key(merchant_id, Mode.TEST, kind) for kind in KeyKind)
-    account = Settings(name, to_text(now), tuple(origins))
+    secret, publishable = (table.new_key(merchant_id, Mode.TEST, kind) for kind in ISSUED)
+    account = Settings(name, to_text(now), tuple(origins), colour)
     open_merchant(table.store, merchant_id, account, [secret, publishable], now)
     return Merchant(merchant_id, secret.text, publishable.text)

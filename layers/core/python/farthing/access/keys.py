@@ -27,6 +27,9 @@ SCOPES = {
 }
 """What each kind of key may do."""
 
+ISSUED = (KeyKind.SECRET, KeyKind.PUBLISHABLE)
+"""The kinds that an operator gives a merchant. A checkout key is made with its session."""
+
 _PREFIXES = {KeyKind.SECRET: "sk", KeyKind.PUBLISHABLE: "pk", KeyKind.CHECKOUT: "ck"}
 _KEY_TEXT = re.compile(r"(sk|pk|ck)_(test|live)_[A-Za-z0-9_-]{43,64}")
 
