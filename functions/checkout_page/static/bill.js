@@ -10,7 +10,7 @@ export function showBill(session, say, money) {
   document.title = say("document", { merchant });
   $("merchant").textContent = merchant;
   $("mark").textContent = [...merchant.trim()][0] ?? "";
-  $("pay-to").textContent = say("pay_to");
+  $("pay-to").textContent = say(session.status === "PAID" ? "has_paid" : "pay_to");
   $("total").textContent = money(session.amount_cents);
   $("test").textContent = say("test");
   $("test").hidden = session.livemode;

@@ -25,7 +25,7 @@ export function coloursOf(text, scheme) {
     "--on-accent": css(text_),
     "--accent-ink": css(ink),
     "--tint": css(mix(paper, given, scheme === "dark" ? 0.1 : 0.06)),
-    "--tint-line": css(mix(paper, given, scheme === "dark" ? 0.24 : 0.16)),
+    "--tint-line": css(mix(paper, button, scheme === "dark" ? 0.42 : 0.16)),
   };
 }
 

@@ -20,6 +20,9 @@ import * as view from "./view.js";
 const ASK_AFTER_SECONDS = [1, 1, 2, 3, 5, 8, 10]; // and every ten from then on
 const LONG_AFTER_ASKING = 9; // some 50 s: then it is said that it takes long
 const SEND_AGAIN_MAX = 6;
+const LOST_SECONDS = 40; // longer than a request that we do not hear of can be at work
+const LOOK_AGAIN_SECONDS = 4; // the page was loaded again, and what it had sent may still arrive
+const SLOW_SECONDS = 6; // most banks have answered by then: it is said that it is being found out
 const THANKS_SECONDS = 1.6;
 const NOT_OURS = [401, 403, 404];
 const DAY = 24 * 3600 * 1000;
@@ -46,6 +49,15 @@ async function refresh() {
   const mine = (turn += 1);
   const answer = await api.read();
   if (mine === turn) await take(answer, mine);
+}
+
+// While the form is open another tab may pay, or the session's time runs out. Who pays here
+// meanwhile is not disturbed.
+async function lookAgain() {
+  if (isPaying || view.current() !== "form") return;
+  const mine = (turn += 1);
+  const answer = await api.read();
+  if (mine === turn && !isPaying) await take(answer, mine);
 }
 
 // What the session's state makes of the page.
@@ -96,73 +108,76 @@ async function submit(event) {
   view.clearNotice();
   view.busy(true, say("paying"));
   view.announce(say("paying"));
-  try {
-    const { token } = await card.createToken({ name });
-    await send(token);
-  } catch (refused) {
-    await notMade(refused);
-  } finally {
-    isPaying = false;
-    if (view.current() === "form") view.busy(!card, say("pay", words()));
-  }
+  const token = await card.createToken({ name }).then((made) => made.token, notMade);
+  if (token) await send(token);
+  isPaying = false;
+  if (view.current() === "form") view.busy(false, say("pay", words()));
 }
 
 // No token, so nothing was sent. What is wrong in a field the frame says itself.
 async function notMade({ code, message }) {
-  if (code === "key_refused") return refresh();
-  if (code !== "card_incomplete") view.notice(say("card_title"), message);
-  return undefined;
+  if (code === "key_refused") await refresh();
+  else if (code !== "card_incomplete") view.notice(say("card_title"), message);
 }
 
-// One attempt, sent until there is an answer to it.
+// One attempt.
 async function send(token) {
   const mine = (turn += 1);
+  const slow = setTimeout(() => view.show("waiting", waitingWords(0)), SLOW_SECONDS * 1000);
+  const answer = await untilAnswered(token, mine);
+  clearTimeout(slow);
+  if (mine === turn) await answered(answer, mine);
+}
+
+// Sent until there is an answer to it, a bounded number of times.
+async function untilAnswered(token, mine) {
   for (let tries = 1; ; tries += 1) {
     const answer = await api.pay(token);
-    if (mine !== turn) return undefined;
-    const { code } = answer.body;
-    const isLost = answer.status === 0 || answer.status >= 500 || code === "request_in_progress";
-    if (!isLost) return answered(answer, mine);
-    if (tries === SEND_AGAIN_MAX) return answer.status === 503 ? unreachable() : wait(mine);
-    if (answer.status !== 503 && tries > 1) view.show("waiting", waitingWords(tries));
+    if (!isLost(answer) || tries === SEND_AGAIN_MAX || mine !== turn) return answer;
     await sleep(answer.retryAfterSeconds || Math.min(tries, 5));
   }
 }
 
+const isLost = ({ status, body }) => status === 0 || status >= 500 || body.code === "request_in_progress";
+
 async function answered(answer, mine) {
   const { status, body } = answer;
+  if (status === 503) return again("unreachable");
+  if (isLost(answer)) return wait(mine, Date.now() + LOST_SECONDS * 1000);
   if (status === 200 || status === 202 || body.code === "operation_in_progress") return wait(mine);
-  if (status === 402) {
-    again(...(body.code === "card_declined"
-      ? noticeOf(body.checkout_session.decline)
-      : [say("undone_title"), say(body.code === "blocked_by_fraud" ? "blocked_text" : "undone_text")]));
-    return refresh();
-  }
-  if (body.code === "token_not_usable") return again(say("card_title"), say("card_again_text"));
-  if (status === 429) return again(say("busy_title"), say("busy_text"));
+  if (status === 402) return declined(body);
+  if (body.code === "token_not_usable") return again("card", "card_again_text");
+  if (status === 429) return again("busy");
   return refresh();
 }
 
-// The form once more, empty, with what happened above it.
-function again(title, text) {
+async function declined({ code, checkout_session: tried }) {
+  if (code === "card_declined") view.notice(...noticeOf(tried.decline));
+  else view.notice(say("undone_title"), say(code === "blocked_by_fraud" ? "blocked_text" : "undone_text"));
+  emptyForm();
+  await refresh(); // as many cards as may be tried were, perhaps
+}
+
+function again(why, text = `${why}_text`) {
+  view.notice(say(`${why}_title`), say(text));
+  emptyForm();
+}
+
+function emptyForm() {
   view.show("form");
-  view.notice(title, text);
   card?.clear();
   card?.focus();
 }
 
-function unreachable() {
-  view.show("form");
-  view.notice(say("unreachable_title"), say("unreachable_text"));
-}
-
-// Ask until it is known. The first question comes at once: most payments are known by then.
-async function wait(mine) {
+// Ask until it is known. The first question comes at once: most payments are known by then. Where
+// the attempt may still be on its way to us, an open session is believed after a while only.
+async function wait(mine, openFrom = 0) {
   for (let asked = 0; ; asked += 1) {
     const answer = await api.read();
     if (mine !== turn) return undefined;
-    const isKnown = answer.status === 200 && answer.body.status !== "PROCESSING";
-    if (isKnown || NOT_OURS.includes(answer.status)) return take(answer, mine);
+    const { status } = answer.body;
+    const isOver = answer.status === 200 && status !== "PROCESSING" && (status !== "OPEN" || Date.now() >= openFrom);
+    if (isOver || NOT_OURS.includes(answer.status)) return take(answer, mine);
     view.show("waiting", waitingWords(asked));
     await sleep(ASK_AFTER_SECONDS[Math.min(asked, ASK_AFTER_SECONDS.length - 1)]);
     if (mine !== turn) return undefined;
@@ -203,11 +218,11 @@ function noticeOf(decline) {
   return [say("declined_title"), say(has(own) ? own : "declined_any")];
 }
 
-// The session ends while the page is open. Clocks differ, so it is looked at, and not too often.
+// Clocks differ, so the end is looked at, and not too often.
 function endInTime() {
   clearTimeout(end);
   const left = Date.parse(session.expires_at) - Date.now();
-  end = setTimeout(() => { if (!isPaying) refresh(); }, Math.min(Math.max(left + 1000, 30_000), DAY));
+  end = setTimeout(lookAgain, Math.min(Math.max(left + 1000, 30_000), DAY));
 }
 
 function paint() {
@@ -221,6 +236,8 @@ $("name").addEventListener("input", () => view.nameError(""));
 document.querySelector("[data-again]").addEventListener("click", () => location.reload());
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { if (session) paint(); });
 addEventListener("pageshow", ({ persisted }) => { if (persisted && !isPaying) refresh(); });
+addEventListener("visibilitychange", () => { if (!document.hidden) lookAgain(); });
+setTimeout(lookAgain, LOOK_AGAIN_SECONDS * 1000);
 addEventListener("hashchange", () => location.reload());
 if (api.hasKey) refresh();
 else broken("broken");
