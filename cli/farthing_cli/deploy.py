@@ -57,7 +57,8 @@ def deploy(account: Account, zips: Mapping[str, bytes], front: Front) -> Stack:
     pointed = template.pointed_at(source, lambda logical_id: f"s3://{BUCKET}/{logical_id}.zip")
     body = json.dumps(quirks.with_batches(pointed)).encode()
     s3.put_object(Bucket=BUCKET, Key="template.json", Body=body)
-    values = parameters(front.acquirer_url, account.endpoint_url, front.page_origins)
+    origins = front.page_origins, front.tokens_url
+    values = parameters(front.acquirer_url, account.endpoint_url, *origins)
     _create(account, values)
     stack = Stack(STACK_NAME, _outputs(account))
     for output in ("ApiId", "TokensApiId", "AcquirerApiId"):
@@ -66,7 +67,10 @@ def deploy(account: Account, zips: Mapping[str, bytes], front: Front) -> Stack:
 
 
 def parameters(
-    acquirer_url: str, endpoint_url: str, checkout_origins: Sequence[str] = ()
+    acquirer_url: str,
+    endpoint_url: str,
+    checkout_origins: Sequence[str] = (),
+    tokens_origin: str = "",
 ) -> dict[str, str]:
     """What the local stack sets differently from the template's defaults."""
     return {
@@ -77,6 +81,7 @@ def parameters(
         "SandboxIdempotent": sandbox_idempotent(),
         "WebhooksAllowLoopback": "true",
         "CheckoutOrigin": ",".join(checkout_origins),
+        "TokensOrigin": tokens_origin,
         "AwsEndpointUrl": endpoint_url,
     }
 

@@ -22,6 +22,7 @@ from farthing_cli import (
     guide,
     logs,
     seed,
+    shop_pages,
     state,
     template,
     warm,
@@ -30,8 +31,9 @@ from farthing_cli.access_table import AccessTable
 from farthing_cli.aws import Account
 from farthing_cli.emulator import ACCESS_KEY_ID, REGION, Emulator
 from farthing_cli.failure import Failure
-from farthing_cli.front import DEFAULT_PORT, Front, Upstreams, setting
+from farthing_cli.front import DEFAULT_PORT, SHOP_PORT_OFFSET, Front, Upstreams, setting
 from farthing_cli.project import TEMPLATE, run_folder
+from farthing_cli.shop import Merchant, Shop
 
 Result = TypeVar("Result")
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -62,6 +64,8 @@ class LocalStack:
         connectors.require_all_safe({"SandboxIdempotent": deploy.sandbox_idempotent()})
         front = Front(setting("FARTHING_PORT", DEFAULT_PORT))
         self._parts.callback(front.close)
+        shop = Shop(front.port + SHOP_PORT_OFFSET)
+        self._parts.callback(shop.close)
         folder, third_party = run_folder(os.getpid()), build.third_party_folder()
         emulator = Emulator(packages=(core_link.path(folder), third_party), folder=folder)
         self._parts.callback(emulator.end)
@@ -87,6 +91,7 @@ class LocalStack:
         failed = self._step("Warm functions", lambda: warm.warm(dev, account))
         if failed:
             self._console.print(f"  [yellow]did not wake: {', '.join(failed)}[/]")
+        shop.open(Merchant(dev.api_url, dev.tokens_url, dev.secret_key, dev.publishable_key))
         secret_id = stack.outputs["AcquirerSecretId"]
         self._step("Acquirer's webhook", lambda: acquirer_webhook.register(dev, account, secret_id))
         self._parts.callback(state.withdraw)
@@ -142,13 +147,16 @@ def run(console: Console) -> None:
 
 def _dev(account: Account, stack: deploy.Stack, front: Front) -> state.Dev:
     table = AccessTable(account.client("dynamodb"), stack.outputs["AccessTable"])
-    demo = seed.merchant(table, "Demo", [*front.page_origins, *front.shop_origins])
+    origins = [*front.page_origins, *front.shop_origins]
+    demo = seed.merchant(table, shop_pages.NAME, origins, shop_pages.COLOUR)
     other = seed.merchant(table, "Somebody else")
     return state.Dev(
         api_url=front.api_url,
         tokens_url=front.tokens_url,
         acquirer_url=front.acquirer_url,
         dashboard_url=f"{front.api_url}/dashboard",
+        checkout_url=f"{front.api_url}/checkout",
+        shop_url=front.shop_url,
         aws_endpoint_url=account.endpoint_url,
         aws_region=account.region,
         aws_access_key_id=account.access_key_id,

@@ -1,9 +1,10 @@
 """One local process in the place of domain names, TLS and the Internet.
 
-    :8080  /v1/…                                → the API          at most 8 requests at a time
+    :8080  /v1/…, /checkout/…                   → the API          at most 8 requests at a time
     :8080  /acquirer/…                          → the sandbox acquirer, by slots of its own
-    :8080  /checkout, /dashboard, /docs         → pages that come later
+    :8080  /dashboard, /docs                    → pages that come later
     :8081  /v1/tokens, /fields/…                → the tokens API: another origin, as in production
+    :8082  the demo merchant's own site (shop.py), which is no part of Farthing
 
 MiniStack starts a worker process for each concurrent request, so the front admits few of them at a
 time; the others wait. The acquirer's requests are made inside API requests that hold a slot, so
@@ -62,7 +63,7 @@ NOT_PASSED_ON = frozenset(
         "farthing-sandbox-fault",
     ]
 )
-PAGES = ("/checkout", "/dashboard", "/docs")
+PAGES = ("/dashboard", "/docs")
 
 
 @dataclass(frozen=True)
@@ -250,6 +251,11 @@ class Front:
         return [f"http://{host}:{self.port + SHOP_PORT_OFFSET}" for host in LOOPBACK_HOSTS]
 
     @property
+    def shop_url(self) -> str:
+        """Where the demo merchant's own site answers."""
+        return self.shop_origins[0]
+
+    @property
     def acquirer_url(self) -> str:
         """Where the sandbox acquirer answers."""
         return f"{self.api_url}/acquirer"
@@ -260,7 +266,10 @@ class Front:
         acquirer = Route(
             "/acquirer/", upstreams.acquirer, threading.Semaphore(ACQUIRER_CONCURRENCY), False
         )
-        self._servers[0].routes = (acquirer, Route("/v1/", upstreams.api, slots))
+        self._servers[0].routes = (
+            acquirer,
+            *(Route(prefix, upstreams.api, slots) for prefix in ("/v1/", "/checkout/")),
+        )
         self._servers[1].routes = tuple(
             Route(prefix, upstreams.tokens, slots) for prefix in ("/v1/", "/fields/")
         )

@@ -12,6 +12,7 @@ def addresses(dev: Dev) -> str:
     """Where things answer, and the keys."""
     return "\n".join(
         (
+            f"  demo shop         {dev.shop_url}   buy something with 4242 4242 4242 4242",
             f"  API               {dev.api_url}/v1/…",
             f"  card numbers      {dev.tokens_url}/v1/tokens",
             f"  card fields       {dev.tokens_url}/fields/v1/fields.js",
@@ -32,6 +33,12 @@ def commands(dev: Dev) -> str:
     return f"""\
 # in a page of one of the merchant's origins (docs/fields.md): card fields that it cannot read
 {script_tag(dev.tokens_url)}
+
+# a session of the hosted checkout page: open its url
+curl -s {dev.api_url}/v1/checkout_sessions {key} -H "Idempotency-Key: order-$RANDOM" \\
+  -d '{{"line_items":[{{"name":"Tea","quantity":2,"amount_cents":450}}],"currency":"eur",
+      "success_url":"{dev.shop_url}/thanks?session={{CHECKOUT_SESSION_ID}}",
+      "cancel_url":"{dev.shop_url}/"}}' | {VALUE_OF.format(field="url")}
 
 # in another terminal: receive webhooks, each signature checked
 .venv/bin/farthing listen

@@ -27,6 +27,8 @@ class Dev:
     tokens_url: str
     acquirer_url: str
     dashboard_url: str
+    checkout_url: str
+    shop_url: str
     aws_endpoint_url: str
     aws_region: str
     aws_access_key_id: str

@@ -10,6 +10,12 @@ import json
 from typing import Any
 
 EXPECTED: dict[str, dict[str, Any]] = {
+    "checkout_sessions.create": {"statusCode": 201, "body": {"status": "OPEN"}},
+    "checkout_sessions.no_web_address": {"statusCode": 400, "body": {"code": "invalid_request"}},
+    "checkout_sessions.list": {"statusCode": 200, "body": {"has_more": False}},
+    "checkout_sessions.pay_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "checkout_page.document": {"statusCode": 200},
+    "checkout_page.old_file": {"statusCode": 404, "body": {"code": "not_found"}},
     "charge.nothing_to_send": {"outcome": "UNKNOWN", "decline": None},
     "charge.reencrypt": {"seen": 1, "counts": {"GONE": 1}, "stopped": None},
     "vault_keeper.count": {"done": True, "stopped": None},

@@ -5,7 +5,8 @@
 //     node build.mjs --check    write nothing; fail if what is committed is not what is built
 //
 // A file's name holds the hash of its content, so a browser may keep it for ever, and scripts.json
-// lists each with the integrity that pages ask for and why it is there (PCI DSS 6.4.3).
+// lists each with the integrity that pages ask for and why it is there (PCI DSS 6.4.3). Our own
+// hosted page names the loader like any other page: in functions/checkout_page/static/fields.json.
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -15,6 +16,7 @@ import { build, version } from "esbuild";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const INTO = fileURLToPath(new URL("../../functions/fields/static/", import.meta.url));
+const PAGE = fileURLToPath(new URL("../../functions/checkout_page/static/fields.json", import.meta.url));
 const GZIPPED_BYTES_MAX = 20_000;
 const BROWSERS = ["chrome111", "edge111", "firefox113", "safari16.2"];
 const BUNDLED = ["card-validator", "credit-card-type"];
@@ -85,31 +87,35 @@ async function built() {
   const sizes = [...files].map(([name, text]) => [name, gzipSync(text, { level: 9 }).length]);
   files.set("licenses.txt", licences());
   files.set("scripts.json", `${JSON.stringify(inventory, null, 2)}\n`);
-  return { files, sizes };
+  const { path, integrity: hash } = inventory.find(({ kind }) => kind === "loader");
+  const forPage = `${JSON.stringify({ path, integrity: hash }, null, 2)}\n`;
+  return { files, sizes, forPage };
 }
 
 // Loaders of earlier releases, which merchants' pages name with their integrity: still served.
 const kept = () => new Map(JSON.parse(read("kept.json")).map((row) => [row.path, row.integrity]));
 
-function differences(files) {
+function differences(files, forPage) {
   const there = existsSync(INTO) ? readdirSync(INTO) : [];
   const on = (name) => readFileSync(INTO + name, "utf8");
   return [
     ...[...files].filter(([name, text]) => !there.includes(name) || on(name) !== text).map(([name]) => name),
     ...[...kept()].filter(([name, hash]) => !there.includes(name) || integrity(on(name)) !== hash).map(([name]) => name),
     ...there.filter((name) => !files.has(name) && !kept().has(name)),
+    ...(readFileSync(PAGE, "utf8") === forPage ? [] : ["checkout_page's fields.json"]),
   ];
 }
 
-function write(files) {
+function write(files, forPage) {
   mkdirSync(INTO, { recursive: true });
   for (const name of readdirSync(INTO)) {
     if (!files.has(name) && !kept().has(name)) rmSync(INTO + name);
   }
   for (const [name, text] of files) writeFileSync(INTO + name, text);
+  writeFileSync(PAGE, forPage);
 }
 
-const { files, sizes } = await built();
+const { files, sizes, forPage } = await built();
 const total = sizes.reduce((sum, [, bytes]) => sum + bytes, 0);
 for (const [name, bytes] of sizes) console.log(`${String(bytes).padStart(6)} bytes gzipped  ${name}`);
 console.log(`${String(total).padStart(6)} of ${GZIPPED_BYTES_MAX}, by esbuild ${version}`);
@@ -118,11 +124,11 @@ if (total > GZIPPED_BYTES_MAX) {
   process.exitCode = 1;
 }
 if (process.argv.includes("--check")) {
-  const differing = differences(files);
+  const differing = differences(files, forPage);
   if (differing.length > 0) {
     console.error(`Run make web: functions/fields/static is not what is built: ${differing.join(", ")}`);
     process.exitCode = 1;
   }
 } else {
-  write(files);
+  write(files, forPage);
 }

@@ -54,7 +54,9 @@ def test_one_look_has_the_functions_whole_time() -> None:
     assert RESOLVER["Timeout"] == 60
 
 
-@pytest.mark.parametrize("name", ["ResolveUnknown", "AcquirerEvents", "PaymentIntents", "Refunds"])
+@pytest.mark.parametrize(
+    "name", ["ResolveUnknown", "AcquirerEvents", "PaymentIntents", "Refunds", "CheckoutSessions"]
+)
 def test_who_resolves_may_ask_charge_and_queue_the_next_look_and_nothing_of_the_vault(
     name: str,
 ) -> None:
@@ -128,7 +130,7 @@ def test_what_receives_webhooks_can_put_them_into_one_queue_and_nothing_else() -
     }
 
 
-def test_only_acquirers_webhooks_and_the_card_frame_need_no_key() -> None:
+def test_only_acquirers_webhooks_the_card_frame_and_the_checkout_page_need_no_key() -> None:
     events = [e for f in FUNCTIONS.values() for e in f["Properties"].get("Events", {}).values()]
     public = {
         event["Properties"]["Path"]
@@ -140,6 +142,8 @@ def test_only_acquirers_webhooks_and_the_card_frame_need_no_key() -> None:
         "/v1/acquirer_webhooks/{acquirer}",
         "/v1/acquirer_webhooks/{acquirer}/{merchant_id}/{mode}",
         *frame,
+        "/checkout/{session_id}",
+        "/checkout/files/{version}/{file}",
     }
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from farthing.access.keys import key_row
 from farthing.errors import REGISTRY
 from farthing.observe import METRICS_NAMESPACE
 from farthing.payments.intent import intent_key
@@ -242,12 +243,25 @@ def test_the_keeper_changes_envelopes_alone_and_reads_cards_from_the_table_alone
     assert on_the_vault[1]["Condition"] == {"ForAllValues:StringEquals": only}
 
 
-def test_no_function_writes_what_keys_there_are() -> None:
+def test_no_function_writes_what_keys_there_are_but_the_keys_of_checkout_sessions() -> None:
     writing = re.compile(r"dynamodb:(Put|Update|Delete|Batch|Transact)")
-    for name, role in ROLES.items():
-        for statement in statements(role):
-            if {"Fn::GetAtt": ["AccessTable", "Arn"]} in as_list(statement["Resource"]):
-                assert not [action for action in statement["Action"] if writing.match(action)], name
+    found = [
+        (name, statement)
+        for name, role in ROLES.items()
+        for statement in statements(role)
+        if {"Fn::GetAtt": ["AccessTable", "Arn"]} in as_list(statement["Resource"])
+        and any(writing.match(action) for action in statement["Action"])
+    ]
+    [(name, statement)] = found
+    assert name == "CheckoutSessionsRole"
+    assert statement["Action"] == ["dynamodb:PutItem"]
+    # Then it can put rows into that partition alone: it cannot mint a secret key, nor a merchant
+    key = key_row("ck_test_" + "a" * 52).pk
+    partitions = {"dynamodb:LeadingKeys": ["CHECKOUT#*"]}
+    assert statement["Condition"] == {"ForAllValues:StringLike": partitions}
+    assert fnmatch(key, "CHECKOUT#*")
+    for other in (key_row("sk_test_" + "a" * 52).pk, key_row("pk_live_" + "a" * 52).pk, "MERCHANT"):
+        assert not fnmatch(other, "CHECKOUT#*")
 
 
 def as_list(value: Any) -> list[Any]:
