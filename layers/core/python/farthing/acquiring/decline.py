@@ -55,9 +55,15 @@ REASONS: dict[str, tuple[str, Advice]] = {
         Advice.USE_ANOTHER_CARD,
     ),
     "NOT_PERMITTED": ("The acquirer's books do not allow this.", Advice.USE_ANOTHER_CARD),
+    "NETWORK_TOKEN_REFUSED": ("The card's network token was refused.", Advice.TRY_AGAIN_LATER),
+    "CRYPTOGRAM_REFUSED": ("The network token's cryptogram was refused.", Advice.TRY_AGAIN_LATER),
+    "NETWORK_TOKEN_UNUSABLE": ("The network token could not be used.", Advice.TRY_AGAIN_LATER),
     "OTHER": ("The issuer declined.", Advice.USE_ANOTHER_CARD),
 }
 """Reason code → message and advice. Connectors map their acquirer's codes to these."""
+
+TOKEN_ERRORS = frozenset({"NETWORK_TOKEN_REFUSED", "CRYPTOGRAM_REFUSED", "NETWORK_TOKEN_UNUSABLE"})
+"""What is wrong with the network token and not with the card. The card's number may still pay."""
 
 
 def decline(reason_code: str, acquirer_code: str) -> Decline:

@@ -35,7 +35,7 @@ from farthing.acquiring.port import (
 )
 from farthing.clock import from_text, to_text
 from farthing.vault.card import Card
-from farthing.vault.source import Source
+from farthing.vault.source import NetworkToken, Source
 
 ANSWER_TIMEOUT_SECONDS = 15
 LOOK_UP_TIMEOUT_SECONDS = 5
@@ -61,6 +61,8 @@ REASON_OF_CODE = {
     "54": "EXPIRED_CARD",
     "63": "SECURITY_VIOLATION",
     "96": "PROCESSING_ERROR",
+    "T1": "NETWORK_TOKEN_REFUSED",
+    "T2": "CRYPTOGRAM_REFUSED",
     "N7": "INCORRECT_CVC",
 }
 """ISO 8583 response codes, as the sandbox uses them, to our reasons."""
@@ -75,6 +77,7 @@ CAPABILITIES = Capabilities(
     max_flight_seconds=40,
     reference_length_max=80,
     timeout_seconds=ANSWER_TIMEOUT_SECONDS,
+    network_tokens=True,
 )
 IDEMPOTENT_SETTING = "SANDBOX_IDEMPOTENT"
 
@@ -96,7 +99,7 @@ class SandboxAcquirer:
 
     def send(self, instruction: Instruction, source: Source | None) -> Answer:
         """Ask once."""
-        if source is not None and not isinstance(source, Card):
+        if source is not None and not isinstance(source, Card | NetworkToken):
             return NOT_SENT
         body = json.dumps(request_body(instruction, source)).encode()
         try:
@@ -181,8 +184,9 @@ class SandboxAcquirer:
         return document
 
 
-def request_body(instruction: Instruction, card: Card | None) -> dict[str, Any]:
-    """The request in the sandbox's words. The only place where a card number leaves the vault."""
+def request_body(instruction: Instruction, source: Card | NetworkToken | None) -> dict[str, Any]:
+    """The request in the sandbox's words. A card number leaves the vault here and in the request
+    for its network token."""
     body: dict[str, Any] = {
         "reference": instruction.reference,
         "order_id": instruction.order_id,
@@ -193,9 +197,10 @@ def request_body(instruction: Instruction, card: Card | None) -> dict[str, Any]:
         body["merchant_reference"] = instruction.merchant_reference
     if instruction.kind is not Kind.AUTHORIZE:
         return body | {"original_reference": instruction.original_reference}
-    if card is None:
+    if source is None:
         raise ValueError("an authorization needs a card")
-    body |= {"capture": instruction.capture, "card": card.reveal()}
+    named = "card" if isinstance(source, Card) else "network_token"
+    body |= {"capture": instruction.capture, named: source.reveal()}
     stored = instruction.stored_credential
     if stored is not None:
         sent = {name: value for name, value in stored.to_item().items() if value is not None}

@@ -78,16 +78,18 @@ def token_pays(intent_id: str, now: str) -> Condition:
     )
 
 
-def method_usable(network_reference: str | None) -> Condition:
-    """METHOD_USABLE: the saved method is not deleted, and was used before as often as we think."""
-    if network_reference is None:
-        known, values = "attribute_not_exists(#network_reference)", {}
-    else:
-        known, values = "#network_reference = :reference", {"reference": network_reference}
+def method_usable(network_reference: str | None, network_token: str | None) -> Condition:
+    """METHOD_USABLE: the saved method is not deleted, was used before as often as we think, and
+    its network token is where we think."""
+    thought = {"network_reference": network_reference, "network_token": network_token}
+    known = [
+        f"attribute_not_exists(#{name})" if value is None else f"#{name} = :{name}"
+        for name, value in thought.items()
+    ]
     return Condition(
         "METHOD_USABLE",
-        f"attribute_exists(#pk) AND attribute_not_exists(#deleted_at) AND {known}",
-        values,
+        " AND ".join(["attribute_exists(#pk)", "attribute_not_exists(#deleted_at)", *known]),
+        {name: value for name, value in thought.items() if value is not None},
     )
 
 

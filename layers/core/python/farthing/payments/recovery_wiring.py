@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from farthing import runtime
 from farthing.acquiring.port import Books, LookUpFailed
 from farthing.checkout.expire import end_if_due
 from farthing.clock import from_text, to_text
+from farthing.network_tokens.on_file import MethodAddress
+from farthing.network_tokens.tend import tend
 from farthing.observe import logger
 from farthing.payments import decision, due, restore
 from farthing.payments.expiry import expire
@@ -20,8 +22,12 @@ from farthing.payments.wiring import due_services, services_of
 from farthing.store import TenantScope
 
 LISTED_MAX = 500
-ENDS: Mapping[str, Callable[[str, Services], None]] = {"expiry": expire, "session": end_if_due}
-"""What ends by itself, by its name in a message."""
+ENDS: Mapping[str, Callable[[str, Services], None]] = {
+    "expiry": expire,
+    "session": end_if_due,
+    "method": lambda method_id, services: tend_to(MethodAddress(services.tenant, method_id)),
+}
+"""What comes to its time, by its name in a message: a hold, a session, a method's network token."""
 
 
 def tick() -> dict[str, Any]:
@@ -32,7 +38,7 @@ def tick() -> dict[str, Any]:
 
 
 def from_queue(record: Mapping[str, Any]) -> None:
-    """One message: an operation to look into, or a hold or a session whose time is over."""
+    """One message: an operation to look into, or something else whose time has come."""
     body = json.loads(record["body"])
     for name, end in ENDS.items():
         if name in body:
@@ -40,6 +46,19 @@ def from_queue(record: Mapping[str, Any]) -> None:
             end(id_, services_of(TenantScope(merchant_id, mode)))
             return
     look_into(Address.parse(body["operation"]))
+
+
+def tend_to(method: MethodAddress) -> None:
+    """One method's network token, seen to if it is to be."""
+    status = tend(method, services_of(method.tenant))
+    logger().info(
+        "saw to a network token",
+        extra={
+            "merchant_id": method.tenant.merchant_id,
+            "method_id": method.method_id,
+            "status": status.value if status else "NONE",
+        },
+    )
 
 
 def look_into(address: Address) -> Operation:
@@ -98,7 +117,7 @@ def _restore(event: Mapping[str, Any]) -> dict[str, Any]:
         )
     except (ValueError, LookUpFailed) as refused:
         return {"error": str(refused) or "the acquirer's books could not be read"}
-    return {"rows": list(restore.shown(judged)), "next": following}
+    return {"rows": list(shown(judged)), "next": following}
 
 
 def _with_its_decision(operation: Operation) -> dict[str, Any]:
@@ -123,6 +142,21 @@ def show(operation: Operation) -> dict[str, Any]:
         "created_at": operation.created_at,
         "due_at": operation.due_at,
     }
+
+
+def shown(judged: list[restore.Judged]) -> Iterator[dict[str, object]]:
+    """The rows as the operator's tool takes them."""
+    for one in judged:
+        yield {
+            "reference": one.transaction.reference,
+            "operation": one.transaction.kind.value,
+            "intent_id": one.transaction.order_id,
+            "merchant_id": one.tenant.merchant_id if one.tenant else None,
+            "amount_cents": one.transaction.amount_cents,
+            "currency": one.transaction.currency,
+            "verdict": one.verdict.value,
+            "why": one.why,
+        }
 
 
 BY_HAND: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {

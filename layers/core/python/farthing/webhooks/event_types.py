@@ -16,6 +16,7 @@ EVENT_TYPES: Mapping[str, str] = MappingProxyType(
         "checkout_session.expired": "A checkout session ended unpaid, and cannot be paid any more.",
         "refund.succeeded": "The acquirer took the refund.",
         "refund.failed": "The refund was refused; its amount can be refunded again.",
+        "payment_method.updated": "A saved card changed: its network token, or the card itself.",
     }
 )
 """Name → what it tells."""
