@@ -1,7 +1,8 @@
 """The one function that may read a card number, and the only one that talks to the acquirer.
 
 It is told an operation's address and nothing else: amount, token and merchant come from the row.
-By the vault's keeper it is told cards that are to be sealed anew.
+By the vault's keeper it is told cards that are to be sealed anew; by who sees to network tokens,
+payment methods, about whose token it asks the token service.
 """
 
 from __future__ import annotations
@@ -9,9 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 from farthing import runtime
-from farthing.acquiring import charge
+from farthing.acquiring import charge, token_wiring
 from farthing.acquiring.invoke import Task, look_up_to_item, page_to_item
+from farthing.acquiring.token_wiring import log_token
 from farthing.acquiring.wiring import acquirer_of, log_outcome, services
+from farthing.network_tokens import at_service
+from farthing.network_tokens.on_file import MethodAddress
 from farthing.payments.operation import Address
 from farthing.store import TenantScope
 from farthing.vault.reencrypt_wiring import reencrypt_rows
@@ -26,6 +30,11 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
         return page_to_item(lambda: charge.transactions(acquirer, event["since"], event["after"]))
     if task is Task.REENCRYPT:
         return reencrypt_rows(event)
+    if task is Task.TEND:
+        method = MethodAddress.parse(event["method"])
+        state = at_service.tend(method, token_wiring.services(method))
+        log_token(method, state.status.value if state else "UNKNOWN")
+        return {"token": state.to_item() if state else None}
     address = Address.parse(event["operation"])
     if task is Task.LOOK_UP:
         found = look_up_to_item(lambda: charge.look_up(address, services(address)))

@@ -26,6 +26,7 @@ from typing import Any, NoReturn
 from urllib.parse import parse_qs, unquote
 
 from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
+from tests.simulation import token_service
 from tests.simulation.acquirer_books import Books, Recorded, ReferenceReused, Row, report_of
 from tests.simulation.acquirer_faults import (
     DAY_SECONDS,
@@ -37,10 +38,11 @@ from tests.simulation.acquirer_faults import (
     Fault,
 )
 from tests.simulation.dice import Dice
+from tests.simulation.token_service import TOKEN_ERROR, Token, TokenService
 from tests.simulation.violation import Violation
 
 DECLINE_CODES = ("05", "51", "54", "N7")
-SOFT_DECLINE_CODE = "96"
+DRAWN_CODES = {Fault.SOFT_DECLINE: "96", Fault.TOKEN_REFUSED: TOKEN_ERROR}
 NOT_TO_BE_BELIEVED = frozenset({Fault.UNSIGNED, Fault.WRONGLY_SIGNED, *IN_THE_ANSWER})
 LYING = 0.5
 """How often an answer that is not to be believed says the opposite of what is true."""
@@ -58,6 +60,10 @@ MONEY = {
 REVERSALS = "/v1/reversals"
 OPERATIONS = "/v1/operations"
 SETTLEMENTS = "/v1/settlements"
+TOKEN_KINDS = frozenset({"PROVISION", "CRYPTOGRAM", "LOOK_UP_TOKEN", "DELETE_TOKEN"})
+NO_OPERATION = TOKEN_KINDS | {"SETTLE", "OTHER"}
+ISSUER_SECONDS = (0.1, 600.0)
+SUSPENDED_SECONDS = (10.0, 3 * DAY_SECONDS)
 LISTED = (
     "reference",
     "order_id",
@@ -84,6 +90,9 @@ class Webhook:
     headers: Mapping[str, str]
     body: bytes
     tries: int = 1
+    sender: str = "sandbox"
+    taken: Callable[[], None] = lambda: None
+    """Called when our function has said that it has it."""
 
 
 @dataclass
@@ -130,16 +139,20 @@ class HostileAcquirer:
     payments_secret: str = "payments-secret"
     reporting_secret: str = "reporting-secret"
     webhook_secret: str = "webhook-secret"
+    tokens_secret: str = "tokens-secret"
+    token_webhook_secret: str = "token-webhook-secret"
     operation_of: Callable[[str], Mapping[str, Any] | None] | None = None
     post_webhook: Callable[[Webhook], None] = _nothing
     on_fault: Callable[[str, Fault], None] = _nothing
     issued: dict[str, str] = field(default_factory=dict)
+    tokens: TokenService = field(default_factory=TokenService)
 
     def __post_init__(self) -> None:
         self.books = Books(
             idempotent=self.behaviour.idempotent_by_reference,
             key_retention_seconds=self.behaviour.key_retention_seconds,
             issued=dict(self.issued),
+            tokens=self.tokens,
         )
         self.settlements: dict[str, Settlement] = {}
         self.hits: Counter[tuple[str, str]] = Counter()
@@ -289,7 +302,7 @@ class HostileAcquirer:
 
     def _require_written(self, what: str, document: Mapping[str, Any]) -> None:
         """Invariant 6: the operation's row was there, with this content, before it was sent."""
-        if self.operation_of is None or what in {"SETTLE", "OTHER"}:
+        if self.operation_of is None or what in NO_OPERATION:
             return
         reverse = what == "REVERSE"
         reference = str(document.get("original_reference" if reverse else "reference"))
@@ -306,10 +319,13 @@ class HostileAcquirer:
             "amount_cents": document.get("amount_cents"),
             "currency": document.get("currency"),
         }
+        if what == "AUTHORIZE":
+            asked["via"] = "NETWORK_TOKEN" if "network_token" in document else "PAN"
+        written = {"via": "PAN", **row}
         differing = {
-            name: {"sent": value, "row": row.get(name)}
+            name: {"sent": value, "row": written.get(name)}
             for name, value in asked.items()
-            if row.get(name) != value
+            if written.get(name) != value
         }
         if differing:
             raise Violation(6, order_id, f"{reference} was sent with other content: {differing}")
@@ -318,16 +334,21 @@ class HostileAcquirer:
 
     def _answer(self, asked: Asked) -> Answered:
         path, _, query = asked.path.partition("?")
-        settlement = path.startswith(SETTLEMENTS)
-        if asked.secret != (self.reporting_secret if settlement else self.payments_secret):
-            return 401, error("UNAUTHORIZED", "missing or wrong secret")
         what = kind_of(asked.method, asked.path)
+        if asked.secret != self._secret_of(path, what):
+            return 401, error("UNAUTHORIZED", "missing or wrong secret")
+        if what in TOKEN_KINDS:
+            return self._ask_token_service(what, path, asked)
         if what in MONEY.values():
             return self._operate(what, asked)
         if what == "REVERSE" and self.behaviour.reversal_by_reference:
             return self._reverse(asked)
         if what == "SETTLE":
             return self._settle(asked.document, asked.at)
+        return self._show(what, path, query, asked)
+
+    def _show(self, what: str, path: str, query: str, asked: Asked) -> Answered:
+        """What only reads."""
         if what == "LIST":
             return self._list({name: each[0] for name, each in parse_qs(query).items()}, asked.at)
         if what == "LOOK_UP":
@@ -336,11 +357,27 @@ class HostileAcquirer:
             return self._read_report(unquote(path.removeprefix(f"{SETTLEMENTS}/")), asked.at)
         return 404, error("NO_SUCH_ROUTE", "there is nothing at this address")
 
+    def _secret_of(self, path: str, what: str) -> str:
+        if what in TOKEN_KINDS:
+            return self.tokens_secret
+        return self.reporting_secret if path.startswith(SETTLEMENTS) else self.payments_secret
+
+    def _ask_token_service(self, what: str, path: str, asked: Asked) -> Answered:
+        if asked.fault is Fault.NO_TOKEN_GIVEN:
+            last_four = asked.document["card"]["number"][-4:]
+            self.tokens.gives_none |= {last_four}
+        before = len(self.tokens.made())
+        answer = self.tokens.answer(what, path, asked.document, asked.at)
+        if len(self.tokens.made()) > before:
+            self.issuer_acts(str(asked.document["reference"]), asked.at)
+        return answer
+
     def _operate(self, operation: str, asked: Asked) -> Answered:
         drawn, pending = None, asked.fault in PENDING
-        if asked.fault in DECLINED:
-            soft = asked.fault is Fault.SOFT_DECLINE
-            drawn = SOFT_DECLINE_CODE if soft else self.dice.choice(DECLINE_CODES)
+        if asked.fault in DRAWN_CODES:
+            drawn = DRAWN_CODES[asked.fault]
+        elif asked.fault in DECLINED:
+            drawn = self.dice.choice(DECLINE_CODES)
         try:
             done, new = self.books.operate(operation, asked.document, asked.at, drawn, pending)
         except ReferenceReused:
@@ -444,16 +481,22 @@ class HostileAcquirer:
 
         self.at(at, post)
 
-    def _webhook(self, webhook_id: str, raw: bytes, tries: int) -> Webhook:
+    def _webhook(
+        self, webhook_id: str, raw: bytes, tries: int, taken: Callable[[], None] | None = None
+    ) -> Webhook:
+        """Signed as its sender signs: the token service, if somebody waits for it to be taken."""
         timestamp = str(int(self.now()))
         content = f"{webhook_id}.{timestamp}.".encode() + raw
-        digest = hmac.new(self.webhook_secret.encode(), content, hashlib.sha256).digest()
+        secret = self.token_webhook_secret if taken else self.webhook_secret
+        digest = hmac.new(secret.encode(), content, hashlib.sha256).digest()
         headers = {
             "webhook-id": webhook_id,
             "webhook-timestamp": timestamp,
             "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
         }
-        return Webhook(self.now(), headers, raw, tries)
+        if taken is None:
+            return Webhook(self.now(), headers, raw, tries)
+        return Webhook(self.now(), headers, raw, tries, "sandbox_tokens", taken)
 
     def not_taken(self, webhook: Webhook) -> None:
         """Our function did not answer 2xx: post it again later, a few times."""
@@ -461,10 +504,61 @@ class HostileAcquirer:
             return
 
         def again() -> None:
-            webhook_id = webhook.headers["webhook-id"]
-            self.post_webhook(self._webhook(webhook_id, webhook.body, webhook.tries + 1))
+            webhook_id, tries = webhook.headers["webhook-id"], webhook.tries + 1
+            taken = webhook.taken if webhook.sender == "sandbox_tokens" else None
+            self.post_webhook(self._webhook(webhook_id, webhook.body, tries, taken))
 
         self.at(self.now() + 60.0 * webhook.tries, again)
+
+    # --- issuers, and the token service's webhooks ---------------------------------------------
+
+    def issuer_acts(self, reference: str, at: float) -> None:
+        """What the issuer of a token's card will do to it, drawn once for each."""
+        acts = {
+            Fault.TOKEN_SUSPENDED: self.tokens.suspend,
+            Fault.TOKEN_ENDED: self.tokens.end,
+            Fault.CARD_REPLACED: self.tokens.replace_card,
+        }
+        for fault, act in acts.items():
+            if self._also("ISSUER", fault):
+                when = at + self.dice.spread(*ISSUER_SECONDS)
+                self._issuer_does(act, reference, when)
+                if fault is Fault.TOKEN_SUSPENDED:
+                    later = when + self.dice.spread(*SUSPENDED_SECONDS)
+                    self._issuer_does(self.tokens.resume, reference, later)
+
+    def _issuer_does(self, act: Callable[[str], None], reference: str, at: float) -> None:
+        def does() -> None:
+            act(reference)
+            self._tell_of(self.tokens.tokens[reference], at)
+
+        self.at(at, does)
+
+    def _tell_of(self, token: Token, at: float) -> None:
+        """Post that something became of a token: perhaps late, twice, or not at all."""
+        if self._also("WEBHOOK", Fault.WEBHOOK_LOST):
+            return
+        late = self._also("WEBHOOK", Fault.WEBHOOK_LATE)
+        number, news = f"whk-{next(self._numbers)}", token.news
+        whens = [at + (self.dice.spread(1, 2 * 3600.0) if late else 0.0)]
+        if self._also("WEBHOOK", Fault.WEBHOOK_TWICE):
+            whens.append(at + self.dice.spread(0.01, 600.0))
+        body = {
+            "id": number,
+            "type": "network_token.updated",
+            "data": {
+                "reference": token.reference,
+                "merchant_reference": token.merchant_reference,
+                "status": token.status,
+            },
+        }
+        raw = json.dumps(body, separators=(",", ":")).encode()
+
+        def taken() -> None:
+            token.heard = max(token.heard, news)
+
+        for when in whens:
+            self.at(when, lambda: self.post_webhook(self._webhook(number, raw, 1, taken)))
 
     # --- settlement ----------------------------------------------------------------------------
 
@@ -509,6 +603,8 @@ class HostileAcquirer:
 
 def kind_of(method: str, path: str) -> str:
     """What a request asks, in one word."""
+    if (of_tokens := token_service.kind_of(method, path)) is not None:
+        return of_tokens
     if method == "GET":
         if path.startswith(f"{OPERATIONS}/"):
             return "LOOK_UP"
@@ -538,6 +634,8 @@ def lying(document: Mapping[str, Any]) -> dict[str, Any]:
         told |= {"status": "DECLINED", "decline_code": DECLINE_CODES[0]}
     elif told.get("status") == "DECLINED":
         told |= {"status": "APPROVED", "decline_code": None}
+    elif told.get("status") == "ACTIVE":
+        told |= {"status": "DELETED", "token": None}
     if "result" in told:
         told["result"] = "NOT_FOUND" if told["result"] == "REVERSED" else "REVERSED"
     return told
@@ -550,7 +648,7 @@ def mangled(document: Mapping[str, Any], fault: Fault) -> dict[str, Any]:
         changed["amount_cents"] += 1
     elif fault is Fault.WRONG_CURRENCY and "currency" in changed:
         changed["currency"] = "xxx"
-    elif fault is Fault.WRONG_OPERATION:
+    elif fault is Fault.WRONG_OPERATION and "operation" in changed:
         changed["operation"] = "REFUND" if changed["operation"] == "VOID" else "VOID"
     elif fault is Fault.WRONG_REFERENCE:
         changed["reference"] = "SOMEBODYELSES"

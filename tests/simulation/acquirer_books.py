@@ -13,6 +13,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.simulation.acquirer_faults import DAY_SECONDS
+from tests.simulation.token_service import (
+    CRYPTOGRAM_ERROR,
+    TOKEN_ERROR,
+    TOKEN_RANGE,
+    TokenService,
+)
 
 AUTHORIZATION_LIFE_SECONDS = 7 * DAY_SECONDS
 REVERSAL_WINDOW_SECONDS = DAY_SECONDS
@@ -40,6 +46,7 @@ class Row:
     history: list[tuple[float, str]]
     merchant_reference: str | None = None
     settled_by: str | None = None
+    via: str = ""
 
     @property
     def status(self) -> str:
@@ -138,6 +145,7 @@ class Books:
     idempotent: bool
     key_retention_seconds: float
     issued: dict[str, str]
+    tokens: TokenService = field(default_factory=TokenService)
     """Network reference → last four of the card that it was issued to."""
     rows: list[Row] = field(default_factory=list)
     recorded: dict[str, list[Recorded]] = field(default_factory=dict)
@@ -243,15 +251,17 @@ class Books:
         drawn: str | None,
         _: bool,
     ) -> Recorded:
-        code = self._refuse_card(document) or drawn
+        refused, last_four = self._presented(document, at)
+        code = refused or self._refuse_card(document, last_four) or self._drawn(drawn, document)
         row = self._book(operation, document, "DECLINED" if code else "APPROVED", at)
+        row.via = "NETWORK_TOKEN" if "network_token" in document else "CARD"
         if code:
             return Recorded(content, row, at, None, False, code)
         amount, capture = document["amount_cents"], bool(document["capture"])
         number = len(self.rows)
         charge = Charge(
             row=row,
-            last_four=document["card"]["number"][-4:],
+            last_four=last_four,
             taken_at_once=capture,
             left_to_capture=0 if capture else amount,
             left_to_refund=amount if capture else 0,
@@ -263,14 +273,25 @@ class Books:
             charge.captures.append(self._book("CAPTURE", document, "APPROVED", at))
         return Recorded(content, row, at, charge, capture, None)
 
-    def _refuse_card(self, document: Document) -> str | None:
-        stored, card = document.get("stored_credential"), document["card"]
+    def _presented(self, document: Document, at: float) -> tuple[str | None, str]:
+        """Why what pays is refused as such, and the last four digits of the card behind it."""
+        if "network_token" in document:
+            return self.tokens.redeem(document, at)
+        number = document["card"]["number"]
+        return CRYPTOGRAM_ERROR if number.startswith(TOKEN_RANGE) else None, number[-4:]
+
+    def _drawn(self, drawn: str | None, document: Document) -> str | None:
+        """A decline that was drawn. A token's is for tokens alone."""
+        return None if drawn == TOKEN_ERROR and "network_token" not in document else drawn
+
+    def _refuse_card(self, document: Document, last_four: str) -> str | None:
+        stored, card = document.get("stored_credential"), document.get("card") or {}
         if stored is None:
             return NO_CVC if card.get("cvc") is None else None
         if stored["use"] == "FIRST":
             return None
         issued_to = self.issued.get(stored.get("network_reference") or "")
-        return None if issued_to == card["number"][-4:] else SECURITY_VIOLATION
+        return None if issued_to == last_four else SECURITY_VIOLATION
 
     def _follow_up(
         self,
@@ -348,10 +369,11 @@ def content_of(operation: str, document: Document) -> dict[str, Any]:
     }
     if operation != "AUTHORIZE":
         return content | {"original_reference": document["original_reference"]}
-    card = document["card"]
+    kind = "network_token" if "network_token" in document else "card"
+    card = document[kind]
     return content | {
         "capture": document["capture"],
-        "card": (card["number"][-4:], card["exp_month"], card["exp_year"]),
+        kind: (card["number"][-4:], card["exp_month"], card["exp_year"]),
         "stored_credential": document.get("stored_credential"),
     }
 

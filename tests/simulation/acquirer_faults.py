@@ -38,6 +38,11 @@ class Fault(StrEnum):
     WEBHOOK_TWICE = "webhook twice"
     WEBHOOK_EARLY = "webhook before the answer"
     REPORT_LATE = "settlement report late"
+    TOKEN_REFUSED = "network token refused where it pays"
+    NO_TOKEN_GIVEN = "issuer gives no network token"
+    TOKEN_SUSPENDED = "issuer suspends a network token for a while"
+    TOKEN_ENDED = "issuer ends a network token"
+    CARD_REPLACED = "issuer replaces a card"
 
 
 ON_THE_WAY = (Fault.REFUSED, Fault.LOST, Fault.DELAYED, Fault.SLOW)
@@ -57,11 +62,18 @@ IN_THE_ANSWER = (
     Fault.WRONG_REFERENCE,
 )
 DECLINED = (Fault.DECLINE, Fault.SOFT_DECLINE)
+ISSUERS = (Fault.TOKEN_SUSPENDED, Fault.TOKEN_ENDED, Fault.CARD_REPLACED)
 PENDING = (Fault.PENDING, Fault.PENDING_DECLINED)
 READING = (Fault.REFUSED, Fault.SLOW, *INSTEAD_OF_AN_ANSWER, Fault.LOOK_UP_FAILS)
 
 POSSIBLE: dict[str, tuple[Fault, ...]] = {
-    "AUTHORIZE": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER, *IN_THE_ANSWER, *DECLINED),
+    "AUTHORIZE": (
+        *ON_THE_WAY,
+        *INSTEAD_OF_AN_ANSWER,
+        *IN_THE_ANSWER,
+        *DECLINED,
+        Fault.TOKEN_REFUSED,
+    ),
     "CAPTURE": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER, *IN_THE_ANSWER, *DECLINED),
     "VOID": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER, *IN_THE_ANSWER, *DECLINED),
     "REFUND": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER, *IN_THE_ANSWER, *DECLINED, *PENDING),
@@ -70,6 +82,15 @@ POSSIBLE: dict[str, tuple[Fault, ...]] = {
     "LIST": READING,
     "SETTLE": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER),
     "READ_REPORT": READING,
+    "PROVISION": (
+        *ON_THE_WAY,
+        *INSTEAD_OF_AN_ANSWER,
+        Fault.WRONG_REFERENCE,
+        Fault.NO_TOKEN_GIVEN,
+    ),
+    "LOOK_UP_TOKEN": (*READING, Fault.WRONG_REFERENCE),
+    "DELETE_TOKEN": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER, Fault.WRONG_REFERENCE),
+    "CRYPTOGRAM": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER, Fault.WRONG_REFERENCE, Fault.WRONG_AMOUNT),
     "OTHER": (),
 }
 """What is asked → what can befall it."""

@@ -1,9 +1,9 @@
 """Card numbers and codes that a run works with, and a search for them where they must not be.
 
 Found is: one of this run's card numbers, plain or grouped; any other run of 13 to 19 digits that
-starts and checks like a card number and is no part of a longer word; one of this run's CVCs as a
-whole text value. Bytes are searched like text, and where no ciphertext belongs they are a finding
-themselves: nobody can say what is in them.
+starts and checks like a card number and is no part of a longer word, as the numbers of network
+tokens are; a cryptogram; one of this run's CVCs as a whole text value. Bytes are searched like
+text, and where no ciphertext belongs they are a finding themselves: nobody can say what is in them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,11 @@ from farthing.cards import passes_luhn
 _CARD_LIKE = re.compile(r"(?<![0-9A-Za-z])[3-6][0-9]{12,18}(?![0-9A-Za-z])")
 _DIGITS_MIN = 13
 _ENVELOPE = frozenset({"envelope.ciphertext", "envelope.nonce", "envelope.wrapped_key"})
-SEALED: Mapping[str, frozenset[str]] = {"card": _ENVELOPE | {"fingerprint"}, "cvc": _ENVELOPE}
+SEALED: Mapping[str, frozenset[str]] = {
+    "card": _ENVELOPE | {"fingerprint"},
+    "cvc": _ENVELOPE,
+    "network_token": _ENVELOPE,
+}
 """The vault's rows, and where they hold bytes: ciphertext, and an HMAC of the number."""
 
 
@@ -27,25 +31,37 @@ class Canaries:
     def __init__(self, numbers: Iterable[str], cvcs: Iterable[str]) -> None:
         self.numbers = tuple(numbers)
         self.cvcs = frozenset(cvcs)
+        self.cryptograms: set[str] = set()
+        """Those that were given out so far."""
         groups = (r"[ \-]?".join(number) for number in self.numbers)
         self._grouped = re.compile("|".join(groups)) if self.numbers else None
         cvc = "|".join(map(re.escape, sorted(self.cvcs)))
         self._quoted = re.compile(rf'"(?:{cvc})"|\{{\'S\': \'(?:{cvc})\'\}}') if cvc else None
 
+    def for_a_run(self) -> Canaries:
+        """The same, for a run that gives out cryptograms of its own."""
+        return Canaries(self.numbers, self.cvcs)
+
     def in_text(self, text: str) -> str | None:
         """What of them is in a text such as a log line or a body; None if nothing is."""
-        if len(text) >= _DIGITS_MIN:
-            for number in self.numbers:
-                if number in text:
-                    return number
-            for match in _CARD_LIKE.finditer(text):
-                if passes_luhn(match[0]):
-                    return match[0]
-            if self._grouped is not None and (grouped := self._grouped.search(text)):
-                return grouped[0]
-        if self._quoted is not None and (quoted := self._quoted.search(text)):
-            return quoted[0]
-        return None
+        number = self._number_in(text) if len(text) >= _DIGITS_MIN else None
+        if number is not None:
+            return number
+        cryptogram = next((one for one in self.cryptograms if one in text), None)
+        if cryptogram is not None:
+            return cryptogram
+        quoted = self._quoted.search(text) if self._quoted is not None else None
+        return quoted[0] if quoted else None
+
+    def _number_in(self, text: str) -> str | None:
+        for number in self.numbers:
+            if number in text:
+                return number
+        for match in _CARD_LIKE.finditer(text):
+            if passes_luhn(match[0]):
+                return match[0]
+        grouped = self._grouped.search(text) if self._grouped is not None else None
+        return grouped[0] if grouped else None
 
     def in_value(self, value: Mapping[str, Any]) -> str | None:
         """What of them is in an AttributeValue."""

@@ -212,7 +212,7 @@ def _tenant_in(named: Any) -> str | None:
         return None
     if "merchant_id" in named:
         return f"{named['merchant_id']}#{named['mode']}#"
-    address = named.get("operation") or named.get("expiry")
+    address = named.get("operation") or named.get("expiry") or named.get("method")
     if address is None:
         return None
     merchant_id, mode, *_ = address.split("/")

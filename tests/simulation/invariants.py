@@ -11,7 +11,7 @@ What must be true only when everything has come to rest is in quiescence.py.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -73,6 +73,8 @@ OPERATION_FIXED = (
     "token",
     "idempotency_row",
     "created_at",
+    "via",
+    "fallback_of",
 )
 REFUND_FIXED = ("refund_id", "intent_id", "amount_cents", "currency", "created_at")
 
@@ -160,7 +162,12 @@ class Watch:
         self.turned_off: dict[str, float] = {}
         """Endpoints that get nothing any more, and since when."""
         self.due: dict[Any, Item] = {}
+        self.methods: dict[str, Item] = {}
+        self.method_events: dict[str, dict[int, Item]] = defaultdict(dict)
+        self.sealed_tokens: dict[Any, Item] = {}
+        """Network tokens in the vault."""
         self._touched: dict[str, Transaction] = {}
+        self._touched_methods: set[str] = set()
         self._of_entity: dict[str, Callable[[Any, Item | None, Item | None], None]] = {
             "intent": self._intent,
             "operation": self._operation,
@@ -174,6 +181,8 @@ class Watch:
             "delivery": self._delivery,
             "webhook_endpoint": self._endpoint,
             "card_face": self._face,
+            "payment_method": self._method,
+            "network_token": self._sealed_token,
             "audit": self._immutable,
             "feed_event": self._immutable,
             "event_place": self._immutable,
@@ -205,6 +214,9 @@ class Watch:
             self.deliveries,
             self.turned_off,
             self.due,
+            self.methods,
+            self.method_events,
+            self.sealed_tokens,
         ):
             known.clear()
         for table, rows in tables.items():
@@ -215,11 +227,19 @@ class Watch:
                 if "due_pk" in item:
                     self.due[table, key] = item
         self._touched.clear()
+        self._touched_methods.clear()
 
     def operation_of(self, reference: str) -> dict[str, Any] | None:
         """The operation that was written under a reference, in plain values, as it is now."""
         found = self.references.get(reference)
         return item_from_wire(found[1]) if found is not None else None
+
+    def events(self) -> Iterator[tuple[str, Item]]:
+        """Every event, and what it is about."""
+        for intent_id, payment in self.payments.items():
+            yield from ((intent_id, event) for event in payment.events.values())
+        for method_id, events in self.method_events.items():
+            yield from ((method_id, event) for event in events.values())
 
     def read_text(self, where: str, content: str) -> None:
         """A log line, a queue's body, a metric, an answer. Raises Violation."""
@@ -230,13 +250,12 @@ class Watch:
     # --- one transaction ---------------------------------------------------------------------
 
     def _transaction(self, records: Sequence[WriteRecord]) -> None:
-        self._touched = {}
+        self._touched, self._touched_methods = {}, set()
         actor = self.actor()
         for table, key, old, new in records:
             self._in_its_tenant(table, key, new or old or {}, actor)
             if self.search and new is not None and new is not old:
-                for name, found in self.canaries.in_change(old, new):
-                    self._fail(8, f"{table} {key}", f"{found!r} is stored in {name}")
+                self._require_clean(f"{table} {key}", old, new)
             entity = text(new or old or {}, "entity")
             handle = self._of_entity.get(entity)
             if handle is not None:
@@ -245,8 +264,14 @@ class Watch:
                 self.due[table, key] = new
             elif old is not None and "due_pk" in old:
                 self.due.pop((table, key), None)
+        for method_id in self._touched_methods:
+            self._method_adds_up(method_id)
         for intent_id, transaction in self._touched.items():
             self._adds_up(intent_id, self.payments[intent_id], transaction)
+
+    def _require_clean(self, where: str, old: Item | None, new: Item) -> None:
+        for name, found in self.canaries.in_change(old, new):
+            self._fail(8, where, f"{found!r} is stored in {name}")
 
     def _in_its_tenant(self, table: str, key: Any, item: Item, actor: str | None) -> None:
         pk = key[0]
@@ -352,11 +377,16 @@ class Watch:
     def _event(self, key: Any, old: Item | None, new: Item | None) -> None:
         row = new or old or {}
         intent_id, sequence = text(row, "intent_id"), number(row, "sequence")
+        subject = intent_id or text(row, "method_id")
         if new is None:
-            self._fail(4, intent_id, f"event {sequence} was deleted")
+            self._fail(4, subject, f"event {sequence} was deleted")
             return
         if old is not None and (differing := changed(old, new) - DUE_MARKERS):
-            self._fail(4, intent_id, f"event {sequence} changed: {_shown(differing, old, new)}")
+            self._fail(4, subject, f"event {sequence} changed: {_shown(differing, old, new)}")
+        if not intent_id:
+            self.method_events[subject][sequence] = new
+            self._touched_methods.add(subject)
+            return
         payment = self.payments[intent_id]
         if old is None:
             if text(new, "event_id") in {
@@ -441,10 +471,16 @@ class Watch:
         subject = text(old, "intent_id") or str(key)
         if text(old, "state") == "OPEN":
             taken = new is None or text(new, "operation_id") != text(old, "operation_id")
-            if taken:
+            if taken and not self._handed_over(subject, text(old, "operation_id"), new):
                 self._fail(7, subject, "a key was given up while its outcome was not known")
         elif (new is None or changed(old, new)) and not self._over(old):
             self._fail(7, subject, f"a stored answer was changed before {text(old, 'expires_at')}")
+
+    def _handed_over(self, intent_id: str, first: str, new: Item | None) -> bool:
+        """Whether a key went over to the operation that asks the card's number instead."""
+        operations = self.payments[intent_id].operations
+        second = operations.get(text(new or {}, "operation_id"), {})
+        return new is not None and text(second, "fallback_of") == first
 
     def _over(self, old: Item) -> bool:
         expires_at = text(old, "expires_at")
@@ -480,6 +516,28 @@ class Watch:
         if new is None or text(new, "claimed_by") != text(old, "claimed_by"):
             claims = f"{text(old, 'claimed_by')}, and then {text(new or {}, 'claimed_by')}"
             self._fail(7, text(old, "token"), f"the token was claimed by {claims}")
+
+    def _method(self, key: Any, old: Item | None, new: Item | None) -> None:
+        method_id = text(new or old or {}, "method_id")
+        if new is None:
+            self._fail(3, method_id, "the payment method was deleted, and not only marked so")
+            return
+        self.methods[method_id] = new
+        self._touched_methods.add(method_id)
+        status, deleted = text(new, "network_token"), "deleted_at" in new
+        unfinished = status == "PENDING" or (deleted and status in {"ACTIVE", "SUSPENDED"})
+        if unfinished and "due_pk" not in new:
+            self._fail(9, method_id, f"its network token is {status}, and in no due index")
+        if old is not None:
+            turns = number(old, "network_token_turn"), number(new, "network_token_turn")
+            if turns[1] < turns[0]:
+                self._fail(3, method_id, f"turns were forgotten: {turns}")
+
+    def _sealed_token(self, key: Any, old: Item | None, new: Item | None) -> None:
+        if new is None:
+            self.sealed_tokens.pop(key, None)
+        else:
+            self.sealed_tokens[key] = new
 
     def _immutable(self, key: Any, old: Item | None, new: Item | None) -> None:
         if old is None:
@@ -562,8 +620,16 @@ class Watch:
             ):
                 self._fail(4, intent_id, f"{type_} shows {text(shown, 'status')}")
 
+    def _method_adds_up(self, method_id: str) -> None:
+        """Its events are numbered without a gap, and the row counts them."""
+        events = self.method_events.get(method_id, {})
+        count = number(self.methods.get(method_id, {}), "event_sequence")
+        if sorted(events) != list(range(1, count + 1)):
+            self._fail(4, method_id, f"events {sorted(events)}, and the method counts {count}")
+
     def _operations_add_up(self, intent_id: str, intent: Item, payment: Payment) -> None:
         waits_for = text(intent, "open_operation")
+        self._fallbacks_add_up(intent_id, payment)
         open_ = [
             text(operation, "operation_id")
             for operation in payment.operations.values()
@@ -573,6 +639,24 @@ class Watch:
             self._fail(9, intent_id, f"waits for {waits_for!r}, unresolved are {open_}")
         if waits_for and text(intent, "status") in TERMINAL:
             self._fail(9, intent_id, f"{text(intent, 'status')}, and still waits for {waits_for}")
+
+    def _fallbacks_add_up(self, intent_id: str, payment: Payment) -> None:
+        """A network token that was refused is closed when its card's number is asked, and of all
+        authorizations one was granted."""
+        authorizations = [o for o in payment.operations.values() if text(o, "kind") == "AUTHORIZE"]
+        approved = [text(o, "reference") for o in authorizations if text(o, "state") == "APPROVED"]
+        if len(approved) > 1:
+            self._fail(1, intent_id, f"authorized by {approved}")
+        for second in authorizations:
+            if not (first_id := text(second, "fallback_of")):
+                continue
+            first, second_id = payment.operations.get(first_id, {}), text(second, "operation_id")
+            closed = text(first, "state") in {"DECLINED", "NOT_SENT"}
+            vias = text(first, "via"), text(second, "via")
+            if not closed or text(first, "replaced_by") != second_id:
+                self._fail(1, intent_id, f"{second_id} is begun, and {first_id} is not closed")
+            if vias != ("NETWORK_TOKEN", "PAN"):
+                self._fail(6, intent_id, f"{second_id} asks {vias[1]} after {vias[0]}")
 
 
 def _true(item: Item, name: str) -> bool:

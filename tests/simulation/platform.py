@@ -60,7 +60,8 @@ class Line:
 
     def _point(self, method: str, path: str) -> Point:
         parts = path.split("?")[0].strip("/").split("/")
-        shape = "/".join([*parts[:2], *("{id}" for _ in parts[2:])])
+        named = 3 if parts[0] == "token_service" else 2
+        shape = "/".join([*parts[:named], *("{id}" for _ in parts[named:])])
         point = Point(f"{self._caller.env.function} acquirer.{method} /{shape}", Kind.ACQUIRER)
         self._points[method, path] = point
         return point

@@ -67,6 +67,8 @@ class AtRest:
     may_be_dead: Callable[[str, str], bool] = lambda queue, body: False
     settled: bool = True
     """Whether the daily settlement has run since."""
+    tokens_known: bool = True
+    """Whether nothing was lost of what became of network tokens, as in a restore."""
     decisions_allowed: Callable[[Item], bool] | None = None
     erred: Collection[str] = ()
     """Payments about which a person said what is not true, and the acquirer could not be asked."""
@@ -141,6 +143,13 @@ def _one_agrees(facts: AtRest, intent_id: str, payment: Payment) -> Iterator[Vio
             f"we say {ours}, held {held}; the acquirer holds {list(theirs.held)}: "
             f"{_history(facts, intent_id)}",
         )
+    granted = [
+        row.reference
+        for row in facts.acquirer.books.rows
+        if (row.order_id, row.operation, row.status) == (intent_id, "AUTHORIZE", "APPROVED")
+    ]
+    if len(granted) > 1:
+        yield Violation(1, intent_id, f"the acquirer granted it {len(granted)} times: {granted}")
     if theirs.pending_refunds:
         yield Violation(9, intent_id, f"refunds of {theirs.pending_refunds} are still pending")
 
@@ -160,6 +169,43 @@ def _history(facts: AtRest, intent_id: str) -> str:
     return "; ".join(
         f"{row.operation} {row.reference} {row.amount_cents} {row.status}" for row in rows
     )
+
+
+# --- network tokens --------------------------------------------------------------------------
+
+
+def tokens_agree(facts: AtRest) -> Iterator[Violation]:
+    """Each token at the service is of one method of ours, and is there what it is here."""
+    service, methods = facts.acquirer.tokens, facts.watch.methods
+    by_reference = {id_.removeprefix("pm_").upper(): id_ for id_ in methods}
+    for token in service.made():
+        if token.reference not in by_reference:
+            yield Violation(7, token.reference, "a network token that is no method's")
+    for reference, method_id in by_reference.items():
+        token, row = service.tokens.get(reference), methods[method_id]
+        there = token.status if token is not None and token.merchant_reference else "NONE"
+        yield from _one_token(facts, method_id, row, there)
+        if token is not None and there in {"ACTIVE", "SUSPENDED"} and "deleted_at" not in row:
+            known = facts.tokens_known and token.was_told_of
+            shown = text(row, "last_four"), number(row, "exp_year")
+            if known and shown != (token.last_four, token.exp_year):
+                now = f"{token.last_four} {token.exp_year}"
+                yield Violation(3, method_id, f"its card is shown as {shown}, and is {now}")
+            if known and text(row, "network_token") != there:
+                yield Violation(3, method_id, f"{text(row, 'network_token')}, and is {there}")
+
+
+def _one_token(facts: AtRest, method_id: str, row: Item, there: str) -> Iterator[Violation]:
+    here, lives = text(row, "network_token"), there in {"ACTIVE", "SUSPENDED"}
+    if here == "PENDING":
+        yield Violation(9, method_id, f"its network token is PENDING at rest, and is {there}")
+    if "deleted_at" in row and lives and facts.tokens_known:
+        yield Violation(9, method_id, f"it is deleted, and its network token is {there}")
+    if here == "SUSPENDED" and there != "SUSPENDED":
+        yield Violation(9, method_id, f"SUSPENDED for days, and is {there}")
+    sealed = any(text(row, "token") in key[0] for key in facts.watch.sealed_tokens)
+    if sealed is not (here in {"ACTIVE", "SUSPENDED"}) and facts.tokens_known:
+        yield Violation(9, method_id, f"its network token is {here}; in the vault: {sealed}")
 
 
 # --- 5: the ledger ---------------------------------------------------------------------------
@@ -326,14 +372,13 @@ def events_arrive(facts: AtRest) -> Iterator[Violation]:
         (text(item, "event_id"), text(item, "endpoint_id")): item
         for item in facts.watch.deliveries.values()
     }
-    for intent_id, payment in facts.watch.payments.items():
-        for event in payment.events.values():
-            for endpoint in facts.endpoints:
-                if text(event, "merchant_id") == endpoint.merchant_id and subscribed(
-                    endpoint.event_types, text(event, "type")
-                ):
-                    delivery = deliveries.get((text(event, "event_id"), endpoint.endpoint_id))
-                    yield from _arrived(facts, intent_id, event, endpoint, delivery)
+    for subject, event in facts.watch.events():
+        for endpoint in facts.endpoints:
+            if text(event, "merchant_id") == endpoint.merchant_id and subscribed(
+                endpoint.event_types, text(event, "type")
+            ):
+                delivery = deliveries.get((text(event, "event_id"), endpoint.endpoint_id))
+                yield from _arrived(facts, subject, event, endpoint, delivery)
 
 
 def _arrived(
@@ -379,11 +424,9 @@ def _was_on(facts: AtRest, event: Item, endpoint: Endpoint) -> bool:
 
 
 def nobody_is_told_what_is_not_his(facts: AtRest) -> Iterator[Violation]:
-    """An endpoint got events of its own merchant's payments only."""
+    """An endpoint got events of its own merchant only."""
     owners = {
-        text(event, "event_id"): text(event, "merchant_id")
-        for payment in facts.watch.payments.values()
-        for event in payment.events.values()
+        text(event, "event_id"): text(event, "merchant_id") for _, event in facts.watch.events()
     }
     for endpoint in facts.endpoints:
         for event_id in facts.receiver.seen(endpoint.url):
@@ -626,6 +669,7 @@ def _money_has_entries(watch: Watch) -> Iterator[Violation]:
 CHECKS: tuple[Check, ...] = (
     no_mistakes,
     books_agree,
+    tokens_agree,
     ledger_balances,
     payments_end,
     operations_end,

@@ -119,11 +119,7 @@ def _restore(run: Run, backup: Prepared) -> None:
 
 
 def _event_ids(run: Run) -> set[str]:
-    return {
-        event["event_id"]["S"]
-        for payment in run.watch.payments.values()
-        for event in payment.events.values()
-    }
+    return {event["event_id"]["S"] for _, event in run.watch.events()}
 
 
 def _mend(run: Run, backup_at: float) -> Iterator[dict[str, Any]]:
@@ -151,7 +147,7 @@ def _page(run: Run, event: dict[str, Any]) -> Any:
 def _wrong(done: Restored) -> Iterator[Violation]:
     """What is not as it should be. A payment that is reported is a person's to mend."""
     reported = {row["intent_id"] for row in done.rows if row["verdict"] == "REPORTED"}
-    facts = replace(done.run.at_rest(), conversations=())
+    facts = replace(done.run.at_rest(), conversations=(), tokens_known=False)
     for violation in violations_at_rest(facts):
         if violation.subject not in reported and not done.excused(violation):
             yield violation

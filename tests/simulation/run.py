@@ -198,8 +198,9 @@ def begin(
         **world_arguments,
     )
     clock = lambda: world.scheduler.now  # noqa: E731
+    canaries = setting.canaries.for_a_run()
     watch = Watch(
-        setting.canaries,
+        canaries,
         clock,
         setting.tenants,
         actor=world.scheduler.tenant,
@@ -219,8 +220,15 @@ def begin(
         payments_secret="AcquirerSecret-text",
         reporting_secret="AcquirerReportingSecret-text",
         webhook_secret="AcquirerWebhookSecret-text",
+        tokens_secret="TokenServiceSecret-text",
+        token_webhook_secret="TokenWebhookSecret-text",
         operation_of=watch.operation_of,
+        issued=dict(setting.issued),
+        tokens=setting.network_tokens.copy(),
     )
+    acquirer.tokens.on_cryptogram = canaries.cryptograms.add
+    for token in acquirer.tokens.made():
+        acquirer.issuer_acts(token.reference, world.scheduler.now)
     acquirer.post_webhook = _poster(world, acquirer)
     receiver = Receiver(Dice(seed, "receiver"), clock, setting.signing_secrets, manners)
     receiver.on_body = watch.read_text if search else None
@@ -234,12 +242,14 @@ def _poster(world: World, acquirer: HostileAcquirer) -> Callable[[Webhook], None
         def work() -> None:
             answer = world.call(
                 "POST",
-                "/v1/acquirer_webhooks/sandbox",
+                f"/v1/acquirer_webhooks/{webhook.sender}",
                 headers=webhook.headers,
                 raw=webhook.body.decode(),
             )
             if answer is None or answer.status != 200:
                 acquirer.not_taken(webhook)
+            else:
+                webhook.taken()
 
         world.spawn("acquirer", work)
 

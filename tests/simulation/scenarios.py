@@ -17,18 +17,24 @@ from typing import Any
 
 from farthing.access.issue import open_account
 from farthing.ids import ENTROPY_BYTES, make_id
+from farthing.network_tokens.on_file import wanted
+from farthing.payments.payment_method import method_key
+from farthing.store import EXISTS, TenantScope, Update
 from farthing.store.scope import SystemScope
 from farthing.store.table import DynamoStore
+from tests.simulation.acquirer import HostileAcquirer
 from tests.simulation.canaries import Canaries
 from tests.simulation.dice import Dice
 from tests.simulation.merchant import Api, Asked, Conversation, Merchant, intent_in
 from tests.simulation.person import Person
+from tests.simulation.token_service import TokenService
 from tests.simulation.violation import Violation
 from tests.support.lambdas import MERCHANT, OTHER_MERCHANT
 
 CVCS = ("737", "911")
 """No amount of a scenario is one of them."""
 NEW_CARDS = 2
+TOKENED = 2
 AMOUNTS_CENTS = (100, 999, 1000, 2501, 99_999_999)
 INTENTS = "/v1/payment_intents"
 REFUNDS = "/v1/refunds"
@@ -52,12 +58,14 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Stock:
-    """What a merchant has: tokens that live for fifteen minutes, and saved methods, never used."""
+    """What a merchant has: tokens that live for fifteen minutes, saved methods, never used, and
+    such as were used and have a network token: one that pays, and one that is always refused."""
 
     merchant_id: str
     customer_id: str
     tokens: tuple[str, ...]
     methods: tuple[str, ...]
+    tokened: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,9 @@ class Setting:
     canaries: Canaries
     cards: tuple[str, ...] = ()
     """Numbers of cards that nobody has shown us yet."""
+    issued: Mapping[str, str] = field(default_factory=dict)
+    """Network references that cards were given, and the cards' last four digits."""
+    network_tokens: TokenService = field(default_factory=TokenService)
 
     @property
     def tenants(self) -> tuple[str, ...]:
@@ -95,7 +106,8 @@ def prepare(world: Any, *, tokens: int = 4, methods: int = 2) -> Setting:
 
     Runs the world until it is at rest.
     """
-    numbers = [card_number(7_000_000 + n) for n in range(2 * (tokens + methods) + NEW_CARDS)]
+    count_ = 2 * (tokens + methods + TOKENED) + NEW_CARDS
+    numbers = [card_number(7_000_000 + n) for n in range(count_)]
     canaries, cards = Canaries(numbers, CVCS), iter(numbers)
     world.log.begin(scanned=True)
     world.on_text.append(lambda where, content: _require_clean(canaries, where, content))
@@ -122,20 +134,52 @@ def prepare(world: Any, *, tokens: int = 4, methods: int = 2) -> Setting:
             _open(world, merchant_id)
             customer = str(post(merchant_id, "/v1/customers", {})["customer_id"])
             saved = []
-            for _ in range(methods):
+            for _ in range(methods + TOKENED):
                 body = {"customer_id": customer, "token": token(merchant_id)}
                 saved.append(str(post(merchant_id, "/v1/payment_methods", body)["method_id"]))
             alone = tuple(token(merchant_id) for _ in range(tokens))
-            stocks[merchant_id] = Stock(merchant_id, customer, alone, tuple(saved))
+            kept, tokened = tuple(saved[:methods]), tuple(saved[methods:])
+            stocks[merchant_id] = Stock(merchant_id, customer, alone, kept, tokened)
         endpoints.append(endpoint(MERCHANT, "https://a.example/all", "*"))
         endpoints.append(endpoint(MERCHANT, "https://a.example/refunds", "refund.*"))
         endpoints.append(endpoint(OTHER_MERCHANT, "https://b.example/all", "*"))
 
     world.spawn("preparing", work)
     world.run()
+    issued, service = _with_network_tokens(world, stocks)
     world.on_text.pop()
     _require_nothing_stored(canaries, world)
-    return Setting(stocks, tuple(endpoints), canaries, tuple(cards))
+    return Setting(stocks, tuple(endpoints), canaries, tuple(cards), issued, service)
+
+
+def _with_network_tokens(
+    world: Any, stocks: Mapping[str, Stock]
+) -> tuple[dict[str, str], TokenService]:
+    """The methods that are to have network tokens get them, as after a first charge."""
+    issued: dict[str, str] = {}
+    refuses = set()
+    for stock in stocks.values():
+        store = _store(world, "payments", TenantScope(stock.merchant_id, "test"))
+        for number, method_id in enumerate(stock.tokened):
+            key = method_key(TenantScope(stock.merchant_id, "test"), method_id)
+            named, last_four = f"NRPREPARED{len(issued)}", store.get(key)["last_four"]
+            issued[named] = last_four
+            refuses |= {last_four} if number else set()
+            now = datetime.fromtimestamp(world.scheduler.now, UTC)
+            left = {"network_reference": named, **wanted(method_id, now)}
+            store.write(Update(key, EXISTS, set=left))
+    acquirer = HostileAcquirer(
+        Dice("prepared", "acquirer"),
+        lambda: world.scheduler.now,
+        world.scheduler.sleep,
+        tokens=TokenService(refuses=frozenset(refuses)),
+        tokens_secret="TokenServiceSecret-text",
+    )
+    world.acquirer = acquirer
+    world.run(seconds=600.0)
+    if len(acquirer.tokens.made()) != TOKENED * len(stocks):
+        raise RuntimeError("some methods got no network token")
+    return issued, acquirer.tokens
 
 
 def typed(number: str) -> dict[str, Any]:
@@ -160,16 +204,21 @@ def _require_clean(canaries: Canaries, where: str, content: str) -> None:
         raise Violation(8, where, f"{found!r} in {content[:300]!r}")
 
 
-def _open(world: Any, merchant_id: str) -> None:
-    """An account. It has no keys: the world's gateway says itself who calls."""
-    store = DynamoStore(
+def _store(world: Any, table: str, scope: Any) -> DynamoStore:
+    """A table of the world, for whoever prepares it."""
+    return DynamoStore(
         world.tables,
-        {"access": "access"},
-        SystemScope(),
+        {table: table},
+        scope,
         sleep=world.scheduler.sleep,
         chance=world.dice.random,
-        new_token=lambda: f"account of {merchant_id}"[-36:],
+        new_token=lambda: world.entropy(16).hex(),
     )
+
+
+def _open(world: Any, merchant_id: str) -> None:
+    """An account. It has no keys: the world's gateway says itself who calls."""
+    store = _store(world, "access", SystemScope())
     now = datetime.fromtimestamp(world.scheduler.now, UTC)
     open_account(store, merchant_id, make_id("acc", now, bytes(ENTROPY_BYTES)), [], now)
 
@@ -222,6 +271,11 @@ class Stage:
         """A saved card."""
         stock = self.setting.stocks[merchant_id]
         return {"payment_method_id": stock.methods[number], "customer_id": stock.customer_id}
+
+    def tokened(self, number: int = 0, merchant_id: str = MERCHANT) -> dict[str, Any]:
+        """A saved card with a network token: the second one's is refused wherever it pays."""
+        stock = self.setting.stocks[merchant_id]
+        return {"payment_method_id": stock.tokened[number], "customer_id": stock.customer_id}
 
 
 Script = Callable[[Stage], None]
@@ -309,6 +363,20 @@ def expiry(stage: Stage) -> None:
     stage.merchant().insist(INTENTS, body, stage.key())
 
 
+def network_token(stage: Stage) -> None:
+    """Held by the network token of a saved card, and taken."""
+    merchant = stage.merchant()
+    body = paying(1000, stage.tokened(), confirm=True, capture_method="MANUAL")
+    intent_id = intent_id_of(merchant.insist(INTENTS, body, stage.key()))
+    if intent_id is not None:
+        merchant.insist(f"{INTENTS}/{intent_id}/capture", {}, stage.key())
+
+
+def fallback(stage: Stage) -> None:
+    """Charged by the network token of a saved card, which is refused, and then by its number."""
+    stage.merchant().insist(INTENTS, paying(1000, stage.tokened(1), confirm=True), stage.key())
+
+
 GOLDEN: Mapping[str, Scenario] = {
     scenario.name: scenario
     for scenario in (
@@ -319,6 +387,8 @@ GOLDEN: Mapping[str, Scenario] = {
         Scenario("webhook", webhook),
         Scenario("settlement", settlement, ALL_DAY_SECONDS),
         Scenario("expiry", expiry),
+        Scenario("network token", network_token),
+        Scenario("fallback", fallback),
     )
 }
 """The paths of which every crash point is tried."""
@@ -377,9 +447,10 @@ class Story:
         return intent_id_of(self.merchant.insist(INTENTS, body, key))
 
     def _card(self) -> dict[str, Any]:
-        if self.dice.chance(0.6):
+        if self.dice.chance(0.5):
             return self.stage.token(self.merchant_id)
-        return self.stage.method(self.dice.below(2), self.merchant_id)
+        saved = self.stage.method if self.dice.chance(0.5) else self.stage.tokened
+        return saved(self.dice.below(2), self.merchant_id)
 
     def _create_then_confirm(self, body: dict[str, Any], by: dict[str, Any]) -> str | None:
         intent_id = intent_id_of(self.merchant.insist(INTENTS, body, self.stage.key()))

@@ -26,6 +26,7 @@ DUE: Mapping[tuple[str, str], str] = {
     ("payments", "EVENT"): "outbox",
     ("payments", "OPERATION"): "resolve_unknown",
     ("payments", "EXPIRY"): "resolve_unknown",
+    ("payments", "NETWORK_TOKEN"): "resolve_unknown",
     ("webhooks", "DELIVERY"): "redeliver_due",
 }
 """Table and first part of `due_pk` → the function whose tick such a row waits for."""

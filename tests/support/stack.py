@@ -43,9 +43,13 @@ class AcquirerLine:
     after: Callable[[str, str, Exchanged], Exchanged] = lambda method, path, answer: answer
 
     def __call__(self, method: str, path: str, body: bytes | None, timeout: int) -> Exchanged:
+        return self.shown(self.secret, method, path, body)
+
+    def shown(self, secret: str, method: str, path: str, body: bytes | None) -> Exchanged:
+        """One exchange of who shows `secret`: the token service has another one."""
         self.before(method, path)
         self.requests.append((method, path))
-        answer = self.ask(method, path, body, f"Bearer {self.secret}")
+        answer = self.ask(method, path, body, f"Bearer {secret}")
         headers = answer.get("headers", {})
         if "Farthing-Sandbox-Fault" in headers:
             raise NoUsableAnswer
@@ -200,7 +204,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
     vault_key = kms.create_key()["KeyMetadata"]["KeyId"]
     fingerprint_key = kms.create_key(KeySpec="HMAC_256", KeyUsage="GENERATE_VERIFY_MAC")
     secrets = boto3.client("secretsmanager")
-    for name in ("acquirer", "reporting", "webhook"):
+    for name in ("acquirer", "reporting", "webhook", "tokens", "token-webhook"):
         secrets.create_secret(Name=name, SecretString=f"{name}-secret")
     sqs = boto3.client("sqs")
     queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in QUEUES}
@@ -213,6 +217,9 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
         "ACQUIRER_SECRET_ID": "acquirer",
         "ACQUIRER_REPORTING_SECRET_ID": "reporting",
         "ACQUIRER_WEBHOOK_SECRET_ID": "webhook",
+        "TOKEN_SERVICE_URL": "http://tokens.invalid",
+        "TOKEN_SERVICE_SECRET_ID": "tokens",
+        "TOKEN_WEBHOOK_SECRET_ID": "token-webhook",
         "RESOLVE_QUEUE_URL": queues["resolve"],
         "ACQUIRER_EVENTS_QUEUE_URL": queues["acquirer-events"],
         "SANDBOX_QUEUE_URL": queues["sandbox"],
@@ -235,6 +242,12 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
         return charge if service == "lambda" else real_client(service, *settings, **more)
 
     monkeypatch.setattr(runtime, "client", client)
-    monkeypatch.setattr(runtime.platform(), "exchange", lambda *_: line)
+    monkeypatch.setattr(
+        runtime.platform(),
+        "exchange",
+        lambda _url, secret, _max: (
+            lambda method, path, body, _: line.shown(secret, method, path, body)
+        ),
+    )
     sandbox_runtime.forget()
     return Stack(line, charge, looks)

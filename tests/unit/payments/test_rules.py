@@ -111,12 +111,17 @@ RULES: list[tuple[Condition, list[Any], list[Any]]] = [
         ],
     ),
     (
-        rules.method_usable(None),
+        rules.method_usable(None, None),
         [{"method_id": "pm_1"}],
-        [{"deleted_at": NOW}, {"network_reference": "N1"}, ABSENT],
+        [{"deleted_at": NOW}, {"network_reference": "N1"}, {"network_token": "PENDING"}, ABSENT],
     ),
     (
-        rules.method_usable("N1"),
+        rules.method_usable(None, "ACTIVE"),
+        [{"network_token": "ACTIVE"}],
+        [{"network_token": "SUSPENDED"}, {"method_id": "pm_1"}, ABSENT],
+    ),
+    (
+        rules.method_usable("N1", None),
         [{"network_reference": "N1"}],
         [
             {"network_reference": "N2"},

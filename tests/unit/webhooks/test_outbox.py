@@ -73,7 +73,7 @@ def check_feed(tenant: TenantScope, rows: list[Item]) -> None:
     seen = whole_feed(tenant)
     assert sorted(event.event_id for event in seen) == sorted(row["event_id"] for row in rows)
     for intent_id in {row["intent_id"] for row in rows}:
-        sequences = [event.sequence for event in seen if event.intent_id == intent_id]
+        sequences = [event.sequence for event in seen if event.subject_id == intent_id]
         assert sequences == list(range(1, len(sequences) + 1))
     placed = of_tenant("feed_event", tenant)
     for shard in {row["feed_shard"] for row in placed}:
@@ -261,7 +261,7 @@ def test_concurrent_workers_leave_no_gap_and_a_reader_misses_nothing(world: Worl
     check_feed(TENANT, rows)
     assert sorted(event.event_id for event in seen) == sorted(row["event_id"] for row in rows)
     for intent_id in {row["intent_id"] for row in rows}:
-        assert [event.sequence for event in seen if event.intent_id == intent_id] == [1, 2]
+        assert [event.sequence for event in seen if event.subject_id == intent_id] == [1, 2]
 
 
 def test_merchants_have_feeds_of_their_own(world: World) -> None:
@@ -278,7 +278,7 @@ def test_merchants_have_feeds_of_their_own(world: World) -> None:
 
 def refused(world: World, state: FeedState, row: Item) -> str:
     event = Event.of(row)
-    placed = place([event], feed_shard(event.intent_id), state, "2026")
+    placed = place([event], feed_shard(event.subject_id), state, "2026")
     with pytest.raises(ConditionFailed) as error:
         world.store.write(*placement_writes(TENANT, placed, state))
     return error.value.condition

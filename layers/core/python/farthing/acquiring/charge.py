@@ -23,6 +23,7 @@ from datetime import datetime
 
 from farthing.acquiring.port import (
     NOT_SENT,
+    TOKEN_NOT_SENT,
     UNKNOWN,
     Acquirer,
     Answer,
@@ -45,6 +46,10 @@ SEND_RESERVE_SECONDS = 2
 
 class CannotSend(Exception):
     """Something that sending needs does not work. No byte has left this side."""
+
+
+class NoNetworkToken(CannotSend):
+    """The network token that is to pay cannot be presented. Something else may pay."""
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,8 @@ def send(address: Address, services: ChargeServices) -> Answer:
     try:
         acquirer = services.acquirer(operation.connector)
         source = services.open_source(operation) if operation.kind is Kind.AUTHORIZE else None
+    except NoNetworkToken:
+        return TOKEN_NOT_SENT
     except CannotSend:
         return NOT_SENT
     if services.seconds_left() < acquirer.capabilities.timeout_seconds + SEND_RESERVE_SECONDS:

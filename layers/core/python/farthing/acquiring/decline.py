@@ -66,9 +66,15 @@ REASONS: dict[str, tuple[str, Advice]] = {
     "CLAIMED_BACK": ("The payer had their bank take the money back.", Advice.USE_ANOTHER_METHOD),
     "WALLET_EXPIRED": ("The wallet's payload is too old.", Advice.AUTHORIZE_AGAIN),
     "WALLET_UNREADABLE": ("The wallet's payload cannot be read.", Advice.USE_ANOTHER_METHOD),
+    "NETWORK_TOKEN_REFUSED": ("The card's network token was refused.", Advice.TRY_AGAIN_LATER),
+    "CRYPTOGRAM_REFUSED": ("The network token's cryptogram was refused.", Advice.TRY_AGAIN_LATER),
+    "NETWORK_TOKEN_UNUSABLE": ("The network token could not be used.", Advice.TRY_AGAIN_LATER),
     "OTHER": ("The issuer declined.", Advice.USE_ANOTHER_CARD),
 }
 """Reason code → message and advice. Connectors map their acquirer's codes to these."""
+
+TOKEN_ERRORS = frozenset({"NETWORK_TOKEN_REFUSED", "CRYPTOGRAM_REFUSED", "NETWORK_TOKEN_UNUSABLE"})
+"""What is wrong with the network token and not with the card. The card's number may still pay."""
 
 
 def decline(reason_code: str, acquirer_code: str) -> Decline:

@@ -33,6 +33,8 @@ from farthing.acquiring.port import (
     TransactionPage,
     Undone,
 )
+from farthing.network_tokens.on_file import MethodAddress
+from farthing.network_tokens.port import TokenState
 from farthing.payments.operation import Address
 
 INVOKE_TIMEOUT_SECONDS = 22
@@ -51,6 +53,7 @@ class Task(StrEnum):
     LIST = "LIST"
     FORGET_CVC = "FORGET_CVC"
     REENCRYPT = "REENCRYPT"
+    TEND = "TEND"
 
 
 FAILED = "FAILED"
@@ -138,6 +141,14 @@ class ChargeFunction:
             return page_from_item(self._call(payload))
         except _NO_ANSWER as error:
             raise LookUpFailed from error
+
+    def tend(self, method: MethodAddress) -> TokenState | None:
+        """Do what is to be done about a method's network token; None if nobody can say."""
+        try:
+            item = self._call({"task": Task.TEND.value, "method": str(method)})
+            return TokenState.from_item(item["token"]) if item["token"] else None
+        except (*_NO_ANSWER, LookUpFailed):
+            return None
 
     def _invoke(self, task: Task, address: Address) -> dict[str, Any]:
         return self._call({"task": task.value, "operation": str(address)})

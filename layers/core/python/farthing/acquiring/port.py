@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
 
-from farthing.acquiring.decline import Decline
+from farthing.acquiring.decline import Decline, decline
 from farthing.method_type import MethodType
 from farthing.vault.source import Source
 
@@ -189,6 +189,8 @@ UNKNOWN = Answer(Outcome.UNKNOWN)
 PENDING = Answer(Outcome.PENDING)
 NOT_SENT = Answer(Outcome.NOT_SENT)
 ABSENT = Answer(Outcome.ABSENT)
+TOKEN_NOT_SENT = Answer(Outcome.NOT_SENT, decline=decline("NETWORK_TOKEN_UNUSABLE", ""))
+"""A network token was to pay, and there was no cryptogram for it: no byte left this side."""
 
 
 class Found(StrEnum):
@@ -294,7 +296,8 @@ class Capabilities:
     `lookup_lag_seconds`: how far look-ups may be behind its books.
     `max_flight_seconds`: the longest time from our sending to its books; what is not there by
     then, and cannot be sent again, will never be. `clock_skew_seconds`: how far the clocks of its
-    answers may disagree. `methods`: what it can be paid by.
+    answers may disagree. `methods`: what it can be paid by. `network_tokens`: whether it takes a
+    scheme's token for a card's number.
     """
 
     idempotent_by_reference: bool
@@ -307,6 +310,7 @@ class Capabilities:
     timeout_seconds: int = 15
     clock_skew_seconds: int = 0
     methods: frozenset[MethodType] = frozenset({MethodType.CARD})
+    network_tokens: bool = False
 
 
 class Acquirer(Protocol):

@@ -59,6 +59,7 @@ CAPABILITIES = Capabilities(
     reference_length_max=80,
     timeout_seconds=ANSWER_TIMEOUT_SECONDS,
     methods=frozenset(MethodType),
+    network_tokens=True,
 )
 IDEMPOTENT_SETTING = "SANDBOX_IDEMPOTENT"
 

@@ -1,4 +1,5 @@
-"""What pays, in the sandbox's words: the only place where a number leaves the vault for it."""
+"""What pays, in the sandbox's words: numbers leave the vault here, and in the request
+for a card's network token."""
 
 from __future__ import annotations
 
@@ -6,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from farthing.vault.card import Card
-from farthing.vault.source import BankAccount, Source, WalletToken
+from farthing.vault.source import BankAccount, NetworkToken, Source, WalletToken
 
 
 def shown(source: Source) -> Mapping[str, Any] | None:
@@ -14,6 +15,8 @@ def shown(source: Source) -> Mapping[str, Any] | None:
     match source:
         case Card():
             return {"card": source.reveal()}
+        case NetworkToken():
+            return {"network_token": source.reveal()}
         case BankAccount():
             return {"bank_account": _account(source)}
         case WalletToken():

@@ -15,7 +15,7 @@ from farthing.acquiring.secrets_wiring import merchant_secret
 from farthing.acquiring.stripe.api import CLOCK_HEADER, HEADERS, Api
 from farthing.acquiring.stripe.connector import StripeAcquirer
 from farthing.acquiring.stripe.guarantees import ANSWER_BYTES_MAX, API_URL
-from farthing.payments.operation import merchant_reference
+from farthing.payments.names import merchant_reference
 from farthing.store import TenantScope
 
 KEYS_SETTING, URL_SETTING = "STRIPE_KEYS_PREFIX", "STRIPE_URL"

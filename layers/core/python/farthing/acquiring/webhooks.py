@@ -29,8 +29,8 @@ from farthing.payments.operation import Address
 from farthing.store import TenantScope
 from farthing.webhooks.signature import SignatureRefused, verify
 
-MODES = {"sandbox": Mode.TEST}
-"""The acquirers that may post, and the mode of the payments that each may name."""
+MODES = {"sandbox": Mode.TEST, "sandbox_tokens": Mode.TEST}
+"""The acquirers and token services that may post, and the mode of what each may name."""
 
 MERCHANT_PREFIX, INTENT_PREFIX, OPERATION_PREFIX, REFUND_PREFIX = "mer", "pi", "op", "re"
 

@@ -11,7 +11,10 @@ from farthing.acquiring.secrets_wiring import merchant_secret
 from farthing.acquiring.webhooks import Services
 from farthing.store import TenantScope
 
-SECRET_SETTINGS = {"sandbox": "ACQUIRER_WEBHOOK_SECRET_ID"}
+SECRET_SETTINGS = {
+    "sandbox": "ACQUIRER_WEBHOOK_SECRET_ID",
+    "sandbox_tokens": "TOKEN_WEBHOOK_SECRET_ID",
+}
 """The setting that names each acquirer's webhook secret."""
 ACCOUNT_SECRET_SETTINGS = {"stripe": "STRIPE_WEBHOOKS_PREFIX"}
 """The setting that says how the secrets of each merchant's account begin."""

@@ -16,7 +16,7 @@ from farthing.acquiring.port import Acquirer, Use
 from farthing.acquiring.sandbox import ANSWER_BYTES_MAX, SandboxAcquirer
 from farthing.method_type import MethodType
 from farthing.observe import log_unhandled, logger
-from farthing.payments.operation import Address, Operation
+from farthing.payments.operation import Address, Operation, Via
 from farthing.store import StoreBusy, TenantScope
 from farthing.vault.claim import claim_to_send
 from farthing.vault.envelope import TokenRef
@@ -66,6 +66,10 @@ def services(address: Address) -> ChargeServices:
 
     @before_sending
     def open_(operation: Operation) -> Source:
+        if operation.via is Via.NETWORK_TOKEN:
+            from farthing.acquiring.token_wiring import present
+
+            return present(operation, token_ref(operation), store)
         stored = operation.stored_credential
         return open_source(
             store,

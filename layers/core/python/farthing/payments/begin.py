@@ -12,9 +12,10 @@ from farthing.acquiring.port import Initiator, Kind, StoredCredential, Use
 from farthing.clock import later, to_text
 from farthing.errors import AMOUNT_TOO_LARGE, OPERATION_IN_PROGRESS, WRONG_STATE, FarthingError
 from farthing.method_type import MethodType
+from farthing.network_tokens.port import TokenStatus
 from farthing.payments import states
 from farthing.payments.intent import CaptureMethod, Instrument, Intent
-from farthing.payments.operation import LEASE_SECONDS, Operation
+from farthing.payments.operation import LEASE_SECONDS, Operation, Via
 from farthing.payments.states import Detail, State, Status
 
 RETRY_AFTER_SECONDS = 2
@@ -47,13 +48,17 @@ def authorize(
     connector: str,
     decision: Mapping[str, Any],
     asking: Asking,
+    *,
+    takes_tokens: bool = False,
 ) -> Begun:
     """Confirm: ask `connector` for the money, at once or to be captured later.
 
-    Raises FarthingError if the intent is not waiting for a confirmation.
+    `takes_tokens`: it takes a network token in place of a card's number. Raises FarthingError if
+    the intent is not waiting for a confirmation.
     """
     require(intent, states.NEW, "confirmed")
     intent = replace(intent, connector=connector)
+    stored = stored_credential(intent, instrument)
     operation = _operation(
         intent,
         Kind.AUTHORIZE,
@@ -63,8 +68,10 @@ def authorize(
         token=instrument.token,
         method_id=instrument.method_id,
         method_type=instrument.type,
-        stored_credential=stored_credential(intent, instrument),
+        stored_credential=stored,
         decision=decision,
+        via=via_of(instrument, stored) if takes_tokens else Via.PAN,
+        wants_token=takes_tokens and may_have_a_token(instrument),
     )
     return _begun(intent, operation, instrument=instrument, fraud=fraud_of(decision))
 
@@ -154,6 +161,22 @@ def stored_credential(intent: Intent, instrument: Instrument) -> StoredCredentia
     if instrument.network_reference is None:
         return StoredCredential(Use.FIRST, Initiator.CUSTOMER)
     return StoredCredential(Use.SUBSEQUENT, initiator, instrument.network_reference)
+
+
+def via_of(instrument: Instrument, stored: StoredCredential | None) -> Via:
+    """What is presented of a card: its network token, if it has an active one.
+
+    A first use is by number: its security code is checked but once.
+    """
+    active = instrument.network_token == TokenStatus.ACTIVE
+    again = stored is not None and stored.use is Use.SUBSEQUENT
+    return Via.NETWORK_TOKEN if active and again else Via.PAN
+
+
+def may_have_a_token(instrument: Instrument) -> bool:
+    """Whether it is a saved card for which nobody has wanted a network token yet."""
+    saved = instrument.method_id is not None and instrument.connector is None
+    return saved and instrument.type is MethodType.CARD and instrument.network_token is None
 
 
 def fraud_of(decision: Mapping[str, Any]) -> dict[str, Any]:

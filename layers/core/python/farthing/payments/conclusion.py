@@ -11,6 +11,7 @@ from farthing.http.response import Response
 from farthing.ids import IdSource
 from farthing.ledger import posting
 from farthing.money import Money
+from farthing.network_tokens.on_file import wanted
 from farthing.payments import debit, idempotency
 from farthing.payments.answers import answer_about
 from farthing.payments.checkout import show_completed
@@ -49,7 +50,7 @@ def intent_writes(
             *writes,
             *money_writes(operation, concluded.moved_cents, now),
             *key_writes(operation, answer, now),
-            *method_writes(operation),
+            *method_writes(operation, now),
             *session_writes(after, operation, new_id, now),
         ],
         answer,
@@ -160,16 +161,20 @@ def key_writes(operation: Operation, answer: Response, now: datetime) -> list[Wr
     return [Update(key, key_held_by(operation.operation_id), set=sets)]
 
 
-def method_writes(operation: Operation) -> list[Write]:
-    """A saved card's first authorization gives the reference that its later ones name.
+def method_writes(operation: Operation, now: datetime) -> list[Write]:
+    """What a saved card's authorization leaves with it: its first one gives the reference that its
+    later ones name, and a card that was approved is worth a network token.
 
     It may tell of a card that we never saw, too.
     """
     answer, stored = operation.answer, operation.stored_credential
-    if operation.method_id is None or stored is None or stored.use is not Use.FIRST:
+    if operation.method_id is None or answer is None or answer.outcome is not Outcome.APPROVED:
         return []
-    if answer is None or answer.outcome is not Outcome.APPROVED or not answer.network_reference:
-        return []
+    left: Item = {}
+    if stored is not None and stored.use is Use.FIRST and answer.network_reference:
+        seen = vars(answer.card) if answer.card else {}
+        left = {**seen, "network_reference": answer.network_reference}
+    if operation.wants_token and answer.network_reference:
+        left |= wanted(operation.method_id, now)
     key = method_key(operation.tenant, operation.method_id)
-    seen = vars(answer.card) if answer.card else {}
-    return [Update(key, EXISTS, set={**seen, "network_reference": answer.network_reference})]
+    return [Update(key, EXISTS, set=left)] if left else []

@@ -92,18 +92,23 @@ def token_pays(intent_id: str, now: str) -> Condition:
     )
 
 
-def method_usable(network_reference: str | None) -> Condition:
-    """METHOD_USABLE: the saved method is not deleted, its card is kept, and it was used before as
-    often as we think."""
-    if network_reference is None:
-        known, values = "attribute_not_exists(#network_reference)", {}
-    else:
-        known, values = "#network_reference = :reference", {"reference": network_reference}
+GONE = ("deleted_at", "closed_at")
+"""What a saved method says if it can pay no more."""
+
+
+def method_usable(network_reference: str | None, network_token: str | None) -> Condition:
+    """METHOD_USABLE: the saved method is not deleted, its card is kept, it was used before as often
+    as we think, and its network token is where we think."""
+    thought = {"network_reference": network_reference, "network_token": network_token}
+    known = [
+        f"attribute_not_exists(#{name})" if value is None else f"#{name} = :{name}"
+        for name, value in thought.items()
+    ]
+    there = ("attribute_exists(#pk)", *(f"attribute_not_exists(#{x})" for x in GONE))
     return Condition(
         "METHOD_USABLE",
-        "attribute_exists(#pk) AND attribute_not_exists(#deleted_at) "
-        f"AND attribute_not_exists(#closed_at) AND {known}",
-        values,
+        " AND ".join([*there, *known]),
+        {name: value for name, value in thought.items() if value is not None},
     )
 
 

@@ -117,11 +117,14 @@ def authorize(
     decision = services.score(_facts(intent, instrument))
     if decision.action is Action.BLOCK:
         return _block(payable, decision, request, request_id, services)
+    takes_tokens = instrument.method_id is not None and services.takes_tokens(connector)
     for _ in range(METHOD_TRIES_MAX):
         asking = Asking(
             request.row_id, success_status, request_id, services.new_id("op"), services.now()
         )
-        begun = begin.authorize(intent, instrument, connector, decision.to_item(), asking)
+        begun = begin.authorize(
+            intent, instrument, connector, decision.to_item(), asking, takes_tokens=takes_tokens
+        )
         more = [claim(instrument, intent.intent_id, services), *payable.told_of(services)]
         try:
             return perform(begun, payable.written_as(begun.intent), request, services, more)

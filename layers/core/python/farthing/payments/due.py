@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from farthing.checkout import session as sessions
 from farthing.clock import from_text, to_text
+from farthing.network_tokens import due as tokens
 from farthing.payments import operation as operations
 from farthing.payments.debit import DEBIT_SHARDS, debit_pk
 from farthing.payments.intent import EXPIRY_SHARDS, expiry_pk
@@ -79,6 +80,7 @@ def tick(services: Services) -> Tick:
     for pk_of, shards, id_name, end in (
         (expiry_pk, EXPIRY_SHARDS, "intent_id", services.later.expire),
         (sessions.due_pk, sessions.DUE_SHARDS, "session_id", services.later.end_session),
+        (tokens.due_pk, tokens.DUE_SHARDS, "method_id", services.later.tend),
     ):
         seen.queued += _queue_ends(pk_of, shards, id_name, end, services)
     return seen
@@ -100,12 +102,14 @@ def _queue_ends(
     end: Callable[[TenantScope, str, int], None],
     services: Services,
 ) -> int:
-    """Queue what ends by itself before the next tick: holds, and sessions. How many."""
+    """Queue what comes to its time before the next tick: holds and sessions, which end by
+    themselves, and network tokens that somebody is to see to. How many."""
     queued = 0
     until = to_text(services.now + timedelta(seconds=AHEAD_SECONDS))
     for item in _rows_of_all(services.store, pk_of, shards, services.now, until):
         if delay := _delay_seconds(item["due_at"], services):
-            end(TenantScope(item["merchant_id"], item["mode"]), item[id_name], delay - 1)
+            merchant_id, mode, *_ = item["pk"].split("#")
+            end(TenantScope(merchant_id, mode), item[id_name], delay - 1)
             queued += 1
     return queued
 

@@ -1,7 +1,7 @@
 """Events: what the merchant is told, written with the change that it tells of.
 
-Each is numbered within what it is about: a payment, or a checkout session, which has one event at
-most, when it ends.
+Each is numbered within what it is about: a payment; a payment method; or a checkout session, which
+has one event at most, when it ends.
 
 An event waits in the due index from the transaction that writes it until its fan-out is done. The
 stream is the fast way to that; whatever the stream loses is found there.
@@ -28,13 +28,19 @@ ONLY = 1
 """The number of a session's one event."""
 
 
+METHOD_UPDATED = "payment_method.updated"
+
+_PARTITIONS = {"pi": "PI", "cs": "CS", "pm": "PM"}
+"""What an event is about, by the prefix of its id → the kind of its partition."""
+
+
 def partition(tenant: TenantScope, subject_id: str) -> str:
-    """Where the rows of a payment or a checkout session are."""
-    return tenant.pk("CS" if subject_id.startswith("cs_") else "PI", subject_id)
+    """Where the rows of a payment, a checkout session or a payment method are."""
+    return tenant.pk(_PARTITIONS[subject_id.partition("_")[0]], subject_id)
 
 
 def event_key(tenant: TenantScope, subject_id: str, sequence: int) -> Key:
-    """The row of an event of a payment or a checkout session."""
+    """The row of an event of one of these."""
     return Key("payments", partition(tenant, subject_id), f"EVT#{sequence:08d}")
 
 
@@ -79,6 +85,23 @@ def session_event_put(
         "object": dict(session),
     }
     return _put(event_key(tenant, session_id, ONLY), tenant, event_id, told, now)
+
+
+def method_event_put(
+    tenant: TenantScope, event_id: str, method: Mapping[str, Any], sequence: int, now: datetime
+) -> Put:
+    """The row that tells of a change of a payment method, which is shown as it is then. It has no
+    version but its number."""
+    method_id = method["method_id"]
+    told: Item = {
+        "type": METHOD_UPDATED,
+        "method_id": method_id,
+        "intent_id": None,
+        "sequence": sequence,
+        "version": sequence,
+        "object": dict(method),
+    }
+    return _put(event_key(tenant, method_id, sequence), tenant, event_id, told, now)
 
 
 def _put(key: Key, tenant: TenantScope, event_id: str, told: Item, now: datetime) -> Put:

@@ -36,10 +36,11 @@ class Paying:
 
 
 class MethodMoved(Exception):
-    """The saved method got its network reference after it was read; here is the newer one."""
+    """The saved method was used for the first time after it was read, or its network token
+    changed; here is how it is now."""
 
     def __init__(self, instrument: Instrument) -> None:
-        super().__init__("the method was used for the first time in the meantime")
+        super().__init__("the method changed in the meantime")
         self.instrument = instrument
 
 
@@ -95,6 +96,7 @@ def of_method(item: Mapping[str, Any]) -> Instrument:
         fingerprint=item["fingerprint"],
         network_reference=item.get("network_reference"),
         connector=item.get("connector"),
+        network_token=item.get("network_token"),
     )
 
 
@@ -112,14 +114,15 @@ def claim(instrument: Instrument, intent_id: str, services: Services) -> Guarded
         update = Update(face, token_pays(intent_id, now), set={"claimed_by": intent_id})
         return Guarded(update, _token_refused)
     method = method_key(tenant, instrument.method_id)
-    check = Check(method, method_usable(instrument.network_reference))
+    check = Check(method, method_usable(instrument.network_reference, instrument.network_token))
 
     def refuse(item: Item | None) -> Response:
         if item is None or "deleted_at" in item:
             raise not_found("payment_method", instrument.method_id or "")
         if "closed_at" in item:
             raise card_removed()
-        raise MethodMoved(replace(instrument, network_reference=item.get("network_reference")))
+        used, token = item.get("network_reference"), item.get("network_token")
+        raise MethodMoved(replace(instrument, network_reference=used, network_token=token))
 
     return Guarded(check, refuse)
 

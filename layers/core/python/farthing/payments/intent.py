@@ -71,6 +71,8 @@ class Instrument:
     scheme: str | None = None
     connector: str | None = None
     """Whose token it is, if it is an acquirer's own."""
+    network_token: str | None = None
+    """Where the network token of a saved card is; None if there is none."""
 
     def to_item(self) -> dict[str, Any]:
         """As kept with the intent."""

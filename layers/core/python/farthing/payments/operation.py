@@ -2,14 +2,13 @@
 
 Its reference at the acquirer is a function of its id, and is the acquirer's idempotency key: a
 resend is the same operation. A refund's operation id is the refund's id. `connector` says at which
-acquirer, for good, and `acquirer_id` what that one calls the payment, where it has said so. The
-lease says how long its sender may still be at work; the fence is raised by whoever takes it over
-afterwards.
+acquirer, for good, `acquirer_id` what that one calls the payment, where it has said so, and `via`
+what is presented there: a request is the same however often it is sent. The lease says how long its
+sender may still be at work; the fence is raised by whoever takes it over afterwards.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,11 +21,11 @@ from farthing.acquiring.port import (
     Kind,
     Outcome,
     StoredCredential,
-    Transaction,
 )
 from farthing.clock import later, to_text
 from farthing.ids import shard_of
 from farthing.method_type import MethodType
+from farthing.payments.names import merchant_reference
 from farthing.store import Item, Key, TenantScope
 
 LEASE_SECONDS = 60
@@ -46,7 +45,12 @@ class OperationState(StrEnum):
     ABSENT = "ABSENT"
 
 
-_REVERSAL = re.compile(r"[0-9A-Z]{26}R[0-9]+")
+class Via(StrEnum):
+    """What an authorization presents of a card."""
+
+    PAN = "PAN"
+    NETWORK_TOKEN = "NETWORK_TOKEN"
+
 
 UNRESOLVED = frozenset({OperationState.OPEN, OperationState.UNKNOWN, OperationState.PENDING})
 
@@ -87,7 +91,9 @@ class Operation:
     `reversal_at`: from then on it is to be undone, and is never sent again. `quiet_since`: the
     acquirer's clock when it was first asked after nobody might begin to send any more.
     `requires_decision`: only a person can say, who was asked at `asked_at`. `expiry`: a void of
-    our own, when the authorization ran out.
+    our own, when the authorization ran out. `fallback_of` is the one whose network token was
+    refused, which names this one in `replaced_by`. `wants_token`: if it is approved, its card is to
+    have a network token.
     """
 
     tenant: TenantScope
@@ -119,6 +125,10 @@ class Operation:
     asked_at: str | None = None
     expiry: bool = False
     acquirer_id: str | None = None
+    via: Via = Via.PAN
+    fallback_of: str | None = None
+    replaced_by: str | None = None
+    wants_token: bool = False
 
     @property
     def address(self) -> Address:
@@ -244,6 +254,9 @@ class Operation:
             "expiry": self.expiry,
             "acquirer_id": self.acquirer_id,
             "reversal_at": self.reversal_at,
+            "via": self.via.value,
+            "fallback_of": self.fallback_of,
+            "wants_token": self.wants_token,
             "due_pk": due_pk(shard_of(self.operation_id, DUE_SHARDS)),
             "due_at": self.due_at or self.lease_until,
         }
@@ -264,7 +277,6 @@ class Operation:
             idempotency_row=item["idempotency_row"],
             success_status=item["success_status"],
             request_id=item["request_id"],
-            connector=item.get("connector", "sandbox"),
             capture=item["capture"],
             original_reference=item["original_reference"],
             token=item["token"],
@@ -275,41 +287,29 @@ class Operation:
             state=OperationState(item["state"]),
             fence=item["fence"],
             answer=Answer.from_item(answer) if answer else None,
-            due_at=item.get("due_at"),
-            reversal_at=item.get("reversal_at"),
-            quiet_since=item.get("quiet_since"),
-            requires_decision=item.get("requires_decision", False),
-            asked_at=item.get("asked_at"),
-            expiry=item.get("expiry", False),
-            acquirer_id=item.get("acquirer_id"),
+            via=Via(item.get("via", Via.PAN)),
+            **{name: item[name] for name in _MAY_BE_MISSING if name in item},
         )
 
 
-def operation_id_of(transaction: Transaction) -> str:
-    """The id of the operation that an acquirer's transaction names."""
-    prefix = "re" if transaction.kind is Kind.REFUND else "op"
-    return f"{prefix}_{transaction.reference.lower()}"
-
-
-def is_reversal(reference: str) -> bool:
-    """Whether an acquirer's reference is of a reversal of ours."""
-    return _REVERSAL.fullmatch(reference) is not None
+_MAY_BE_MISSING = (
+    "connector",
+    "due_at",
+    "reversal_at",
+    "quiet_since",
+    "requires_decision",
+    "asked_at",
+    "expiry",
+    "acquirer_id",
+    "fallback_of",
+    "replaced_by",
+    "wants_token",
+)
 
 
 def due_pk(shard: int) -> str:
     """One shard of the operations whose outcome is not known."""
     return f"OPERATION#{shard}"
-
-
-def merchant_reference(tenant: TenantScope) -> str:
-    """A merchant's name at the acquirer: in its lists and messages it says whose a payment is."""
-    return f"{tenant.merchant_id}:{tenant.mode}"
-
-
-def tenant_of_reference(text: str) -> TenantScope:
-    """The merchant of such a name. Raises ValueError for anything else."""
-    merchant_id, mode = text.split(":")
-    return TenantScope(merchant_id, mode)
 
 
 _STATE_OF = {

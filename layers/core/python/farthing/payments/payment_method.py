@@ -8,6 +8,8 @@ from typing import Any
 
 from farthing.clock import to_text
 from farthing.method_type import MethodType
+from farthing.network_tokens.due import due_marker
+from farthing.network_tokens.port import TokenStatus
 from farthing.store import EXISTS, Condition, Item, Key, TenantScope, Update
 from farthing.vault.card_face import CardFace
 
@@ -44,6 +46,10 @@ class PaymentMethod:
     mandate: dict[str, str | None] | None = None
     connector: str | None = None
     """Whose token it holds, if it is an acquirer's own."""
+    network_token: TokenStatus | None = None
+    """Where its network token is; None if nobody ever wanted one."""
+    network_token_at: str | None = None
+    event_sequence: int = 0
 
 
 def from_face(
@@ -139,15 +145,23 @@ def from_item(item: Item) -> PaymentMethod:
         bank=item.get("bank"),
         mandate=item.get("mandate"),
         connector=item.get("connector"),
+        network_token=TokenStatus(item["network_token"]) if "network_token" in item else None,
+        network_token_at=item.get("network_token_at"),
+        event_sequence=item.get("event_sequence", 0),
     )
 
 
 def mark_deleted(method: PaymentMethod, tenant: TenantScope, now: datetime) -> Update:
-    """The write that deletes: the row stays for payments in flight and leaves the lists."""
+    """The write that deletes: the row stays for payments in flight and leaves the lists.
+
+    Where there may be a network token, somebody is to see to it that there is none.
+    """
+    at, gone = to_text(now), method.network_token in {None, TokenStatus.DELETED}
+    marker = {} if gone else due_marker(method.method_id, at)
     return Update(
         method_key(tenant, method.method_id),
         when=METHOD_SAVED,
-        set={"deleted_at": to_text(now)},
+        set={"deleted_at": at} | marker,
         remove=("list_pk", "list_sk", "customer_pk"),
     )
 
@@ -167,7 +181,14 @@ def render(method: PaymentMethod, *, is_default: bool, livemode: bool) -> dict[s
         "mandate": method.mandate,
         "is_default": is_default,
         "tokenized_card_id": method.token,
-        "network_token": None,
+        "network_token": _shown_token(method),
         "created_at": method.created_at,
         "livemode": livemode,
     }
+
+
+def _shown_token(method: PaymentMethod) -> dict[str, Any] | None:
+    """What is shown of the network token: nothing, while its service has not said anything."""
+    if method.network_token in {None, TokenStatus.PENDING}:
+        return None
+    return {"status": method.network_token, "updated_at": method.network_token_at}

@@ -4,6 +4,8 @@
     send   `charge` is told the operation's address          nothing is written here meanwhile
     Tx-2   outcome · event · ledger · settlement · answer    one transaction, under the fence
 
+A network token that was refused comes between: see `fallback`.
+
 A crash after Tx-1 leaves an operation that somebody finds by its lease. A crash after the send is
 the same to us as an answer that never came: unknown, and never failed.
 """
@@ -20,10 +22,12 @@ from farthing.payments.answers import not_known_yet, not_sent
 from farthing.payments.begin import Begun
 from farthing.payments.conclude import conclude
 from farthing.payments.conclusion import FIRST_LOOK_SECONDS, intent_writes
+from farthing.payments.fallback import fall_back, fallback_writes, falls_back
 from farthing.payments.guarded import Guarded, commit
 from farthing.payments.intent import Intent
 from farthing.payments.operation import LEASE_SECONDS, Operation
 from farthing.payments.replay import replay
+from farthing.payments.resolve import token_refused
 from farthing.payments.services import SEND_SECONDS, Services
 from farthing.store import NOT_CREATED, ConditionFailed, Item, Put, StoreBusy
 
@@ -103,6 +107,36 @@ def send(operation: Operation, services: Services) -> Answer:
 
 
 def finish(intent: Intent, operation: Operation, answer: Answer, services: Services) -> Response:
+    """What follows from the answer to the operation, and the answer to the request.
+
+    With too little time left to ask the card's number, a refused network token is as good as no
+    answer: who looks into it next finds it refused, and asks then.
+    """
+    if not falls_back(operation, answer):
+        return _conclude(intent, operation, answer, services)
+    if services.seconds_left() < SEND_SECONDS:
+        unsent = answer.outcome is Outcome.NOT_SENT
+        return _conclude(intent, operation, answer if unsent else UNKNOWN, services)
+    fallen = fall_back(intent, operation, answer, services.now())
+    try:
+        try:
+            services.store.write(*fallback_writes(fallen))
+        except ConditionFailed:
+            return replay(_of(intent, operation), services)
+    except StoreBusy:
+        return _cannot_write(intent, operation, services)
+    token_refused(operation, services)
+    if not fallen.is_sent:
+        return _conclude(fallen.intent, fallen.second, UNKNOWN, services)
+    answer = send(fallen.second, services)
+    return _conclude(fallen.intent, fallen.second, answer, services)
+
+
+def _of(intent: Intent, operation: Operation) -> idempotency.Earlier:
+    return idempotency.Earlier(intent_id=intent.intent_id, operation_id=operation.operation_id)
+
+
+def _conclude(intent: Intent, operation: Operation, answer: Answer, services: Services) -> Response:
     """Tx-2, and the answer to the request.
 
     If somebody took the operation over in the meantime, their conclusion stands and is told. If
@@ -111,15 +145,19 @@ def finish(intent: Intent, operation: Operation, answer: Answer, services: Servi
     """
     concluded = conclude(intent, operation, answer)
     _, writes, response = intent_writes(concluded, services.new_id, services.now())
-    theirs = idempotency.Earlier(intent_id=intent.intent_id, operation_id=operation.operation_id)
     try:
         try:
             services.store.write(*writes)
         except ConditionFailed:
-            return replay(theirs, services)
+            return replay(_of(intent, operation), services)
     except StoreBusy:
-        services.later.look(operation.address, LEASE_SECONDS)
-        return not_known_yet(operation, conclude(intent, operation, UNKNOWN).intent)
+        return _cannot_write(intent, operation, services)
     if answer.outcome is Outcome.UNKNOWN:
         services.later.look(operation.address, FIRST_LOOK_SECONDS)
     return response
+
+
+def _cannot_write(intent: Intent, operation: Operation, services: Services) -> Response:
+    """Nobody can write now: it is unknown, and looked into when nobody can be at it any more."""
+    services.later.look(operation.address, LEASE_SECONDS)
+    return not_known_yet(operation, conclude(intent, operation, UNKNOWN).intent)

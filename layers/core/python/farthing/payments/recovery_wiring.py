@@ -10,6 +10,8 @@ from farthing import runtime
 from farthing.acquiring.port import Books, LookUpFailed
 from farthing.checkout.expire import end_if_due
 from farthing.clock import from_text, to_text
+from farthing.network_tokens.on_file import MethodAddress
+from farthing.network_tokens.tend import tend
 from farthing.observe import logger
 from farthing.payments import decision, due, restore
 from farthing.payments.expiry import expire
@@ -22,8 +24,12 @@ from farthing.payments.wiring import due_services, services_of
 from farthing.store import TenantScope
 
 LISTED_MAX = 500
-ENDS: Mapping[str, Callable[[str, Services], None]] = {"expiry": expire, "session": end_if_due}
-"""What ends by itself, by its name in a message."""
+ENDS: Mapping[str, Callable[[str, Services], None]] = {
+    "expiry": expire,
+    "session": end_if_due,
+    "method": lambda method_id, services: tend_to(MethodAddress(services.tenant, method_id)),
+}
+"""What comes to its time, by its name in a message: a hold, a session, a method's network token."""
 
 
 def tick() -> dict[str, Any]:
@@ -34,7 +40,7 @@ def tick() -> dict[str, Any]:
 
 
 def from_queue(record: Mapping[str, Any]) -> None:
-    """One message: an operation to look into, or a hold or a session whose time is over."""
+    """One message: an operation to look into, or something else whose time has come."""
     body = json.loads(record["body"])
     for name, end in ENDS.items():
         if name in body:
@@ -42,6 +48,19 @@ def from_queue(record: Mapping[str, Any]) -> None:
             end(id_, services_of(TenantScope(merchant_id, mode)))
             return
     look_into(Address.parse(body["operation"]))
+
+
+def tend_to(method: MethodAddress) -> None:
+    """One method's network token, seen to if it is to be."""
+    status = tend(method, services_of(method.tenant))
+    logger().info(
+        "saw to a network token",
+        extra={
+            "merchant_id": method.tenant.merchant_id,
+            "method_id": method.method_id,
+            "status": status.value if status else "NONE",
+        },
+    )
 
 
 def look_into(address: Address) -> Operation:

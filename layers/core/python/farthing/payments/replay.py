@@ -22,6 +22,9 @@ def replay(earlier: Earlier, services: Services) -> Response:
         raise in_progress()
     address = Address(services.tenant, earlier.intent_id, earlier.operation_id)
     operation = read_operation(address, services)
+    if operation.replaced_by is not None:
+        address = Address(services.tenant, earlier.intent_id, operation.replaced_by)
+        operation = read_operation(address, services)
     if operation.state is OperationState.OPEN and not operation.may_be_taken_over(services.now()):
         raise in_progress()
     operation = resolve(operation, services)

@@ -19,8 +19,9 @@ from farthing.http.response import Response
 from farthing.payments import recovery, refund_outcome, returns
 from farthing.payments.answers import answer_about, answer_of
 from farthing.payments.conclude import conclude
-from farthing.payments.conclusion import intent_writes
+from farthing.payments.conclusion import FIRST_LOOK_SECONDS, intent_writes
 from farthing.payments.conditions import abandoned, held_under_fence
+from farthing.payments.fallback import fall_back, fallback_writes, falls_back
 from farthing.payments.intent import Intent, intent_key
 from farthing.payments.operation import Address, Operation, OperationState
 from farthing.payments.recovery import Plan, Step
@@ -74,6 +75,8 @@ def carry_out(decided: Plan, looked: LookUp | None, services: Services) -> None:
     """Do what was decided. What there is no time for is left to the next look."""
     operation = decided.operation
     match decided.step:
+        case Step.ADOPT if decided.answer is not None and falls_back(operation, decided.answer):
+            _ask_the_number(operation, decided.answer, services)
         case Step.ADOPT if decided.answer is not None:
             adopt(operation, decided.answer, services)
         case Step.RESEND if services.seconds_left() >= SEND_SECONDS:
@@ -119,6 +122,28 @@ def wait(operation: Operation, services: Services) -> None:
     delay_seconds = max(0, int((from_text(due_at) - now).total_seconds()) + 1)
     if due_at != operation.due_at and delay_seconds <= DELAY_SECONDS_MAX:
         services.later.look(operation.address, delay_seconds)
+
+
+def _ask_the_number(operation: Operation, answer: Answer, services: Services) -> None:
+    """Its network token was refused: fall back, if there is time to send; else at the next look."""
+    if services.seconds_left() < SEND_SECONDS:
+        wait(operation, services)
+        return
+    intent = read_intent(operation, services)
+    if intent.open_operation != operation.operation_id:
+        return
+    fallen = fall_back(intent, operation, answer, services.now())
+    try:
+        services.store.write(*fallback_writes(fallen))
+    except (ConditionFailed, StoreBusy):
+        return
+    token_refused(operation, services)
+    second, answer = fallen.second, UNKNOWN
+    if fallen.is_sent:
+        answer = services.sender.send(second.address)
+        adopt(second, answer, services)
+    if answer.outcome is Outcome.UNKNOWN:
+        services.later.look(second.address, FIRST_LOOK_SECONDS)
 
 
 def _send_again(operation: Operation, services: Services) -> None:
@@ -167,6 +192,13 @@ def _reverse(operation: Operation, looked: LookUp | None, services: Services) ->
         wait(replace(decided.operation, requires_decision=True), services)
     else:
         wait(decided.operation, services)
+
+
+def token_refused(operation: Operation, services: Services) -> None:
+    """Have somebody ask the token service what is wrong. A lost message costs the next payment by
+    this token another try, and nothing else."""
+    if operation.method_id is not None:
+        services.later.tend(operation.tenant, operation.method_id, 0)
 
 
 def current_answer(operation: Operation, services: Services) -> Response:

@@ -21,15 +21,14 @@ from farthing.ids import is_id
 from farthing.payments import states
 from farthing.payments.conclusion import intent_update
 from farthing.payments.conditions import same_version
+from farthing.payments.fallback import fallback_writes, found_after_it
 from farthing.payments.intent import CaptureMethod, Intent, intent_key
 from farthing.payments.judged import MOVED, Judged, Verdict, compare
+from farthing.payments.names import is_reversal, operation_id_of, tenant_of_reference
 from farthing.payments.operation import (
     Address,
     Operation,
     OperationState,
-    is_reversal,
-    operation_id_of,
-    tenant_of_reference,
 )
 from farthing.payments.refund import Refund
 from farthing.payments.resolve import read_operation, resolve
@@ -121,12 +120,29 @@ def _missing(
         return f"the payment is of {intent.amount_cents} {intent.currency}"
     if transaction.kind is Kind.REFUND:
         return _lost_refund(intent, operation)
+    if fallen := _fallen_back(intent, operation, services):
+        return fallen
     wanted = states.NEW if transaction.kind is Kind.AUTHORIZE else states.AUTHORIZED
     if intent.state != wanted or intent.open_operation is not None:
         return f"the payment is {intent.status} {intent.status_detail or ''}".strip()
     if transaction.kind is Kind.AUTHORIZE and intent.amount_cents != transaction.amount_cents:
         return f"the payment is of {intent.amount_cents} {intent.currency}"
     return _lost_operation(intent, operation)
+
+
+def _fallen_back(intent: Intent, operation: Operation, services: Services) -> Missing | None:
+    """The payment waits for the operation whose place this one took."""
+    if intent.open_operation is None:
+        return None
+    first = Address(intent.tenant, intent.intent_id, intent.open_operation)
+    item = services.store.get(first.key)
+    if item is None:
+        return None
+    now, second_id = services.now(), operation.operation_id
+    fallen = found_after_it(intent, Operation.from_item(item), second_id, now)
+    if fallen is None:
+        return None
+    return Missing(fallen.second, fallback_writes(fallen), Verdict.WOULD_ADOPT)
 
 
 def _lost_operation(intent: Intent, operation: Operation) -> Missing:

@@ -17,6 +17,8 @@ from farthing.acquiring.port import (
 )
 from farthing.fraud.score import Scorer
 from farthing.ids import IdSource
+from farthing.network_tokens.on_file import MethodAddress
+from farthing.network_tokens.port import TokenState
 from farthing.payments.operation import Address
 from farthing.store import TenantScope
 from farthing.store.port import Store
@@ -56,6 +58,10 @@ class Sender(Protocol):
         """A page of the acquirer's books. Raises LookUpFailed."""
         ...
 
+    def tend(self, method: MethodAddress) -> TokenState | None:
+        """Do what is to be done about a method's network token; None if nobody can say."""
+        ...
+
 
 class Later(Protocol):
     """The way to look into something at its time. What it loses, the minute's tick finds."""
@@ -72,6 +78,10 @@ class Later(Protocol):
         """Have a checkout session ended whose time is over."""
         ...
 
+    def tend(self, tenant: TenantScope, method_id: str, delay_seconds: int) -> None:
+        """Have a payment method's network token seen to."""
+        ...
+
 
 @dataclass(frozen=True)
 class Services:
@@ -85,6 +95,8 @@ class Services:
     """What the acquirer of a connector guarantees."""
     connector: Callable[[str], str | None]
     """Which connector takes this merchant's payments in a currency; None if none does."""
+    takes_tokens: Callable[[str], bool]
+    """Whether the acquirer of a connector takes network tokens. No for one that we do not know."""
     score: Scorer
     new_id: IdSource
     now: Callable[[], datetime]

@@ -36,6 +36,11 @@ class LookQueue:
         session = f"{tenant.merchant_id}/{tenant.mode}/{session_id}"
         self._send({"session": session}, delay_seconds)
 
+    def tend(self, tenant: TenantScope, method_id: str, delay_seconds: int) -> None:
+        """Have a payment method's network token seen to."""
+        method = f"{tenant.merchant_id}/{tenant.mode}/{method_id}"
+        self._send({"method": method}, delay_seconds)
+
     def _send(self, body: dict[str, str], delay_seconds: int) -> None:
         try:
             self.client.send_message(

@@ -64,6 +64,7 @@ TRANSITIONS: dict[State, dict[State, str]] = {
         AUTHORIZED: "the authorization was approved; or a capture or void was declined or not sent",
         DECLINED: "the authorization was declined",
         NEW: "the authorization was not sent",
+        IN_FLIGHT: "the network token was refused: the card's number is asked instead",
         CANCELLED: "the void was approved",
         EXPIRED: "the void was approved; the authorization had run out",
         UNRESOLVED: "no usable answer came",
@@ -79,6 +80,8 @@ TRANSITIONS: dict[State, dict[State, str]] = {
         CANCELLED: "found: voided",
         EXPIRED: "found: voided; the authorization had run out",
         REVERSED: "the authorization never arrived, or was undone",
+        IN_FLIGHT: "found: the network token was refused; the card's number is asked instead",
+        UNRESOLVED: "the same, too late to ask: the card's number may have been asked",
         UNDECIDED: "nobody but a person can tell",
     },
     UNDECIDED: {

@@ -7,6 +7,7 @@ from datetime import datetime
 from farthing import runtime
 from farthing.access.account import Settings
 from farthing.access.principal import Principal
+from farthing.acquiring.connectors import CONNECTORS
 from farthing.acquiring.declared import capabilities
 from farthing.acquiring.invoke import INVOKE_TIMEOUT_SECONDS, ChargeFunction
 from farthing.fraud.score import allow_everything
@@ -35,12 +36,18 @@ def services_of(tenant: TenantScope, settings: Settings = NOTHING_NEW) -> Servic
         later=look_queue(),
         capabilities=capabilities,
         connector=settings.connector,
+        takes_tokens=takes_tokens,
         score=allow_everything,
         new_id=runtime.new_id,
         now=runtime.clock().now,
         seconds_left=runtime.seconds_left,
         pause=runtime.pause,
     )
+
+
+def takes_tokens(connector: str) -> bool:
+    """Whether the acquirer of a connector takes network tokens here."""
+    return connector in CONNECTORS and capabilities(connector).network_tokens
 
 
 def look_queue() -> LookQueue:

@@ -37,6 +37,7 @@ class Purpose(StrEnum):
     CVC = "cvc"
     BANK_ACCOUNT = "bank_account"
     WALLET = "wallet"
+    NETWORK_TOKEN = "network_token"
 
 
 PADDED_LENGTH = {
@@ -44,12 +45,14 @@ PADDED_LENGTH = {
     Purpose.CVC: 4,
     Purpose.BANK_ACCOUNT: 34,
     Purpose.WALLET: 8 * 1024,
+    Purpose.NETWORK_TOKEN: 19,
 }
 _MADE_OF = {
     Purpose.PAN: "[0-9]+",
     Purpose.CVC: "[0-9]+",
     Purpose.BANK_ACCOUNT: "[0-9A-Z/]+",
     Purpose.WALLET: r"(?s:[\t\n\r -~]*[!-~])",
+    Purpose.NETWORK_TOKEN: "[0-9]+",
 }
 """What a secret is made of. None ends in a space: that is what it is padded with."""
 

@@ -6,6 +6,7 @@ claim_to_send ──► open_source ──► (the acquirer) ──► forget_cv
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 
@@ -17,9 +18,10 @@ from farthing.store.write import Delete
 from farthing.vault import account_row, token_row, wallet_row
 from farthing.vault.card import Card
 from farthing.vault.envelope import Envelope, EnvelopeRefused, Purpose, TokenRef, Unwrapper, unseal
+from farthing.vault.network_token import network_token_key, network_token_row
 from farthing.vault.pan import Pan
 from farthing.vault.rows import card_key, card_row, cvc_key
-from farthing.vault.source import Source
+from farthing.vault.source import NetworkToken, Source
 
 
 class VaultStore(Gets, Writes, Protocol):
@@ -66,6 +68,24 @@ def open_source(
                 raise CardUnreadable(f"{ref.token} is a {other}")
     except EnvelopeRefused as refused:
         raise CardUnreadable(str(refused)) from refused
+
+
+def open_network_token(
+    store: VaultStore, keys: Unwrapper, ref: TokenRef, cryptogram: Callable[[], str]
+) -> NetworkToken:
+    """The network token of a card, with a cryptogram.
+
+    Raises CardUnreadable if it is missing or does not open: then no cryptogram is asked for.
+    """
+    item = store.get(network_token_key(ref))
+    if item is None:
+        raise CardUnreadable(f"no network token of {ref.token}")
+    row = network_token_row(item)
+    try:
+        number = unseal(row.envelope, Purpose.NETWORK_TOKEN, ref, keys)
+    except EnvelopeRefused as refused:
+        raise CardUnreadable(str(refused)) from refused
+    return NetworkToken(Pan(number), row.exp_month, row.exp_year, cryptogram())
 
 
 def forget_cvc(store: VaultStore, ref: TokenRef) -> None:

@@ -16,7 +16,11 @@ from farthing.store.scope import TenantScope
 from farthing.vault.envelope import Envelope, Purpose, TokenRef, context_of
 from farthing.vault.register import key_id_of
 
-KINDS: Mapping[str, Purpose] = {"card": Purpose.PAN, "cvc": Purpose.CVC}
+KINDS: Mapping[str, Purpose] = {
+    "card": Purpose.PAN,
+    "cvc": Purpose.CVC,
+    "network_token": Purpose.NETWORK_TOKEN,
+}
 """A row's entity → what its envelope holds."""
 
 SHORT_LIVED = frozenset({"cvc"})

@@ -6,6 +6,7 @@ A closed set. Each holds its secret for as long as it takes to send it, and show
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from farthing.vault.card import Card
 from farthing.vault.mandate import Mandate
@@ -20,6 +21,15 @@ class NetworkToken:
     exp_month: int
     exp_year: int
     cryptogram: str = field(repr=False)
+
+    def reveal(self) -> dict[str, Any]:
+        """For the request that goes to the acquirer and for nothing else."""
+        return {
+            "number": self.number.reveal(),
+            "exp_month": self.exp_month,
+            "exp_year": self.exp_year,
+            "cryptogram": self.cryptogram,
+        }
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """An event: a fact that the merchant is told, immutable, numbered within what it is about.
 
-That is a payment; or a checkout session, of which there is one event, told when it ends.
+That is a payment; a payment method; or a checkout session, of which there is one event, told when
+it ends.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from farthing.store import Item, TenantScope, Value
 class Event:
     """`object` is the API object as it was at that moment; `sequence` counts from 1, no gaps.
 
-    `intent_id` is the payment that it has to do with: a session may end without one.
+    `intent_id` is the payment that it has to do with: a session may end without one, and a method
+    has none.
     """
 
     event_id: str
@@ -27,11 +29,12 @@ class Event:
     version: int
     object: Mapping[str, Value]
     session_id: str | None = None
+    method_id: str | None = None
 
     @property
     def subject_id(self) -> str:
         """What it is about: within that, events are told in their order."""
-        subject = self.session_id or self.intent_id
+        subject = self.session_id or self.method_id or self.intent_id
         if subject is None:
             raise ValueError(f"{self.event_id} is about nothing")
         return subject
@@ -48,10 +51,12 @@ class Event:
             version=item["version"],
             object=item["object"],
             session_id=item.get("session_id"),
+            method_id=item.get("method_id"),
         )
 
     def attributes(self) -> Item:
         """The event as attributes of a row."""
+        others = {"session_id": self.session_id, "method_id": self.method_id}
         return {
             "event_id": self.event_id,
             "type": self.type,
@@ -60,7 +65,7 @@ class Event:
             "created_at": self.created_at,
             "version": self.version,
             "object": dict(self.object),
-        } | ({"session_id": self.session_id} if self.session_id else {})
+        } | {name: id_ for name, id_ in others.items() if id_}
 
     def payload(self) -> dict[str, Any]:
         """The body of a webhook: the envelope of Standard Webhooks around the object."""

@@ -18,6 +18,7 @@ EVENT_TYPES: Mapping[str, str] = MappingProxyType(
         "payment_intent.returned": "The payer's bank took the money back after it had succeeded.",
         "refund.succeeded": "The acquirer took the refund.",
         "refund.failed": "The refund was refused; its amount can be refunded again.",
+        "payment_method.updated": "A saved card changed: its network token, or the card itself.",
     }
 )
 """Name → what it tells."""
