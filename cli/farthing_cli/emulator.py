@@ -21,7 +21,7 @@ import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from farthing_cli import guard
+from farthing_cli import guard, reencrypt_quirk
 from farthing_cli.failure import Failure
 from farthing_cli.project import DEV_FILE, run_folder
 
@@ -32,7 +32,7 @@ ACCESS_KEY_ID = "test"  # MiniStack's root; the secret is new with every start
 READY_TIMEOUT_SECONDS = 30
 END_TIMEOUT_SECONDS = 30
 
-MINISTACK = (sys.executable, "-m", "ministack")
+MINISTACK = (sys.executable, reencrypt_quirk.__file__)
 
 INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "SSL_CERT_FILE", "PYTHONUTF8")
 """What MiniStack and the functions may see of our environment: no AWS credentials above all."""

@@ -292,6 +292,36 @@ def test_a_revoked_key_works_a_minute_longer_at_most() -> None:
         assert identity == {"Headers": ["Authorization"], "ReauthorizeEvery": 60}
 
 
+def test_nothing_waits_for_itself_to_be_made() -> None:
+    """CloudFormation refuses a circle, such as a key whose policy names the role of who needs
+    it."""
+    needs = {name: named_in(body) for name, body in template()["Resources"].items()}
+    made: set[str] = set()
+    while ready := {name for name in needs if name not in made and needs[name] <= made}:
+        made |= ready
+    assert set(needs) - made == set()
+
+
+def named_in(body: Any) -> set[str]:
+    """The resources that a part of the template refers to."""
+    if isinstance(body, list):
+        return set().union(*map(named_in, body))
+    if not isinstance(body, dict):
+        return set()
+    found = set().union(*map(named_in, body.values()))
+    for function, argument in body.items():
+        match function:
+            case "Ref":
+                found.add(argument)
+            case "Fn::GetAtt":
+                found.add(argument[0])
+            case "Fn::Sub":
+                found |= {
+                    name.split(".")[0] for name in re.findall(r"\$\{(\w+)[^}]*\}", str(argument))
+                }
+    return found & set(template()["Resources"])
+
+
 def test_two_stacks_in_one_account_do_not_meet() -> None:
     names = [
         *(function["Properties"]["FunctionName"] for function in FUNCTIONS.values()),
