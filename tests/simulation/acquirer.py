@@ -27,7 +27,7 @@ from urllib.parse import parse_qs, unquote
 
 from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
 from tests.simulation import token_service
-from tests.simulation.acquirer_books import Books, Recorded, ReferenceReused, Row, report_of
+from tests.simulation.acquirer_books import Bank, Books, Recorded, ReferenceReused, Row, report_of
 from tests.simulation.acquirer_faults import (
     DAY_SECONDS,
     DECLINED,
@@ -388,6 +388,8 @@ class HostileAcquirer:
             ) from None
         if new and operation == "REFUND":
             self._follow_refund(done, asked.fault, asked.at)
+        if new and done.row.status == "PENDING" and operation == "AUTHORIZE":
+            self._follow_debit(done, asked.at)
         return 200, done.body(self._text)
 
     def _reverse(self, asked: Asked) -> Answered:
@@ -408,7 +410,7 @@ class HostileAcquirer:
             nothing = error("NOT_FOUND", f"nothing is known of {reference}")
             return 404, {**nothing, "reference": reference, **as_of}
         recorded, status = found
-        return 200, recorded.body(self._text, status) | as_of
+        return 200, recorded.body(self._text, status, self._seen_at(asked)) | as_of
 
     def _seen_at(self, asked: Asked) -> float:
         """The instant that an answer shows: up to the declared lag ago."""
@@ -428,7 +430,10 @@ class HostileAcquirer:
 
     def _listed(self, one: Recorded) -> dict[str, Any]:
         body = one.body(self._text)
+        bank = one.charge is not None and one.charge.bank is not None
         return {name: body[name] for name in LISTED} | {
+            "method": "BANK" if bank and one.row.operation == "AUTHORIZE" else None,
+            "returned": bank and one.charge is not None and one.charge.taken_back is not None,
             "merchant_reference": one.row.merchant_reference,
             "capture": one.capture,
             "original_reference": one.content.get("original_reference"),
@@ -440,7 +445,28 @@ class HostileAcquirer:
         shown = datetime.fromtimestamp(at + self.behaviour.clock_offset_seconds, UTC)
         return shown.strftime("%Y-%m-%dT%H:%M:%S.") + f"{shown.microsecond // 1000:03d}Z"
 
-    # --- refunds that end later, and webhooks --------------------------------------------------
+    # --- what ends later, and webhooks ---------------------------------------------------------
+
+    def _follow_debit(self, done: Recorded, at: float) -> None:
+        """The bank decides, and perhaps takes it back. What it does is told, but for bad days."""
+        ends_at = at + self.dice.choice(self.behaviour.debit_seconds)
+        back_at = ends_at + self.dice.choice(self.behaviour.debit_seconds)
+        takes_back = done.charge is not None and done.charge.bank is Bank.TAKES_BACK
+
+        def ends() -> None:
+            if not self.books.end_debit(done, ends_at):
+                return
+            self._tell(done, ends_at)
+            if takes_back:
+                self.at(back_at, back)
+
+        def back() -> None:
+            if self.books.take_back(done, back_at):
+                self._tell(done, back_at, "RETURN")
+
+        self.at(ends_at, ends)
+        if self._also("WEBHOOK", Fault.WEBHOOK_EARLY):
+            self._tell(done, at)
 
     def _follow_refund(self, done: Recorded, fault: Fault | None, at: float) -> None:
         if done.row.status == "PENDING":
@@ -455,29 +481,30 @@ class HostileAcquirer:
         elif self._also("WEBHOOK", Fault.WEBHOOK_EARLY):
             self._tell(done, at)
 
-    def _tell(self, done: Recorded, at: float) -> None:
-        """Post what became of a refund: perhaps late, twice, or not at all."""
+    def _tell(self, done: Recorded, at: float, what: str | None = None) -> None:
+        """Post what became of a refund or debit: perhaps late, twice, or not at all."""
         if self._also("WEBHOOK", Fault.WEBHOOK_LOST):
             return
         late = self._also("WEBHOOK", Fault.WEBHOOK_LATE)
         webhook_id = f"whk-{next(self._numbers)}"
-        self._post(webhook_id, done, at + (self.dice.spread(1, 2 * 3600.0) if late else 0.0), 1)
+        later = self.dice.spread(1, 2 * 3600.0) if late else 0.0
+        self._post(webhook_id, done, at + later, what)
         if self._also("WEBHOOK", Fault.WEBHOOK_TWICE):
-            self._post(webhook_id, done, at + self.dice.spread(0.01, 600.0), 1)
+            self._post(webhook_id, done, at + self.dice.spread(0.01, 600.0), what)
 
-    def _post(self, webhook_id: str, done: Recorded, at: float, tries: int) -> None:
+    def _post(self, webhook_id: str, done: Recorded, at: float, what: str | None) -> None:
         def post() -> None:
-            data = done.body(self._text, done.row.status)
+            data = done.body(self._text, done.row.status) | ({"operation": what} if what else {})
             shown = ("reference", "order_id", "operation", "status")
             body = {
                 "id": webhook_id,
-                "type": "refund.updated",
+                "type": "refund.updated" if done.row.operation == "REFUND" else "debit.updated",
                 "created_at": self._text(self.now()),
                 "data": {name: data[name] for name in shown}
                 | {"merchant_reference": done.row.merchant_reference},
             }
             raw = json.dumps(body, separators=(",", ":")).encode()
-            self.post_webhook(self._webhook(webhook_id, raw, tries))
+            self.post_webhook(self._webhook(webhook_id, raw, 1))
 
         self.at(at, post)
 

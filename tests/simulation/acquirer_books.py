@@ -2,14 +2,19 @@
 
 No chance and no clock: whoever asks says when, and what was drawn.
 
-    authorize ──► left_to_capture ──capture──► left_to_refund ──refund──► 0
+    authorize ──► left_to_capture ──capture──► left_to_refund ──refund, return──► 0
                         └──────── void, reversal ────────┘ (only if taken at once)
+
+A debit of a bank account is PENDING first. What the bank then does, the account's last two digits
+say: see `Bank`.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any
 
 from tests.simulation.acquirer_faults import DAY_SECONDS
@@ -27,6 +32,17 @@ INVALID_TRANSACTION, INVALID_AMOUNT, NOT_LOCATED = "12", "13", "25"
 SECURITY_VIOLATION, NO_CVC = "63", "N7"
 
 Document = Mapping[str, Any]
+
+
+class Bank(StrEnum):
+    """What the bank of an account does, by the last two digits of its number."""
+
+    PAYS = "04"
+    REFUSES = "12"
+    TAKES_BACK = "38"
+
+
+NO_FUNDS, TAKEN_BACK = "AM04", "MD06"
 
 
 class ReferenceReused(Exception):
@@ -73,14 +89,20 @@ class Charge:
     code: str
     network_reference: str
     captures: list[Row] = field(default_factory=list)
+    bank: Bank | None = None
+    """Of the account that is debited."""
+    taken_back: Row | None = None
 
     @property
     def live(self) -> bool:
         """Whether it was granted and not undone."""
-        return self.row.status == "APPROVED"
+        return self.row.status in {"APPROVED", "PENDING"}
 
     def may_be_undone(self, at: float) -> bool:
-        """All of it or nothing: what was never captured, or was taken at once and lately."""
+        """All of it or nothing: what was never captured, was taken at once and lately, or is a
+        debit of which the bank has not decided."""
+        if self.row.status == "PENDING":
+            return True
         if not self.taken_at_once:
             return self.left_to_capture > 0
         recent = at < self.row.created_at + REVERSAL_WINDOW_SECONDS
@@ -103,17 +125,24 @@ class Recorded:
     capture: bool
     decline_code: str | None
 
-    def body(self, text: Callable[[float], str], status: str | None = None) -> dict[str, Any]:
+    def body(
+        self,
+        text: Callable[[float], str],
+        status: str | None = None,
+        seen_at: float = float("inf"),
+    ) -> dict[str, Any]:
         """The answer to it. `text` shows an instant on the acquirer's clock."""
         charge = None if self.decline_code else self.charge
         holds = charge is not None and self.row.operation == "AUTHORIZE"
+        if charge is not None and charge.bank is not None and holds:
+            return self._debit(charge, text, status, seen_at)
         return {
             "reference": self.row.reference,
             "order_id": self.row.order_id,
             "operation": self.row.operation,
             "status": status or self.row.history[0][1],
             "amount_cents": self.row.amount_cents,
-            "captured_cents": self.row.amount_cents if self.capture else 0,
+            "captured_cents": self.row.amount_cents if self.capture and charge else 0,
             "currency": self.row.currency,
             "authorization_code": charge.code if charge else None,
             "network_reference": charge.network_reference if charge else None,
@@ -121,6 +150,37 @@ class Recorded:
             "decline_code": self.decline_code,
             "decline_message": "declined" if self.decline_code else None,
             "created_at": text(self.at),
+        }
+
+    def _debit(
+        self, charge: Charge, text: Callable[[float], str], status: str | None, seen_at: float
+    ) -> dict[str, Any]:
+        """The answer about a debit, which says too that it was taken back."""
+        told = status or self.row.history[0][1]
+        back = charge.taken_back
+        known = back is not None and back.created_at <= seen_at and status is not None
+        returned = {
+            "reference": f"RTN{self.row.reference}",
+            "amount_cents": self.row.amount_cents,
+            "code": TAKEN_BACK,
+            "at": text(back.created_at) if back else None,
+        }
+        return {
+            "reference": self.row.reference,
+            "order_id": self.row.order_id,
+            "operation": self.row.operation,
+            "method": "BANK",
+            "status": told,
+            "amount_cents": self.row.amount_cents,
+            "captured_cents": self.row.amount_cents if told == "APPROVED" else 0,
+            "currency": self.row.currency,
+            "authorization_code": charge.code,
+            "network_reference": None,
+            "expires_at": None,
+            "decline_code": None,
+            "decline_message": None,
+            "created_at": text(self.at),
+            "returned": returned if known else None,
         }
 
 
@@ -132,10 +192,12 @@ class Standing:
     refunded: int = 0
     held: tuple[int, ...] = ()
     pending_refunds: int = 0
+    returned: int = 0
+    pending_debits: int = 0
 
     @property
     def net(self) -> int:
-        return self.captured - self.refunded
+        return self.captured - self.refunded - self.returned
 
 
 @dataclass
@@ -175,6 +237,33 @@ class Books:
         if declined and done.charge is not None:
             done.decline_code = "05"
             done.charge.left_to_refund += done.row.amount_cents
+
+    def end_debit(self, done: Recorded, at: float) -> bool:
+        """The bank decides about a pending debit. False if somebody took it back before."""
+        charge = done.charge
+        if charge is None or done.row.status != "PENDING":
+            return False
+        if charge.bank is Bank.REFUSES:
+            done.row.history.append((at, "DECLINED"))
+            done.decline_code = NO_FUNDS
+            return True
+        done.row.history.append((at, "APPROVED"))
+        shown = {**done.content, "reference": done.row.reference}
+        shown["merchant_reference"] = done.row.merchant_reference
+        charge.captures.append(self._book("CAPTURE", shown, "APPROVED", at))
+        charge.left_to_refund = done.row.amount_cents
+        return True
+
+    def take_back(self, done: Recorded, at: float) -> bool:
+        """The bank takes all of a debit back. False if it was undone before."""
+        charge = done.charge
+        if charge is None or charge.row.status != "APPROVED" or charge.taken_back is not None:
+            return False
+        shown = {**done.content, "reference": done.row.reference}
+        shown["merchant_reference"] = done.row.merchant_reference
+        charge.taken_back = self._book("RETURN", shown, "APPROVED", at)
+        charge.left_to_refund = 0
+        return True
 
     def reverse(self, document: Document, at: float, visible_from: float) -> str:
         """Undo what is there under the original reference. What lands later is as if new."""
@@ -234,6 +323,8 @@ class Books:
             refunded=total("REFUND", "APPROVED"),
             held=held,
             pending_refunds=total("REFUND", "PENDING"),
+            returned=total("RETURN", "APPROVED"),
+            pending_debits=total("AUTHORIZE", "PENDING"),
         )
 
     def _charges(self) -> Iterator[Charge]:
@@ -253,12 +344,17 @@ class Books:
     ) -> Recorded:
         refused, last_four = self._presented(document, at)
         code = refused or self._refuse_card(document, last_four) or self._drawn(drawn, document)
-        row = self._book(operation, document, "DECLINED" if code else "APPROVED", at)
+        bank = bank_of(document)
+        accepted = "PENDING" if bank is not None else "APPROVED"
+        row = self._book(operation, document, "DECLINED" if code else accepted, at)
         row.via = "NETWORK_TOKEN" if "network_token" in document else "CARD"
         if code:
             return Recorded(content, row, at, None, False, code)
         amount, capture = document["amount_cents"], bool(document["capture"])
         number = len(self.rows)
+        if bank is not None:
+            debit = Charge(row, payer_of(document)[-1], True, 0, 0, f"A{number:05d}", "", bank=bank)
+            return Recorded(content, row, at, debit, capture, None)
         charge = Charge(
             row=row,
             last_four=last_four,
@@ -277,15 +373,19 @@ class Books:
         """Why what pays is refused as such, and the last four digits of the card behind it."""
         if "network_token" in document:
             return self.tokens.redeem(document, at)
-        number = document["card"]["number"]
-        return CRYPTOGRAM_ERROR if number.startswith(TOKEN_RANGE) else None, number[-4:]
+        last_four = str(payer_of(document)[-1])
+        number = document["card"]["number"] if "card" in document else ""
+        return CRYPTOGRAM_ERROR if number.startswith(TOKEN_RANGE) else None, last_four
 
     def _drawn(self, drawn: str | None, document: Document) -> str | None:
         """A decline that was drawn. A token's is for tokens alone."""
         return None if drawn == TOKEN_ERROR and "network_token" not in document else drawn
 
     def _refuse_card(self, document: Document, last_four: str) -> str | None:
-        stored, card = document.get("stored_credential"), document.get("card") or {}
+        stored, card = document.get("stored_credential"), document.get("card")
+        if card is None and "network_token" not in document:
+            return None
+        card = card or {}
         if stored is None:
             return NO_CVC if card.get("cvc") is None else None
         if stored["use"] == "FIRST":
@@ -369,20 +469,36 @@ def content_of(operation: str, document: Document) -> dict[str, Any]:
     }
     if operation != "AUTHORIZE":
         return content | {"original_reference": document["original_reference"]}
-    kind = "network_token" if "network_token" in document else "card"
-    card = document[kind]
     return content | {
         "capture": document["capture"],
-        kind: (card["number"][-4:], card["exp_month"], card["exp_year"]),
+        "payer": payer_of(document),
         "stored_credential": document.get("stored_credential"),
     }
 
 
+def payer_of(document: Document) -> tuple[Any, ...]:
+    """What tells two payers apart, and may be kept; the last four digits at the end."""
+    if (card := document.get("card")) is not None:
+        return card["exp_month"], card["exp_year"], card["number"][-4:]
+    if (token := document.get("network_token")) is not None:
+        return "network token", token["exp_month"], token["exp_year"], token["number"][-4:]
+    if (account := document.get("bank_account")) is not None:
+        return account["mandate"]["reference"], account["iban"][-4:]
+    payload = str(document["wallet"]["payload"])
+    return hashlib.sha256(payload.encode()).hexdigest(), "0000"
+
+
+def bank_of(document: Document) -> Bank | None:
+    """The bank of the account that is debited, if one is."""
+    account = document.get("bank_account")
+    return Bank(account["iban"][-2:]) if account is not None else None
+
+
 def report_of(rows: Sequence[Row]) -> dict[str, Any]:
-    """A settlement's report: a capture brings its amount less the fee, a refund costs its own."""
+    """A settlement's report: a capture brings its amount less the fee, all else costs its own."""
     lines = []
     for row in rows:
-        refund = row.operation == "REFUND"
+        refund = row.operation != "CAPTURE"
         fee = 0 if refund else row.amount_cents * 14 // 1000 + 10
         gross = -row.amount_cents if refund else row.amount_cents
         lines.append(

@@ -122,6 +122,8 @@ class Behaviour:
     reversal_by_reference: bool = True
     clock_offset_seconds: float = 0.0
     latency_seconds: tuple[float, float] = (0.05, 0.05)
+    debit_seconds: tuple[float, ...] = (30.0,)
+    """How long a bank may take to decide about a debit, and to take it back, both one of these."""
     chance: float = 0.0
     faults: frozenset[Fault] = frozenset()
     of: frozenset[str] = frozenset(POSSIBLE)
@@ -154,6 +156,7 @@ def draw_behaviour(dice: Dice, declared: Behaviour) -> Behaviour:
         max_flight_seconds=dice.choice((0.25, 1.0, 1.0)) * declared.max_flight_seconds,
         clock_offset_seconds=dice.between(-120.0, 120.0),
         latency_seconds=dice.choice(((0.02, 0.1), (0.05, 0.8), (0.5, 4.0))),
+        debit_seconds=(5.0, 30.0, 600.0, 5 * 3600.0, 40 * 3600.0, 2.5 * DAY_SECONDS),
         chance=dice.choice((0.0, 0.1, 0.3, 0.5) if rarely else (0.3, 0.6, 0.9)),
         faults=frozenset(faults),
         of=frozenset([kind for kind in POSSIBLE if at_all or dice.chance(0.3)]),

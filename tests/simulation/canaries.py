@@ -1,9 +1,10 @@
 """Card numbers and codes that a run works with, and a search for them where they must not be.
 
-Found is: one of this run's card numbers, plain or grouped; any other run of 13 to 19 digits that
-starts and checks like a card number and is no part of a longer word, as the numbers of network
-tokens are; a cryptogram; one of this run's CVCs as a whole text value. Bytes are searched like
-text, and where no ciphertext belongs they are a finding themselves: nobody can say what is in them.
+Found is: one of this run's card numbers, IBANs or wallets' payloads, plain or grouped; any other
+run of 13 to 19 digits that starts and checks like a card number and is no part of a longer word, as
+the numbers of network tokens are; a cryptogram; one of this run's CVCs as a whole text value. Bytes
+are searched like text, and where no ciphertext belongs they are a finding themselves: nobody can
+say what is in them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ SEALED: Mapping[str, frozenset[str]] = {
     "card": _ENVELOPE | {"fingerprint"},
     "cvc": _ENVELOPE,
     "network_token": _ENVELOPE,
+    "bank_account": _ENVELOPE | {"fingerprint"},
+    "wallet": _ENVELOPE,
 }
 """The vault's rows, and where they hold bytes: ciphertext, and an HMAC of the number."""
 

@@ -31,7 +31,7 @@ MAY_FOLLOW = {
     "FAILED": {"FAILED"},
     "CANCELLED": {"CANCELLED"},
 }
-UNRESOLVED = frozenset({"OPEN", "UNKNOWN"})
+UNRESOLVED = frozenset({"OPEN", "UNKNOWN", "PENDING"})
 DUE_MARKERS = frozenset({"due_pk", "due_at"})
 TOLD_OF_TERMINAL = {
     "SUCCEEDED": "payment_intent.succeeded",
@@ -76,6 +76,7 @@ OPERATION_FIXED = (
     "via",
     "fallback_of",
 )
+RETURNED = "payment_intent.returned"
 REFUND_FIXED = ("refund_id", "intent_id", "amount_cents", "currency", "created_at")
 
 SYSTEM_PARTITIONS = ("KEY#", "MERCHANT", "TURN", "CLOCK")
@@ -108,6 +109,7 @@ class Payment:
     intent: Item | None = None
     operations: dict[str, Item] = field(default_factory=dict)
     refunds: dict[str, Item] = field(default_factory=dict)
+    returns: dict[str, Item] = field(default_factory=dict)
     events: dict[int, Item] = field(default_factory=dict)
     posted: Counter[str] = field(default_factory=Counter)
     """Minor units in the ledger, by kind of transaction."""
@@ -128,6 +130,8 @@ class Transaction:
     ended: list[str] = field(default_factory=list)
     """What came to its end: a status of the payment, or `refund` and its status."""
     events: list[Item] = field(default_factory=list)
+    went_back: int = 0
+    """How many debits of it went back."""
 
 
 class Watch:
@@ -172,6 +176,7 @@ class Watch:
             "intent": self._intent,
             "operation": self._operation,
             "refund": self._refund,
+            "return": self._return,
             "event": self._event,
             "ledger_transaction": self._ledger,
             "settlement_entry": self._entry,
@@ -374,6 +379,22 @@ class Watch:
         if old is not None and (fixed := changed(old, new).intersection(REFUND_FIXED)):
             self._fail(3, intent_id, f"refund {refund_id} changed: {_shown(fixed, old, new)}")
 
+    def _return(self, key: Any, old: Item | None, new: Item | None) -> None:
+        """A debit that went back is one that had succeeded, all of it, once and for good."""
+        row = new or old or {}
+        intent_id, operation_id = text(row, "intent_id"), text(row, "operation_id")
+        if old is not None or new is None:
+            self._fail(3, intent_id, f"the return of {operation_id} was changed")
+            return
+        payment = self.payments[intent_id]
+        operation = payment.operations.get(operation_id, {})
+        if text(operation, "state") != "APPROVED" or text(operation, "method_type") != "BANK":
+            self._fail(3, intent_id, f"{operation_id} went back, and is {text(operation, 'state')}")
+        if number(new, "amount_cents") != number(operation, "amount_cents"):
+            self._fail(2, intent_id, f"a part of {operation_id} went back")
+        payment.returns[operation_id] = new
+        self._touch(intent_id).went_back += 1
+
     def _event(self, key: Any, old: Item | None, new: Item | None) -> None:
         row = new or old or {}
         intent_id, sequence = text(row, "intent_id"), number(row, "sequence")
@@ -575,6 +596,8 @@ class Watch:
             "captured": captured,
             "refundable": refundable,
             "refunded": refunded,
+            "returned": number(intent, "amount_returned"),
+            "overdrawn": number(intent, "amount_overdrawn"),
             "open refunds": number(intent, "open_refunds"),
         }
         if min(counters.values()) < 0:
@@ -583,17 +606,32 @@ class Watch:
             self._fail(2, intent_id, f"more is taken or held than was authorized: {counters}")
         if authorized > number(intent, "amount_cents"):
             self._fail(2, intent_id, f"more is authorized than was asked: {counters}")
+        self._refunds_add_up(intent_id, payment, counters)
+
+    def _refunds_add_up(
+        self, intent_id: str, payment: Payment, counters: Mapping[str, int]
+    ) -> None:
+        """What is left, given back, on its way back and taken back is what was captured."""
+        captured, refundable, refunded = (
+            counters[name] for name in ("captured", "refundable", "refunded")
+        )
         pending = [r for r in payment.refunds.values() if text(r, "status") == "PENDING"]
         done = [r for r in payment.refunds.values() if text(r, "status") == "SUCCEEDED"]
         reserved = sum(number(refund, "amount_cents") for refund in pending)
-        if refundable + refunded + reserved != captured:
+        back, overdrawn = counters["returned"], counters["overdrawn"]
+        if refundable + refunded + reserved + back != captured + overdrawn:
             self._fail(2, intent_id, f"captured is not what is left: {counters}, {reserved=}")
+        if refundable and overdrawn:
+            self._fail(2, intent_id, f"what the payer has twice can be refunded: {counters}")
+        if back != sum(number(each, "amount_cents") for each in payment.returns.values()):
+            self._fail(2, intent_id, f"returned is not what its returns say: {counters}")
         if refunded != sum(number(refund, "amount_cents") for refund in done):
             self._fail(2, intent_id, f"refunded is not what its refunds say: {counters}")
         if len(pending) != counters["open refunds"]:
             self._fail(2, intent_id, f"{len(pending)} refunds are open: {counters}")
         posted = dict(payment.posted)
-        if (posted.get("CAPTURE", 0), posted.get("REFUND", 0)) != (captured, refunded):
+        moved = tuple(posted.get(kind, 0) for kind in ("CAPTURE", "REFUND", "RETURN"))
+        if moved != (captured, refunded, back):
             self._fail(5, intent_id, f"the ledger says {posted}, the payment {counters}")
 
     def _events_add_up(
@@ -605,6 +643,8 @@ class Watch:
             self._fail(4, intent_id, f"events {numbers}, and the payment counts {last}")
         wanted = Counter(TOLD_OF_TERMINAL[end] for end in transaction.ended)
         told = Counter(text(event, "type") for event in transaction.events)
+        if told[RETURNED] != transaction.went_back:
+            self._fail(4, intent_id, f"{transaction.went_back} went back, and told: {dict(told)}")
         told = Counter({type_: n for type_, n in told.items() if type_ in TERMINAL_EVENTS})
         if told != wanted:
             self._fail(

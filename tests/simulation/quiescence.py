@@ -119,9 +119,13 @@ def _one_agrees(facts: AtRest, intent_id: str, payment: Payment) -> Iterator[Vio
     theirs = facts.acquirer.books.standing(intent_id, facts.now)
     captured = number(payment.intent, "amount_captured")
     refunded = number(payment.intent, "amount_refunded")
+    returned = number(payment.intent, "amount_returned")
     more = _undecided(payment)
     where = f"{payment.status} {payment.detail}".strip()
     ours = f"{where}, captured {captured}, refunded {refunded}, undecided {dict(more)}"
+    if theirs.returned != returned:
+        says = f"{ours}, returned {returned}; the bank took back {theirs.returned}"
+        yield Violation(1, intent_id, f"we say {says}: {_history(facts, intent_id)}")
     if not (
         captured <= theirs.captured <= captured + more["CAPTURE"]
         and refunded <= theirs.refunded <= refunded + more["REFUND"]
@@ -150,6 +154,8 @@ def _one_agrees(facts: AtRest, intent_id: str, payment: Payment) -> Iterator[Vio
     ]
     if len(granted) > 1:
         yield Violation(1, intent_id, f"the acquirer granted it {len(granted)} times: {granted}")
+    if theirs.pending_debits:
+        yield Violation(9, intent_id, f"debits of {theirs.pending_debits} are still pending")
     if theirs.pending_refunds:
         yield Violation(9, intent_id, f"refunds of {theirs.pending_refunds} are still pending")
 
@@ -226,6 +232,7 @@ def ledger_balances(facts: AtRest) -> Iterator[Violation]:
     for payment in facts.watch.payments.values():
         intent = payment.intent or {}
         net = number(intent, "amount_captured") - number(intent, "amount_refunded")
+        net -= number(intent, "amount_returned")
         taken[text(intent, "currency")] += net
     for currency in sorted({*taken, *owed}):
         if taken[currency] != owed[currency]:
@@ -529,9 +536,10 @@ def _intent_is_true(
     told = {inside: shown[outside] for outside, inside in names.items()}
     if told != now:
         yield Violation(3, intent_id, f"{conversation}: told {told}, and true is {now}")
-    refunded, true = shown["amount_refunded_cents"], number(payment.intent, "amount_refunded")
-    if refunded > true or (last and refunded != true):
-        yield Violation(3, intent_id, f"{conversation}: told as refunded {refunded}, not {true}")
+    for name in ("refunded", "returned"):
+        given, true = shown[f"amount_{name}_cents"], number(payment.intent, f"amount_{name}")
+        if given > true or (last and given != true):
+            yield Violation(3, intent_id, f"{conversation}: told as {name} {given}, not {true}")
 
 
 def _refund_is_true(
@@ -661,8 +669,9 @@ def _money_has_entries(watch: Watch) -> Iterator[Violation]:
         counts[text(entry, "operation")] += number(entry, "amount_cents")
     for intent_id, counts in moved.items():
         intent = watch.payments[intent_id].intent or {}
-        wanted = number(intent, "amount_captured"), number(intent, "amount_refunded")
-        if (counts["CAPTURE"], counts["REFUND"]) != wanted:
+        names = ("amount_captured", "amount_refunded", "amount_returned")
+        wanted = tuple(number(intent, name) for name in names)
+        if (counts["CAPTURE"], counts["REFUND"], counts["RETURN"]) != wanted:
             yield Violation(5, intent_id, f"moved {wanted}, and to be settled are {dict(counts)}")
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -23,9 +24,11 @@ from farthing.store import EXISTS, TenantScope, Update
 from farthing.store.scope import SystemScope
 from farthing.store.table import DynamoStore
 from tests.simulation.acquirer import HostileAcquirer
+from tests.simulation.acquirer_books import Bank
 from tests.simulation.canaries import Canaries
 from tests.simulation.dice import Dice
 from tests.simulation.merchant import Api, Asked, Conversation, Merchant, intent_in
+from tests.simulation.payers import ACCOUNTS, WALLETS, Payers
 from tests.simulation.person import Person
 from tests.simulation.token_service import TokenService
 from tests.simulation.violation import Violation
@@ -66,6 +69,10 @@ class Stock:
     tokens: tuple[str, ...]
     methods: tuple[str, ...]
     tokened: tuple[str, ...] = ()
+    accounts: Mapping[Bank, tuple[str, ...]] = field(default_factory=dict)
+    """Tokens of bank accounts, by what their banks do."""
+    wallets: tuple[str, ...] = ()
+    saved_account: str = ""
 
 
 @dataclass(frozen=True)
@@ -101,6 +108,14 @@ def card_number(number: int) -> str:
     return digits + str(-total % 10)
 
 
+def _made(world: Any, merchant_id: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+    answer = world.call("POST", path, body, merchant_id=merchant_id)
+    if answer is None or answer.status != 201:
+        raise RuntimeError(f"{path}: {answer}")
+    made: dict[str, Any] = answer.body
+    return made
+
+
 def prepare(world: Any, *, tokens: int = 4, methods: int = 2) -> Setting:
     """Two merchants with all they need, made through the real handlers of `world`.
 
@@ -108,21 +123,38 @@ def prepare(world: Any, *, tokens: int = 4, methods: int = 2) -> Setting:
     """
     count_ = 2 * (tokens + methods + TOKENED) + NEW_CARDS
     numbers = [card_number(7_000_000 + n) for n in range(count_)]
-    canaries, cards = Canaries(numbers, CVCS), iter(numbers)
+    payers, cards = Payers(2), iter(numbers)
+    canaries = Canaries([*numbers, *payers.secrets], CVCS)
     world.log.begin(scanned=True)
     world.on_text.append(lambda where, content: _require_clean(canaries, where, content))
     stocks: dict[str, Stock] = {}
     endpoints: list[Endpoint] = []
 
-    def post(merchant_id: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        answer = world.call("POST", path, body, merchant_id=merchant_id)
-        if answer is None or answer.status != 201:
-            raise RuntimeError(f"{path}: {answer}")
-        made: dict[str, Any] = answer.body
-        return made
+    post = partial(_made, world)
 
-    def token(merchant_id: str) -> str:
-        return str(post(merchant_id, "/v1/tokens", typed(next(cards)))["token"])
+    def token(merchant_id: str, body: dict[str, Any]) -> str:
+        return str(post(merchant_id, "/v1/tokens", body)["token"])
+
+    def saved(merchant_id: str, customer_id: str, body: dict[str, Any]) -> str:
+        kept = {"customer_id": customer_id, "token": token(merchant_id, body)}
+        return str(post(merchant_id, "/v1/payment_methods", kept)["method_id"])
+
+    def stock(merchant_id: str) -> Stock:
+        customer_id = str(post(merchant_id, "/v1/customers", {})["customer_id"])
+        card = lambda: typed(next(cards))  # noqa: E731
+        return Stock(
+            merchant_id,
+            customer_id,
+            methods=tuple(saved(merchant_id, customer_id, card()) for _ in range(methods)),
+            tokened=tuple(saved(merchant_id, customer_id, card()) for _ in range(TOKENED)),
+            tokens=tuple(token(merchant_id, card()) for _ in range(tokens)),
+            accounts={
+                bank: tuple(token(merchant_id, payers.account(bank)) for _ in range(many))
+                for bank, many in ACCOUNTS.items()
+            },
+            wallets=tuple(token(merchant_id, payers.wallet()) for _ in range(WALLETS)),
+            saved_account=saved(merchant_id, customer_id, payers.account(Bank.PAYS)),
+        )
 
     def endpoint(merchant_id: str, url: str, *types: str) -> Endpoint:
         body = {"url": url, "event_types": list(types)}
@@ -132,14 +164,7 @@ def prepare(world: Any, *, tokens: int = 4, methods: int = 2) -> Setting:
     def work() -> None:
         for merchant_id in (MERCHANT, OTHER_MERCHANT):
             _open(world, merchant_id)
-            customer = str(post(merchant_id, "/v1/customers", {})["customer_id"])
-            saved = []
-            for _ in range(methods + TOKENED):
-                body = {"customer_id": customer, "token": token(merchant_id)}
-                saved.append(str(post(merchant_id, "/v1/payment_methods", body)["method_id"]))
-            alone = tuple(token(merchant_id) for _ in range(tokens))
-            kept, tokened = tuple(saved[:methods]), tuple(saved[methods:])
-            stocks[merchant_id] = Stock(merchant_id, customer, alone, kept, tokened)
+            stocks[merchant_id] = stock(merchant_id)
         endpoints.append(endpoint(MERCHANT, "https://a.example/all", "*"))
         endpoints.append(endpoint(MERCHANT, "https://a.example/refunds", "refund.*"))
         endpoints.append(endpoint(OTHER_MERCHANT, "https://b.example/all", "*"))
@@ -240,6 +265,11 @@ class Stage:
         self._keys = count(1)
         self._cards = list(self.setting.cards)
         self._tokens = {m: list(stock.tokens) for m, stock in self.setting.stocks.items()}
+        self._wallets = {m: list(stock.wallets) for m, stock in self.setting.stocks.items()}
+        self._accounts = {
+            m: {bank: list(many) for bank, many in stock.accounts.items()}
+            for m, stock in self.setting.stocks.items()
+        }
 
     def merchant(self, merchant_id: str = MERCHANT) -> Merchant:
         return Merchant(self.world, merchant_id, self.conversations)
@@ -262,6 +292,19 @@ class Stage:
     def token(self, merchant_id: str = MERCHANT) -> dict[str, Any]:
         """A new card."""
         return {"token": self._tokens[merchant_id].pop()}
+
+    def account(self, bank: Bank, merchant_id: str = MERCHANT) -> dict[str, Any]:
+        """A new bank account of this kind, if there is one left; else the saved one, which pays."""
+        left = self._accounts[merchant_id][bank]
+        if left:
+            return {"token": left.pop()}
+        stock = self.setting.stocks[merchant_id]
+        return {"payment_method_id": stock.saved_account, "customer_id": stock.customer_id}
+
+    def wallet(self, merchant_id: str = MERCHANT) -> dict[str, Any]:
+        """A new wallet's payload, if there is one left; else a new card."""
+        left = self._wallets[merchant_id]
+        return {"token": left.pop()} if left else self.token(merchant_id)
 
     def card(self) -> dict[str, Any]:
         """A card that nobody has shown us yet, as a buyer types it."""
@@ -357,6 +400,12 @@ def settlement(stage: Stage) -> None:
     refund(stage)
 
 
+def debit(stage: Stage) -> None:
+    """An account is debited, and its bank pays, and takes it back."""
+    body = paying(1000, stage.account(Bank.TAKES_BACK), confirm=True)
+    stage.merchant().insist(INTENTS, body, stage.key())
+
+
 def expiry(stage: Stage) -> None:
     """Held, and forgotten by its merchant."""
     body = paying(1000, stage.token(), confirm=True, capture_method="MANUAL")
@@ -389,6 +438,7 @@ GOLDEN: Mapping[str, Scenario] = {
         Scenario("expiry", expiry),
         Scenario("network token", network_token),
         Scenario("fallback", fallback),
+        Scenario("debit", debit),
     )
 }
 """The paths of which every crash point is tried."""
@@ -406,11 +456,13 @@ class Story:
 
     def __post_init__(self) -> None:
         self.dice = self.stage.dice
+        self.debits = False
         self.merchant = self.stage.merchant(self.merchant_id)
 
     def tell(self) -> None:
         """All of it."""
-        manual = self.dice.chance(0.4)
+        self.debits = self.dice.chance(0.25)
+        manual = not self.debits and self.dice.chance(0.4)
         amount = self.dice.choice(AMOUNTS_CENTS)
         intent_id = self._begin(amount, manual=manual)
         if intent_id is None:
@@ -427,7 +479,7 @@ class Story:
             self._ask_after_the_end()
 
     def _begin(self, amount: int, *, manual: bool) -> str | None:
-        by = self._card()
+        by = self._account() if self.debits else self._card()
         more = {"capture_method": "MANUAL"} if manual else {}
         if self.dice.chance(0.3):
             return self._create_then_confirm(paying(amount, {}, **more), by)
@@ -446,8 +498,15 @@ class Story:
                 return self._known()
         return intent_id_of(self.merchant.insist(INTENTS, body, key))
 
+    def _account(self) -> dict[str, Any]:
+        kinds = (Bank.PAYS, Bank.PAYS, Bank.TAKES_BACK, Bank.TAKES_BACK, Bank.REFUSES)
+        return self.stage.account(self.dice.choice(kinds), self.merchant_id)
+
     def _card(self) -> dict[str, Any]:
-        if self.dice.chance(0.5):
+        drawn = self.dice.random()
+        if drawn < 0.1:
+            return self.stage.wallet(self.merchant_id)
+        if drawn < 0.6:
             return self.stage.token(self.merchant_id)
         saved = self.stage.method if self.dice.chance(0.5) else self.stage.tokened
         return saved(self.dice.below(2), self.merchant_id)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 DUE: Mapping[tuple[str, str], str] = {
     ("payments", "EVENT"): "outbox",
     ("payments", "OPERATION"): "resolve_unknown",
+    ("payments", "DEBIT"): "resolve_unknown",
     ("payments", "EXPIRY"): "resolve_unknown",
     ("payments", "NETWORK_TOKEN"): "resolve_unknown",
     ("webhooks", "DELIVERY"): "redeliver_due",
