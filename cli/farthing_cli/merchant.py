@@ -93,9 +93,8 @@ def listed(stack: Stack = None) -> None:
     with _told():
         for merchant_id, account in AccessTable.of(stack).merchants():
             since, origins = account.created_at[:10], "\n".join(account.origins)
-            shown.add_row(
-                merchant_id, escape(account.name), since, _word(account.card_entry), origins
-            )
+            cards = "[red]closed[/]" if account.closed_at else _word(account.card_entry)
+            shown.add_row(merchant_id, escape(account.name), since, cards, origins)
     wide.show(console, shown)
 
 
@@ -171,7 +170,7 @@ def issue(
         try:
             issue_key(table.store, key, table.now(), table.now() + lives if lives else None)
         except ConditionFailed:
-            raise Failure(f"There is no merchant {merchant}.") from None
+            raise Failure(f"There is no merchant {merchant}, or its account is closed.") from None
     _show_once(key)
 
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from farthing import runtime
 from farthing.access.account import Account, CardEntry
 from farthing.access.change import revoke_key
-from farthing.access.issue import issue_key, open_merchant
+from farthing.access.issue import close_account, issue_key, open_merchant
 from farthing.access.keys import key_row, merchant_row, new_key
 from farthing.access.origin import is_origin
 from farthing.access.principal import KeyKind, Mode
@@ -72,6 +72,12 @@ def test_a_key_that_ended_opens_nothing(aws: None) -> None:
 
 def test_a_secret_key_in_a_page_opens_nothing(aws: None) -> None:
     assert embedders(opened(kind=KeyKind.SECRET)) is Refusal.UNKNOWN_KEY
+
+
+def test_a_closed_account_shows_no_fields(aws: None) -> None:
+    key = opened()
+    close_account(runtime.system_store(), "mer_a", NOW)
+    assert embedders(key) is Refusal.UNKNOWN_KEY
 
 
 class Nobody:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner, Result
 from farthing import runtime
 from farthing.access.account import CardEntry
 from farthing.access.authorize import authorize
+from farthing.access.issue import close_account
 from farthing.access.keys import merchant_row
 from farthing.access.principal import KeyKind, Mode
 from farthing.store import EXISTS, Update
@@ -195,6 +196,16 @@ def test_a_key_is_issued_and_ends(run: Run) -> None:
     assert authorize(runtime.system_store(), key, now()) is None
     assert "ended" in said(run("keys", "list", merchant_id))
     assert "ended before" in failure_of(run("keys", "revoke", key_id, "--yes"))
+
+
+def test_a_closed_account_gets_no_more_keys(run: Run) -> None:
+    merchant_id, _ = opened(run)
+    close_account(runtime.system_store(), merchant_id, now())
+    assert "closed" in said(run("list"))
+    assert shown(run, merchant_id)["closed_at"]
+    refused = run("keys", "issue", merchant_id, "--kind", "secret")
+    assert "account is closed" in failure_of(refused)
+    assert said(run("keys", "list", merchant_id)).count("key_") == 2
 
 
 @pytest.mark.parametrize(

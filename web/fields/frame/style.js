@@ -4,7 +4,7 @@
 const COLOR = /^(#[0-9a-f]{3,8}|[a-z]{3,24}|(rgba?|hsla?|oklch|oklab|lch|lab)\([\d\s.,%/a-z-]{1,60}\))$/i;
 const LENGTH = /^(0|\d{1,3}(\.\d{1,3})?(px|rem|em))$/;
 const WEIGHT = /^(normal|bold|[1-9]00)$/;
-const FAMILY = /^([a-z][\w -]{0,40}|'[\w -]{1,40}'|"[\w -]{1,40}")$/i;
+const FAMILY = /^(-?[a-z][\w -]{0,40}|'[\w -]{1,40}'|"[\w -]{1,40}")$/i;
 const FAMILIES_MAX = 10;
 
 const color = (value) => COLOR.test(value) && CSS.supports("color", value);

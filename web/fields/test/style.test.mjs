@@ -8,7 +8,7 @@ const GOOD = {
   color: ["#123", "#A1B2C3", "red", "rgb(1 2 3 / 50%)", "hsla(10deg, 5%, 5%, .5)", "oklch(0.6 0.1 20)"],
   fontSize: ["16px", "1rem", "1.25em", "0"],
   fontWeight: ["400", "bold"],
-  fontFamily: ["Inter, 'Segoe UI', sans-serif"],
+  fontFamily: ["Inter, 'Segoe UI', sans-serif", 'system-ui, -apple-system, "Helvetica Neue"'],
 };
 const BAD = [
   "url(https://evil.example/?x)", "URL(//evil)", "image-set('https://evil')", "var(--x)", "env(x)",

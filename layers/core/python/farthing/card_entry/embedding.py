@@ -6,7 +6,6 @@ page alone, and whether it may make a token is asked when it does.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +17,8 @@ from farthing.access.origin import is_origin
 from farthing.access.principal import KeyKind
 from farthing.store.port import Gets
 
-_CHECKOUT_KEY = re.compile(r"ck_(test|live)_[A-Za-z0-9_-]{20,128}")
+CHECKOUT = "ck_"
+"""How a checkout session's key begins."""
 
 
 class Refusal(StrEnum):
@@ -41,10 +41,12 @@ def embedding_of(
     store: Gets, key: str, checkout_origins: Iterable[str], now: datetime
 ) -> Embedding:
     """Who may embed the frame for this key."""
-    if _CHECKOUT_KEY.fullmatch(key):
+    if not has_key_form(key):
+        return Embedding(refusal=Refusal.UNKNOWN_KEY)
+    if key.startswith(CHECKOUT):
         return _for(checkout_origins)
     account = _account_of(store, key, now)
-    if account is None:
+    if account is None or account.closed_at is not None:
         return Embedding(refusal=Refusal.UNKNOWN_KEY)
     if account.card_entry is CardEntry.EXTERNAL:
         return Embedding(refusal=Refusal.EXTERNAL)
@@ -59,8 +61,6 @@ def _for(origins: Iterable[str]) -> Embedding:
 
 def _account_of(store: Gets, key: str, now: datetime) -> Account | None:
     """The merchant of a publishable key. A secret one is none that a page may have."""
-    if not has_key_form(key):
-        return None
     row = store.get(key_row(key))
     if row is None or not is_valid(row, now) or row["kind"] != KeyKind.PUBLISHABLE:
         return None
