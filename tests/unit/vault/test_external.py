@@ -39,7 +39,7 @@ def test_a_token_comes_in_and_a_single_use_token_goes_out() -> None:
     # Then it gets a token of ours, and nothing is claimed to be known of the card
     assert answer.status == 201, answer.text
     assert answer.body["token"].startswith("tok_")
-    assert (answer.body["last_four"], answer.body["card_brand"]) == (None, "unknown")
+    assert (answer.body["last_four"], answer.body["card_brand"]) == (None, None)
     assert (answer.body["exp_month"], answer.body["exp_year"]) == (None, None)
     assert TOKEN not in answer.text
     (row,) = rows("VaultTable")
@@ -66,7 +66,7 @@ def test_a_number_is_refused_before_anything_is_done_with_it() -> None:
         answer = post(body)
         assert (answer.status, answer.body["code"]) == (400, "invalid_request")
         assert answer.body["fields"] == [
-            {"field": "number", "message": "is not taken: cards are typed into the acquirer's own "
+            {"field": "number", "message": "is not taken: it is typed into the acquirer's own "
              "fields"}
         ]  # fmt: skip
         assert NUMBER not in answer.text
