@@ -23,6 +23,7 @@ from farthing.vault.open import open_source
 from farthing.vault.pan import Pan
 from farthing.vault.sandbox_numbers import TEST_ACCOUNTS
 from farthing.vault.source import BankAccount
+from farthing.vault.tokenise import Fingerprinted
 from farthing.vault.typed_account import TypedAccount, check, passes_aba
 from farthing_sandbox import banks
 from tests.support import lambdas, methods
@@ -32,6 +33,7 @@ from tests.support.vault import KeyRing
 NOW = from_text("2026-11-22T09:00:00Z")
 REF = TokenRef(TenantScope("mer_a", "test"), "tok_01kbe8z4qn7m3xw5rt9vkcd2hc")
 IBAN = "FR1420041010050500013M02606"
+KNOWN = Fingerprinted(b"m", "1", None)
 
 
 def rows(table: str) -> list[dict[str, Any]]:
@@ -84,7 +86,7 @@ class TestCreating:
         runs = {IBAN[at : at + 5] for at in range(len(IBAN) - 4)}
         assert not [run for run in runs if run in raw or run in answer.text]
         ref = TokenRef(lambdas.principal().tenant, answer.body["token"])
-        opened = open_source(runtime.system_store(), _kms(), ref, NOW)
+        opened = open_source(runtime.system_store(), _kms(ref), ref, NOW)
         assert isinstance(opened, BankAccount)
         assert (opened.number.reveal(), opened.routing_number) == (IBAN, None)
         assert opened.holder == "Ada Lovelace"
@@ -94,7 +96,7 @@ class TestCreating:
     def test_a_number_and_its_routing_number_come_back_as_they_went_in(self) -> None:
         answer = tokenised(ach("0044"))
         ref = TokenRef(lambdas.principal().tenant, answer.body["token"])
-        opened = open_source(runtime.system_store(), _kms(), ref, NOW)
+        opened = open_source(runtime.system_store(), _kms(ref), ref, NOW)
         assert isinstance(opened, BankAccount)
         assert (opened.number.reveal(), opened.routing_number) == ("0044", methods.ROUTING_NUMBER)
         assert opened.account_type == "CHECKING"
@@ -164,10 +166,10 @@ class TestCreating:
         assert problem["message"] == "is one of CARD, BANK, WALLET"
 
 
-def _kms() -> Any:
+def _kms(ref: TokenRef) -> Any:
     from farthing.vault import kms
 
-    return kms.data_keys()
+    return kms.unwrapper(ref.tenant)
 
 
 def typed(iban: str, **more: Any) -> TypedAccount:
@@ -237,7 +239,7 @@ def test_nothing_else_is_sealed_as_one(secret: str) -> None:
 def test_an_account_of_another_token_does_not_open() -> None:
     ring, account = KeyRing(), typed(IBAN)
     sealed = seal(account.secret(), Purpose.BANK_ACCOUNT, REF, ring, os.urandom)
-    item = account_item(REF, account, sealed, Mandate("M", "2026"), b"m", NOW)
+    item = account_item(REF, account, sealed, Mandate("M", "2026"), KNOWN, NOW)
     assert open_account(item, REF, ring).number.reveal() == IBAN
     with pytest.raises(EnvelopeRefused):
         open_account(item, TokenRef(REF.tenant, "tok_other"), ring)

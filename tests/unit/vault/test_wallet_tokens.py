@@ -65,7 +65,7 @@ class TestCreating:
         assert {answer.body[each] for each in names} == {None}
         ref = TokenRef(lambdas.principal().tenant, answer.body["token"])
         now = from_text(answer.body["created_at"])
-        opened = open_source(runtime.system_store(), kms.data_keys(), ref, now)
+        opened = open_source(runtime.system_store(), kms.unwrapper(ref.tenant), ref, now)
         assert opened == WalletToken(name, body["payload"])
         assert body["payload"] not in repr(opened)
 
@@ -84,7 +84,7 @@ class TestCreating:
         (row,) = rows("vault")
         assert int(row["ttl"]["N"]) == int(end.timestamp())
         with pytest.raises(CardUnreadable):
-            open_source(runtime.system_store(), kms.data_keys(), ref, end)
+            open_source(runtime.system_store(), kms.unwrapper(ref.tenant), ref, end)
 
     def test_it_is_forgotten_once_and_nothing_else_is(self) -> None:
         """IS_A_WALLET: what a token of another kind stands for is not deleted by this."""

@@ -14,15 +14,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from farthing_sandbox import items, journal, maturity, reports, settlement, token_books
-from farthing_sandbox.asks import (
-    Authorize,
-    BankAccount,
-    Card,
-    Due,
-    NetworkToken,
-    Operation,
-    WalletPayload,
-)
+from farthing_sandbox.asks import Authorize, Due, Operation
 from farthing_sandbox.books import recorded
 from farthing_sandbox.cards import Fault
 from farthing_sandbox.debits import decide_debit
@@ -35,6 +27,7 @@ from farthing_sandbox.operations import (
 )
 from farthing_sandbox.refusals import paying_card, paying_token, paying_wallet
 from farthing_sandbox.reversals import Result, decide_reversal
+from farthing_sandbox.sources import BankAccount, Card, NetworkToken, WalletPayload
 from farthing_sandbox.token_rules import Presented
 
 if TYPE_CHECKING:
@@ -140,14 +133,14 @@ class Acquirer:
         self, ask: Authorize, card: Card | NetworkToken | WalletPayload, now: datetime
     ) -> Paying:
         """What pays, with what the books and the network know of it."""
+        if isinstance(card, WalletPayload):
+            return paying_wallet(card)
         stored = ask.stored_credential
         named = stored.network_reference if stored else None
         known = self.books.issued_to(named) if named else None
         if isinstance(card, NetworkToken):
             return paying_token(ask, card, self.presented(card), known, rfc3339(now))
-        if isinstance(card, Card):
-            return paying_card(ask, card, known)
-        return paying_wallet(card)
+        return paying_card(ask, card, known)
 
     def presented(self, shown: NetworkToken) -> Presented:
         """What the network knows of a token and its cryptogram."""

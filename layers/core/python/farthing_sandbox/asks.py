@@ -1,23 +1,16 @@
-"""What a client may ask for, once it is known to be well formed.
-
-A card number lives in one `Card` for one request and prints as nothing. What
-outlives the request is its `face` and the tag of its behaviour.
-"""
+"""What a client may ask for, once it is known to be well formed."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
-
-from farthing_sandbox import banks, wallets
-from farthing_sandbox.cards import Later, behaviour_of, brand_of
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from farthing_sandbox.banks import Account
-    from farthing_sandbox.cards import Behaviour
+    from farthing_sandbox.cards import Later
+    from farthing_sandbox.sources import Card, Source
 
 
 class Operation(StrEnum):
@@ -28,115 +21,6 @@ class Operation(StrEnum):
     VOID = "VOID"
     REFUND = "REFUND"
     RETURN = "RETURN"
-
-
-@dataclass(frozen=True)
-class Card:
-    """A card as it came in. Neither the number nor the CVC is ever written anywhere."""
-
-    number: str = field(repr=False)
-    exp_month: int
-    exp_year: int
-    cvc: str | None = field(default=None, repr=False)
-
-    @property
-    def behaviour(self) -> Behaviour:
-        """The row of the table that this number stands for."""
-        return behaviour_of(self.number)
-
-    @property
-    def last_four(self) -> str:
-        """What may be kept of the number."""
-        return self.number[-4:]
-
-    @property
-    def face(self) -> dict[str, Any]:
-        """What tells two requests apart, and may be kept. The CVC is gone on a later try."""
-        return {
-            "last_four": self.last_four,
-            "brand": brand_of(self.number),
-            "exp_month": self.exp_month,
-            "exp_year": self.exp_year,
-        }
-
-
-@dataclass(frozen=True)
-class NetworkToken:
-    """A network token in place of a card, as it came in. Nothing of its secrets is written."""
-
-    number: str = field(repr=False)
-    exp_month: int
-    exp_year: int
-    cryptogram: str = field(repr=False)
-
-    @property
-    def face(self) -> dict[str, Any]:
-        """What tells two requests apart. Each try has a cryptogram of its own."""
-        return {
-            "network_token": True,
-            "last_four": self.number[-4:],
-            "exp_month": self.exp_month,
-            "exp_year": self.exp_year,
-        }
-
-
-@dataclass(frozen=True)
-class BankAccount:
-    """An account as it came in, with the mandate to debit it. Its number is never written."""
-
-    number: str = field(repr=False)
-    routing_number: str | None
-    account_type: str | None
-    holder_name: str = field(repr=False)
-    mandate_reference: str
-
-    @property
-    def scheme(self) -> str:
-        """By whose rules it is debited."""
-        return "SEPA" if self.routing_number is None else "ACH"
-
-    @property
-    def account(self) -> Account:
-        """The row of the table that it stands for."""
-        return banks.account_of(self.scheme, self.number, self.routing_number)
-
-    @property
-    def last_four(self) -> str:
-        """What may be kept of the number."""
-        return self.number[-4:]
-
-    @property
-    def face(self) -> dict[str, Any]:
-        """What tells two requests apart, and may be kept."""
-        return {
-            "scheme": self.scheme,
-            "last_four": self.last_four,
-            "mandate_reference": self.mandate_reference,
-        }
-
-
-@dataclass(frozen=True)
-class WalletPayload:
-    """A wallet's payload as it came in. It is never written."""
-
-    wallet: str
-    payload: str = field(repr=False)
-    digest: str
-
-    @property
-    def behaviour(self) -> Behaviour:
-        """What it does."""
-        return wallets.behaviour_of(self.payload)
-
-    @property
-    def last_four(self) -> str:
-        """Of the card that is in every test wallet."""
-        return "4242"
-
-    @property
-    def face(self) -> dict[str, Any]:
-        """What tells two requests apart, and may be kept."""
-        return {"wallet": self.wallet, "digest": self.digest}
 
 
 @dataclass(frozen=True)
@@ -157,7 +41,7 @@ class Authorize:
     amount_cents: int
     currency: str
     capture: bool
-    card: Card | NetworkToken | BankAccount | WalletPayload
+    card: Source
     stored_credential: StoredCredential | None = None
     merchant_reference: str | None = None
 
@@ -167,9 +51,7 @@ class Authorize:
     @property
     def method(self) -> str:
         """What pays."""
-        if isinstance(self.card, Card):
-            return "CARD"
-        return "BANK" if isinstance(self.card, BankAccount) else "WALLET"
+        return self.card.method
 
     def content(self) -> dict[str, Any]:
         """What an equal request repeats: all but references of its own and what may not be kept."""

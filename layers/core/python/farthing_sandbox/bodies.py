@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from farthing_sandbox import asks, cursor
 from farthing_sandbox.asks import Operation
 from farthing_sandbox.items import as_json
+from farthing_sandbox.sources import BankAccount, Card, NetworkToken, Source, WalletPayload
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -195,29 +196,29 @@ def authorize(raw: bytes) -> asks.Authorize:
 
 def payer(
     body: AuthorizeBody,
-) -> asks.Card | asks.NetworkToken | asks.BankAccount | asks.WalletPayload:
+) -> Source:
     """What pays. Raises Malformed, unless it is one thing."""
     named = (body.card, body.network_token, body.bank_account, body.wallet)
     if sum(it is not None for it in named) != 1:
         raise Malformed("card, network_token, bank_account, wallet: one of them")
     if body.network_token is not None:
-        return asks.NetworkToken(**vars(body.network_token))
+        return NetworkToken(**vars(body.network_token))
     if body.card is not None:
-        return asks.Card(**vars(body.card))
+        return Card(**vars(body.card))
     if body.bank_account is not None:
         return account(body.bank_account)
     assert body.wallet is not None
     digest = hashlib.sha256(body.wallet.payload.encode()).hexdigest()
-    return asks.WalletPayload(body.wallet.wallet, body.wallet.payload, digest)
+    return WalletPayload(body.wallet.wallet, body.wallet.payload, digest)
 
 
-def account(body: BankAccountBody) -> asks.BankAccount:
+def account(body: BankAccountBody) -> BankAccount:
     """An account. Raises Malformed, unless it is named in one way."""
     american = (body.account_number, body.routing_number)
     number = body.iban or body.account_number
     if number is None or (body.iban is None) != all(american):
         raise Malformed("bank_account: an iban, or account_number and routing_number")
-    return asks.BankAccount(
+    return BankAccount(
         number=number,
         routing_number=body.routing_number,
         account_type=body.account_type,

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from farthing_sandbox import cards
-from farthing_sandbox.asks import BankAccount, Operation
+from farthing_sandbox.asks import Operation
 from farthing_sandbox.operations import (
     Charge,
     Entry,
@@ -24,6 +24,7 @@ from farthing_sandbox.operations import (
     rfc3339,
     row,
 )
+from farthing_sandbox.sources import BankAccount
 
 if TYPE_CHECKING:
     from farthing_sandbox.asks import Authorize

@@ -7,14 +7,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from farthing_sandbox import cards, token_rules
-from farthing_sandbox.asks import (
-    Authorize,
-    Card,
-    FollowUp,
-    NetworkToken,
-    Operation,
-    WalletPayload,
-)
+from farthing_sandbox.asks import Authorize, FollowUp, Operation
+from farthing_sandbox.sources import Card, NetworkToken, WalletPayload
 
 if TYPE_CHECKING:
     from farthing_sandbox.cards import Behaviour, Decline

@@ -7,6 +7,7 @@ from typing import Literal
 from farthing_sandbox import asks
 from farthing_sandbox.bodies import Amount, Body, CardBody, Currency, Malformed, Reference, read
 from farthing_sandbox.cards import Later
+from farthing_sandbox.sources import Card
 
 
 class IssuerActsBody(Body):
@@ -51,7 +52,7 @@ def issuer_acts(raw: str) -> asks.IssuerActs | None:
 def provision(raw: bytes) -> asks.Provision:
     """A card that is to get a network token. Raises Malformed."""
     body = read(ProvisionBody, raw)
-    return asks.Provision(body.reference, body.merchant_reference, asks.Card(**vars(body.card)))
+    return asks.Provision(body.reference, body.merchant_reference, Card(**vars(body.card)))
 
 
 def purchase(raw: bytes) -> asks.Purchase:

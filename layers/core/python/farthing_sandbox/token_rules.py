@@ -20,7 +20,8 @@ from farthing_sandbox import cards
 from farthing_sandbox.cards import Later
 
 if TYPE_CHECKING:
-    from farthing_sandbox.asks import Authorize, NetworkToken, Provision
+    from farthing_sandbox.asks import Authorize, Provision
+    from farthing_sandbox.sources import NetworkToken
 
 NUMBER_DIGITS: Final = 16
 TOKEN_YEARS: Final = 5

@@ -20,10 +20,12 @@ KINDS: Mapping[str, Purpose] = {
     "card": Purpose.PAN,
     "cvc": Purpose.CVC,
     "network_token": Purpose.NETWORK_TOKEN,
+    "bank_account": Purpose.BANK_ACCOUNT,
+    "wallet": Purpose.WALLET,
 }
 """A row's entity → what its envelope holds."""
 
-SHORT_LIVED = frozenset({"cvc"})
+SHORT_LIVED = frozenset({"cvc", "wallet"})
 """Kinds that are gone within the hour: they keep their key until then."""
 
 
