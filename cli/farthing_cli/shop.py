@@ -21,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import urllib3
 
+from farthing.ids import is_id
 from farthing_cli import shop_pages
 from farthing_cli.failure import Failure
 from farthing_cli.shop_pages import CATALOGUE, Product
@@ -102,6 +103,8 @@ class Backend:
 
         That a browser came here says nothing: anybody can open this address.
         """
+        if not is_id("cs", session_id):
+            return None, []
         status, session = self.ask("GET", f"/v1/checkout_sessions/{session_id}")
         if status != 200:
             return None, []

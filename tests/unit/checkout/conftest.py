@@ -9,6 +9,7 @@ import boto3
 import pytest
 
 from farthing import runtime
+from farthing.access.account import Settings
 from farthing.access.authorize import authorize
 from farthing.access.issue import open_account
 from farthing.access.principal import KeyKind, Principal
@@ -34,8 +35,11 @@ class Counter:
             "cancel_url": "https://shop.example/basket",
         } | more
 
-    def create(self, *, key: str | None = None, **more: Any) -> Answer:
-        answer = self.stack.post("checkout_sessions", self.wanted(**more), key=key)
+    def create(
+        self, *, key: str | None = None, settings: Settings | None = None, **more: Any
+    ) -> Answer:
+        wanted = self.wanted(**more)
+        answer = self.stack.post("checkout_sessions", wanted, key=key, settings=settings)
         if answer.status == 201:
             self.sessions[answer.body["session_id"]] = answer.body["url"].split("#")[1]
         return answer

@@ -8,6 +8,7 @@ from typing import Any
 import boto3
 import pytest
 
+from farthing.access.account import CardEntry, Settings
 from farthing.access.checkout_key import OneKeyMore
 from farthing.checkout.sealed import seal
 from farthing.checkout.url import check_url
@@ -150,6 +151,24 @@ def test_what_is_wrong_is_refused_and_changes_nothing(
     assert answer.body["fields"]
     assert rows("PaymentsTable") == []
     assert rows("AccessTable", "CHECKOUT#") == []
+
+
+@pytest.mark.parametrize(
+    ("settings", "more"),
+    [
+        (Settings({}), {}),
+        (Settings({"usd": "sandbox"}), {}),
+        (Settings({"*": "sandbox"}, CardEntry.EXTERNAL), {}),
+        (Settings({"*": "stripe"}), {}),
+    ],
+)
+def test_a_session_that_nobody_could_pay_is_not_made(
+    counter: Counter, settings: Settings, more: dict[str, Any]
+) -> None:
+    """Given a merchant without an acquirer for it, or whose acquirer's own fields take cards."""
+    answer = counter.create(settings=settings, **more)
+    assert (answer.status, answer.body["code"]) == (400, "invalid_request")
+    assert rows("PaymentsTable") == []
 
 
 def test_the_most_that_a_session_may_ask_for(counter: Counter) -> None:

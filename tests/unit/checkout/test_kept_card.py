@@ -9,7 +9,7 @@ import pytest
 
 from farthing.checkout import kept_card
 from farthing.store import StoreBusy
-from tests.support.lambdas import call
+from tests.support.lambdas import Context, call, load
 from tests.support.stack import ANSWER_NEVER_COMES, DECLINED
 from tests.unit.checkout.conftest import DAY, Counter
 from tests.unit.checkout.test_expire import tick
@@ -89,6 +89,40 @@ def test_or_by_the_tick_at_the_sessions_end(
     counter.stack.advance(DAY)
     tick(counter)
     assert len(methods(counter, customer)) == 1
+
+
+def test_the_broom_leaves_it_until_then(
+    counter: Counter, customer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given what the vault's purge does every minute, hours before the session's end."""
+    session_id = counter.session(customer_id=customer, save_payment_method=True)
+    thrown_away = counter.session()
+    with monkeypatch.context() as patch:
+        patch.setattr("farthing.checkout.pay.keep_card", lambda *_: None)
+        counter.pay(session_id)
+    counter.pay(thrown_away)
+    counter.stack.advance(12 * 3600)
+    load("vault_purge").handler({}, Context(remaining_milliseconds=60_000))
+    assert len(counter.stack.items("card_face")) == 1
+    counter.seen(session_id)
+    (method,) = methods(counter, customer)
+    paid = counter.stack.pay(100, payment_method_id=method["method_id"], customer_id=customer)
+    assert paid.body["status"] == "SUCCEEDED"
+
+
+def test_a_card_that_is_gone_fails_no_read(
+    counter: Counter, customer: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a session that nobody looked at for days, on a stack whose tick stood still."""
+    session_id = counter.session(customer_id=customer, save_payment_method=True)
+    with monkeypatch.context() as patch:
+        patch.setattr("farthing.checkout.pay.keep_card", lambda *_: None)
+        counter.pay(session_id)
+    counter.stack.advance(3 * DAY)
+    load("vault_purge").handler({}, Context(remaining_milliseconds=60_000))
+    assert counter.stack.items("card_face") == []
+    assert counter.read(session_id)["status"] == "PAID"
+    assert methods(counter, customer) == []
 
 
 def test_a_deleted_method_does_not_come_back(counter: Counter, customer: str) -> None:

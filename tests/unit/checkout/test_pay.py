@@ -13,6 +13,7 @@ from farthing.checkout import pay as paying
 from farthing.fraud.score import Action, Decision
 from farthing.payments import wiring
 from farthing.store.item import item_from_wire
+from tests.support import methods
 from tests.support.lambdas import Context, load
 from tests.support.stack import ANSWER_NEVER_COMES, DECLINED, Exchanged
 from tests.support.threads import at_once, one_call_at_a_time
@@ -201,6 +202,15 @@ def test_a_token_that_is_none_begins_nothing(counter: Counter) -> None:
     assert counter.pay(session_id, token=late).body["code"] == "token_not_usable"
     assert counter.stack.items("intent") == []
     assert counter.read(session_id)["status"] == "OPEN"
+
+
+def test_a_session_is_paid_by_card(counter: Counter) -> None:
+    """Given a token of a bank account, whose debit would be pending for days."""
+    session_id = counter.session()
+    token = methods.token(methods.sepa())
+    refused = counter.pay(session_id, token=token)
+    assert (refused.status, refused.body["fields"][0]["field"]) == (400, "token")
+    assert counter.stack.items("intent") == []
 
 
 def test_a_used_token_begins_nothing(counter: Counter) -> None:

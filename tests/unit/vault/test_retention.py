@@ -105,6 +105,23 @@ def test_a_card_that_paid_goes_when_nothing_of_its_payment_is_in_flight(
         assert (done.verdict, again_at(done)) == (Verdict.KEPT, later(NOW, seconds=3600))
 
 
+@pytest.mark.parametrize(
+    ("created_at", "more", "stays"),
+    [
+        (ago(hours=47), {"authorization": {}}, True),
+        (ago(hours=49), {"authorization": {}}, False),
+        (ago(hours=1), {}, False),
+        (ago(hours=1), {"authorization": {}, "checkout": {"saves_card": False}}, False),
+    ],
+)
+def test_a_card_that_paid_a_session_waits_two_days_to_be_saved(
+    created_at: str, more: dict[str, Any], stays: bool
+) -> None:
+    holder = intent("SUCCEEDED", **{"checkout": {"saves_card": True}, **more})
+    done = decided(face(claimed_by=INTENT, expires_at=OVER, created_at=created_at), holder)
+    assert done.verdict is (Verdict.KEPT if stays else Verdict.PURGED)
+
+
 def test_a_payment_may_try_its_token_again_as_long_as_it_lives() -> None:
     done = decided(face(claimed_by=INTENT, expires_at=NOT_OVER), STATES[0][0])
     assert done.verdict is Verdict.KEPT

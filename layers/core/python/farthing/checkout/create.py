@@ -12,14 +12,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from farthing.access.account import CardEntry, Settings
 from farthing.access.checkout_key import checkout_key_put
 from farthing.access.keys import NewKey, new_key
 from farthing.access.principal import KeyKind, Mode
+from farthing.acquiring.fit import require_amount, require_source
 from farthing.checkout.sealed import seal
 from farthing.checkout.session import LIFE_SECONDS, PREFIX, LineItem, Session
 from farthing.checkout.views import show
 from farthing.clock import later, to_text
-from farthing.errors import not_found
+from farthing.errors import INVALID_REQUEST, FarthingError, invalid, not_found
 from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response, created, dump
 from farthing.ids import IdSource
@@ -62,6 +64,7 @@ class Services:
     new_id: IdSource
     now: datetime
     base_url: str
+    settings: Settings
 
 
 def create(new: NewSession, request: IdempotentRequest, services: Services) -> Response:
@@ -78,6 +81,7 @@ def create(new: NewSession, request: IdempotentRequest, services: Services) -> R
     if row in known and idempotency.examine(known[row], request, now).answer is not None:
         return _again(known[row], request, tenant)
     session = _session(new, session_id, services)
+    require_taken(session, services.settings)
     page = f"{services.base_url}/checkout/{session_id}"
     answer = created({**show(session, None, now), "url": page})
     sealed = seal(services.entropy, request.key, session_id)
@@ -89,6 +93,20 @@ def create(new: NewSession, request: IdempotentRequest, services: Services) -> R
         *_customer_exists(new.customer_id, tenant),
     ]
     return commit(store, guarded) or _opened(answer, key)
+
+
+def require_taken(session: Session, settings: Settings) -> None:
+    """Raises FarthingError if nobody could pay it: a payer is not to find that out."""
+    if settings.card_entry is CardEntry.EXTERNAL:
+        raise FarthingError(
+            INVALID_REQUEST,
+            "this merchant's cards are typed into its acquirer's own fields: our page takes none",
+        )
+    connector = settings.connector(session.currency)
+    if connector is None:
+        raise invalid("currency", f"no acquirer takes {session.currency} for this merchant")
+    require_source(connector, None, session.currency, "currency")
+    require_amount(connector, session.amount_cents, session.currency)
 
 
 def _session(new: NewSession, session_id: str, services: Services) -> Session:

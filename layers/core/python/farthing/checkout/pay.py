@@ -19,10 +19,11 @@ from farthing.checkout.kept_card import keep_card
 from farthing.checkout.read import Found, require, with_attempt
 from farthing.checkout.session import ATTEMPTS_MAX, Session, key_of
 from farthing.clock import to_text
-from farthing.errors import LIMIT_REACHED, WRONG_STATE, FarthingError
+from farthing.errors import LIMIT_REACHED, WRONG_STATE, FarthingError, invalid
 from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response
 from farthing.ids import instant_of
+from farthing.method_type import MethodType
 from farthing.payments import idempotency, states
 from farthing.payments.begin import in_progress
 from farthing.payments.checkout import SessionStatus
@@ -56,6 +57,8 @@ def pay(
     found = with_attempt(require(session_id, known.get(key)), services)
     require_payable(found, services)
     card = read_instrument(Paying(token=token), known.get(face), found.session.customer_id)
+    if card.type is not MethodType.CARD:
+        raise invalid("token", "is of no card, and a checkout session is paid by card")
     payable = _attempt(found, card, ip_address, services)
     answer = authorize(payable, request, request_id, services, success_status=SUCCESS_STATUS)
     if answer.status == SUCCESS_STATUS and found.session.saves_card:

@@ -26,4 +26,5 @@ def making(principal: Principal, base_url: str) -> create.Services:
         new_id=runtime.new_id,
         now=runtime.clock().now(),
         base_url=base_url.rstrip("/"),
+        settings=principal.settings,
     )

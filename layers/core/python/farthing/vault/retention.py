@@ -1,7 +1,8 @@
 """How long a card is kept, decided from rows: its face, and who has claimed it. Pure.
 
     a token that nobody claimed       its fifteen minutes, and as long again: clocks differ
-    one that an intent claimed        until nothing of that payment is in flight, and that time
+    one that an intent claimed        until nothing of that payment is in flight, and that time;
+                                      two days if its checkout session is to save it
     a saved card                      as long as its method lives, and 8 days: what was begun
                                       before that may be sent again for seven
     one that expired N months ago     its method stays and can pay no more; 8 days later it goes
@@ -38,6 +39,9 @@ ODD_SECONDS = DAY
 
 LOOK_SECONDS_MAX = 30 * DAY
 """A saved card is looked at so often at least: the setting may have changed."""
+
+TO_BE_SAVED = timedelta(days=2)
+"""How long a paid card is there to be saved: a checkout session ends a day after it was made."""
 
 SENDABLE_SECONDS = GIVEN_UP_SECONDS + DAY
 """How long after a method can pay no more something begun with it may need its card: nothing is
@@ -133,7 +137,7 @@ def _of_intent(facts: Facts, intent: Item) -> Decided:
     over = token_is_over(facts.now)
     if facts.face.get("expires_at", "") > over.values["over"]:
         return _keep(facts, GRACE_SECONDS)
-    if _needs_card(intent):
+    if _needs_card(intent) or _is_to_be_saved(facts, intent):
         return _keep(facts, AGAIN_SECONDS)
     key = Key("payments", intent["pk"], intent["sk"])
     return _purge(facts, over & held_by(facts.face["claimed_by"]), Check(key, NEEDS_NO_CARD))
@@ -218,6 +222,13 @@ def _needs_card(intent: Item) -> bool:
     """The same rule as NEEDS_NO_CARD."""
     held = intent.get("status_detail") == Detail.REQUIRES_CAPTURE
     return "open_operation" in intent or (intent["status"] == Status.PROCESSING and not held)
+
+
+def _is_to_be_saved(facts: Facts, intent: Item) -> bool:
+    """Whether its checkout session makes a method of it, which is done when the session is read or
+    ends. A customer may have no room for it, so it is not waited for longer."""
+    saves = bool(intent.get("checkout", {}).get("saves_card")) and "authorization" in intent
+    return saves and facts.face["created_at"] > to_text(facts.now - TO_BE_SAVED)
 
 
 def _ends_at(method: Mapping[str, object], expired_months: int) -> str | None:
