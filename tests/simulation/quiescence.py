@@ -67,6 +67,10 @@ class AtRest:
     may_be_dead: Callable[[str, str], bool] = lambda queue, body: False
     settled: bool = True
     """Whether the daily settlement has run since."""
+    purged: bool = True
+    """Whether cards were purged by the schedule."""
+    cards: Callable[[], Iterator[Violation]] = lambda: iter(())
+    """What is wrong with the cards (vault_watch.py)."""
     decisions_allowed: Callable[[Item], bool] | None = None
     erred: Collection[str] = ()
     """Payments about which a person said what is not true, and the acquirer could not be asked."""
@@ -279,9 +283,16 @@ def _asked_in_vain(facts: AtRest, operation: Item) -> bool:
 def nothing_is_overdue(facts: AtRest) -> Iterator[Violation]:
     """No row has been due for long: whoever is to look at it looks at it no more."""
     for (table, key), item in facts.watch.due.items():
+        if text(item, "entity") == "card_face" and not facts.purged:
+            continue
         due_at = from_text(text(item, "due_at")).timestamp()
         if due_at < facts.now - DUE_GRACE_SECONDS and not _asks(item):
             yield Violation(9, f"{table} {key}", f"is due since {text(item, 'due_at')}")
+
+
+def cards_are_kept(facts: AtRest) -> Iterator[Violation]:
+    """11: each card that somebody may need is there, and opens."""
+    yield from facts.cards()
 
 
 def keys_end(facts: AtRest) -> Iterator[Violation]:
@@ -630,6 +641,7 @@ CHECKS: tuple[Check, ...] = (
     payments_end,
     operations_end,
     nothing_is_overdue,
+    cards_are_kept,
     keys_end,
     ends_are_told_once,
     events_arrive,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 DUE: Mapping[tuple[str, str], str] = {
+    ("payments", "CARD"): "vault_purge",
     ("payments", "EVENT"): "outbox",
     ("payments", "OPERATION"): "resolve_unknown",
     ("payments", "EXPIRY"): "resolve_unknown",
