@@ -382,12 +382,21 @@ def resolver_without_fence(patch: Patches) -> None:
     profile=profiles.FROZEN_INVOKES,
 )
 def charge_sends_what_is_over(patch: Patches) -> None:
+    """That its CVC is gone goes with it: an issuer declines without."""
     patch.attribute(Operation, "may_be_sent", lambda self, now: True)
+    patch.attribute(charge, "_forget_cvc", lambda *_: None)
 
 
 @bug("a claim to send is no claim", invariant=1, profile=profiles.RUN_TWICE)
 def claim_to_send_without_condition(patch: Patches) -> None:
-    patch.everywhere(vault_claim.claim_to_send, lambda *_, **__: None)
+    """Each gets a row of its own, so that somebody has said who opens the card."""
+    real = vault_claim.audit_key
+
+    def audit_key(*about: Any) -> Any:
+        key = real(*about)
+        return replace(key, sk=f"{key.sk}#{runtime.entropy(4).hex()}")
+
+    patch.attribute(vault_claim, "audit_key", audit_key)
 
 
 @bug(
