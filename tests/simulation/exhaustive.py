@@ -33,13 +33,17 @@ from tests.simulation.coverage import REACHED, Coverage
 from tests.simulation.faults import CRASHES, Fault, Kind, Point, Script, crashes_of
 from tests.simulation.receiver import Manners
 from tests.simulation.run import Run, begin, declared
-from tests.simulation.scenarios import GOLDEN, Scenario
+from tests.simulation.scenarios import GOLDEN, KEYS_SECONDS, Scenario
 from tests.simulation.search import examine
 from tests.simulation.tally import Span
 from tests.simulation.violation import Violation
 
 DAY_SECONDS = 86_400.0
-LONG_ENOUGH_SECONDS = {"settlement": 12 * 3600.0, "expiry": 7.5 * DAY_SECONDS}
+LONG_ENOUGH_SECONDS = {
+    "settlement": 12 * 3600.0,
+    "expiry": 7.5 * DAY_SECONDS,
+    "keys": KEYS_SECONDS,
+}
 """How long a crash may strike: past the settlement of the day, past the end of a hold."""
 OTHERWISE_SECONDS = 3600.0
 COMMAND = "PYTHONPATH=layers/core/python:. .venv/bin/python -m tests.simulation.exhaustive"
@@ -153,7 +157,7 @@ def paths() -> dict[str, tuple[Scenario, bool]]:
         seconds = LONG_ENOUGH_SECONDS.get(name, OTHERWISE_SECONDS)
         found[name] = replace(scenario, seconds=seconds), True
     for name, (scenario, _) in list(found.items()):
-        if name != "webhook":  # asks the acquirer nothing
+        if name not in {"webhook", "keys"}:  # they ask the acquirer nothing that others do not
             found[name + NOT_IDEMPOTENT] = scenario, False
     return found
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from farthing.access.account import Account
 from farthing.access.keys import SCOPES
 from farthing.access.principal import KeyKind
+from farthing.store.item import item_from_wire
+from tests.simulation.aws.dynamo import Tables
 from tests.simulation.faults import Fault
 from tests.simulation.functions import Result
 from tests.simulation.stack import Route
@@ -18,6 +21,8 @@ if TYPE_CHECKING:
     from tests.simulation.world import World
 
 GATEWAY_SECONDS = 29.0
+KEPT_SECONDS = 60.0
+"""How long the gateway keeps the authorizer's answer."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,29 @@ class Answer:
     status: int
     body: dict[str, Any]
     headers: dict[str, str]
+
+
+class Authorizer:
+    """What the gateway knows of merchants: as the authorizer told it, a minute ago at most."""
+
+    def __init__(self, tables: Tables, now: Callable[[], float]) -> None:
+        self._tables, self._now = tables, now
+        self._told: dict[tuple[str, str], tuple[float, dict[str, str]]] = {}
+
+    def settings(self, merchant_id: str, mode: str) -> dict[str, str]:
+        """For a request's context. Nothing for a merchant for whom nobody has set anything."""
+        at, told = self._told.get((merchant_id, mode), (-KEPT_SECONDS, {}))
+        if self._now() - at >= KEPT_SECONDS:
+            told = self._read(merchant_id, mode)
+            self._told[merchant_id, mode] = self._now(), told
+        return told
+
+    def _read(self, merchant_id: str, mode: str) -> dict[str, str]:
+        row = self._tables.item("access", "MERCHANT", merchant_id)
+        if row is None or "S" not in row.get("vault_key_id", {}):
+            return {}
+        account = Account.from_item(item_from_wire(row))
+        return {"settings": account.settings(mode).to_text()}
 
 
 def call(
@@ -58,6 +86,7 @@ def call(
         "kind": kind.value,
         "key_id": "key_sim",
         "scopes": " ".join(SCOPES[kind]),
+        **world.authorizer.settings(merchant_id, mode),
     }
     event = api_event(
         method,

@@ -79,7 +79,7 @@ OPERATION_FIXED = (
 RETURNED = "payment_intent.returned"
 REFUND_FIXED = ("refund_id", "intent_id", "amount_cents", "currency", "created_at")
 
-SYSTEM_PARTITIONS = ("KEY#", "MERCHANT", "TURN", "CLOCK")
+SYSTEM_PARTITIONS = ("KEY#", "MERCHANT", "VAULT_KEY", "TURN", "CLOCK")
 KEY_SKEW_SECONDS = 600.0
 """A process whose clock is five minutes fast, and one that is five minutes slow."""
 
@@ -532,9 +532,9 @@ class Watch:
             self.turned_off.setdefault(endpoint_id, self.now())
 
     def _face(self, key: Any, old: Item | None, new: Item | None) -> None:
-        if old is None or "claimed_by" not in old:
-            return
-        if new is None or text(new, "claimed_by") != text(old, "claimed_by"):
+        if old is None or new is None or "claimed_by" not in old:
+            return  # whether a face may go is asked with its card: vault_watch.py
+        if text(new, "claimed_by") != text(old, "claimed_by"):
             claims = f"{text(old, 'claimed_by')}, and then {text(new or {}, 'claimed_by')}"
             self._fail(7, text(old, "token"), f"the token was claimed by {claims}")
 

@@ -52,6 +52,14 @@ from farthing.store.errors import ConditionFailed
 from farthing.store.scope import SystemScope
 from farthing.store.table import DynamoStore
 from farthing.vault import claim as vault_claim
+from farthing.vault import (
+    kms,
+    reencrypt,
+    register,
+    retention,
+    rotation,
+    sealed,
+)
 from farthing.webhooks import delivery, delivery_row, feed, outbox
 from farthing.webhooks.outbox import Outbox
 from tests.simulation import profiles
@@ -374,12 +382,21 @@ def resolver_without_fence(patch: Patches) -> None:
     profile=profiles.FROZEN_INVOKES,
 )
 def charge_sends_what_is_over(patch: Patches) -> None:
+    """That its CVC is gone goes with it: an issuer declines without."""
     patch.attribute(Operation, "may_be_sent", lambda self, now: True)
+    patch.attribute(charge, "_forget_cvc", lambda *_: None)
 
 
 @bug("a claim to send is no claim", invariant=1, profile=profiles.RUN_TWICE)
 def claim_to_send_without_condition(patch: Patches) -> None:
-    patch.everywhere(vault_claim.claim_to_send, lambda *_, **__: None)
+    """Each gets a row of its own, so that somebody has said who opens the card."""
+    real = vault_claim.audit_key
+
+    def audit_key(*about: Any) -> Any:
+        key = real(*about)
+        return replace(key, sk=f"{key.sk}#{runtime.entropy(4).hex()}")
+
+    patch.attribute(vault_claim, "audit_key", audit_key)
 
 
 @bug(
@@ -658,6 +675,96 @@ def card_number_in_the_answer(patch: Patches) -> None:
         return replace(answer, authorization_code=card.reveal()["number"])
 
     patch.attribute(sandbox.SandboxAcquirer, "send", send)
+
+
+@bug(
+    "a card is brought under another key whatever became of it meanwhile",
+    invariant=11,
+    profile=profiles.KEYS_AMONG_PAYMENTS,
+)
+def rewrap_without_condition(patch: Patches) -> None:
+    patch.attribute(sealed.SealedRow, "unchanged", property(no_condition))
+
+
+@bug(
+    "a key goes without a look at what is under it",
+    invariant=11,
+    limit=160,
+    profile=profiles.KEYS_AMONG_PAYMENTS,
+)
+def key_retired_without_the_count(patch: Patches) -> None:
+    patch.attribute(rotation, "require_empty", lambda *_: None)
+
+
+@bug(
+    "a key goes as soon as another is given and nothing is under it",
+    invariant=11,
+    limit=85,
+    profile=profiles.TYPED_WHILE_A_KEY_GOES,
+)
+def key_retired_without_the_wait(patch: Patches) -> None:
+    patch.attribute(rotation, "require_switched", lambda *_: None)
+
+
+@bug(
+    "a card is sealed anew under the key that is its merchant's, and not the one that it has",
+    invariant=11,
+    profile=profiles.KEYS_AMONG_PAYMENTS,
+)
+def sealed_anew_under_another_key(patch: Patches) -> None:
+    def data_keys_like(named: str, tenant: Any) -> Any:
+        return kms.data_keys(register.key_of(runtime.system_store(), tenant.merchant_id))
+
+    patch.attribute(kms, "data_keys_like", data_keys_like)
+
+
+@bug(
+    "a card is opened to be sealed anew, and that is written down afterwards",
+    invariant=12,
+    profile=profiles.KEYS_AMONG_PAYMENTS,
+)
+def opened_before_it_is_written_down(patch: Patches) -> None:
+    real = reencrypt._seal_anew
+
+    def seal_anew(row: Any, services: Any) -> Any:
+        later_ = NoWrites(services.store)
+        done = real(row, replace(services, store=later_))
+        services.store.write(*later_.held)
+        return done
+
+    patch.attribute(reencrypt, "_seal_anew", seal_anew)
+
+
+class NoWrites:
+    """A store that keeps audit rows back."""
+
+    def __init__(self, store: Any) -> None:
+        self._store, self.held = store, list[Any]()
+
+    def write(self, write: Any) -> None:
+        if isinstance(write, Put):
+            self.held.append(write)
+        else:
+            self._store.write(write)
+
+
+@bug(
+    "a card goes with its token's time, whatever becomes of its payment",
+    invariant=11,
+    profile=profiles.PURGES_AMONG_PAYMENTS,
+)
+def purge_of_what_is_in_flight(patch: Patches) -> None:
+    patch.attribute(retention, "_needs_card", lambda intent: False)
+    patch.attribute(retention, "NEEDS_NO_CARD", ANYTHING)
+
+
+@bug(
+    "a deleted method's card goes at once",
+    invariant=11,
+    profile=profiles.PURGES_AMONG_PAYMENTS,
+)
+def purge_of_what_may_be_sent_again(patch: Patches) -> None:
+    patch.attribute(retention, "SENDABLE_SECONDS", 0)
 
 
 # --- the code itself ---------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from tests.simulation.acquirer_faults import IN_THE_ANSWER, Behaviour
 from tests.simulation.acquirer_faults import Fault as At
 from tests.simulation.aws.table import STALE_SECONDS_MAX
 from tests.simulation.faults import Fault, Point, Swarm
+from tests.simulation.gateway import KEPT_SECONDS
 from tests.simulation.receiver import Manners
 from tests.simulation.run import declared
 from tests.simulation.scenarios import (
@@ -434,6 +435,21 @@ UNSTEADY: Rates = {
 }
 
 
+CARD_FAULTS: Rates = {
+    Fault.CRASH_BEFORE: 0.02,
+    Fault.CRASH_AFTER: 0.02,
+    Fault.CRASH_DURING: 0.03,
+    Fault.LOST: 0.03,
+    Fault.LATE: 0.02,
+    Fault.CONFLICT: 0.03,
+    Fault.FREEZE: 0.02,
+    Fault.STALL: 0.01,
+    Fault.SKEW: 0.5,
+    Fault.STALE_INDEX: 0.3,
+    Fault.SCHEDULE_TWICE: 0.2,
+}
+
+
 def _asked(
     name: str,
     script: Callable[[Stage], None],
@@ -462,6 +478,151 @@ def hold_until_it_ends(stage: Stage) -> None:
     """Held, and forgotten."""
     _held(stage)
 
+
+# --- cards, and the keys that they are under -----------------------------------------------------
+
+ROTATING_SECONDS = 3 * 3600.0
+PURGING_SECONDS = 2 * 3600.0
+
+
+def rotation_among_payments(stage: Stage) -> None:
+    """Merchants are paid by saved and by new cards, while somebody hasty looks after the keys."""
+    merchant, custodian = stage.merchant(), stage.custodian()
+    customer_id = stage.method()["customer_id"]
+
+    def look_after() -> None:
+        for _ in range(2):
+            custodian.badly()
+            merchant.sleep(stage.dice.spread(1.0, 1200.0))
+
+    def be_paid() -> None:
+        for number in range(4):
+            merchant.sleep(stage.dice.spread(1.0, 900.0))
+            by = stage.method(number % 2)
+            asked = merchant.ask("POST", "/v1/tokens", stage.card()) if number % 2 else None
+            if asked is not None and asked.status == 201:
+                by = {"token": asked.body["token"]}
+                if stage.dice.chance(0.4):
+                    merchant.ask("POST", "/v1/payment_methods", {"customer_id": customer_id, **by})
+                    continue
+            merchant.insist(INTENTS, paying(1000, by, confirm=True), stage.key())
+
+    merchant.at_once(look_after, be_paid)
+    merchant.sleep(max(0.0, stage.calm_at - stage.world.scheduler.now))
+    custodian.finish()
+
+
+def typed_while_a_key_goes(stage: Stage) -> None:
+    """Cards are typed in the moments in which their merchant gets another key."""
+    merchant, custodian, card = stage.merchant(), stage.custodian(), stage.card()
+    first = custodian.give()
+    merchant.sleep(2 * KEPT_SECONDS)
+
+    def type_one() -> None:
+        merchant.sleep(stage.dice.between(0.0, 20.0))
+        merchant.ask("POST", "/v1/tokens", card)
+
+    def hurry() -> None:
+        merchant.sleep(stage.dice.between(0.0, 10.0))
+        custodian.give()
+        for _ in range(4):
+            custodian.rewrap()
+            if custodian.retire(first):
+                break
+
+    merchant.at_once(hurry, *(type_one for _ in range(6)))
+    custodian.finish()
+
+
+def purge_among_payments(stage: Stage) -> None:
+    """Tokens pay late, twice or never; methods are deleted while they pay."""
+    merchant, dice = stage.merchant(), stage.dice
+    customer_id = stage.method()["customer_id"]
+
+    def by_token() -> None:
+        merchant.sleep(dice.spread(1.0, 1500.0))
+        merchant.insist(INTENTS, paying(1000, stage.token(), confirm=True), stage.key())
+
+    def saved_and_deleted() -> None:
+        body = {"customer_id": customer_id, **stage.token()}
+        asked = merchant.ask("POST", "/v1/payment_methods", body)
+        if asked.status != 201:
+            return
+        method_id = asked.body["method_id"]
+        by = {"payment_method_id": method_id, "customer_id": customer_id}
+        merchant.at_once(
+            lambda: merchant.insist(INTENTS, paying(700, by, confirm=True), stage.key()),
+            lambda: _deleted_later(stage, method_id),
+        )
+
+    merchant.at_once(by_token, by_token, saved_and_deleted)
+
+
+def _deleted_later(stage: Stage, method_id: str) -> None:
+    merchant = stage.merchant()
+    merchant.sleep(stage.dice.spread(0.01, 60.0))
+    merchant.ask("DELETE", f"/v1/payment_methods/{method_id}")
+
+
+def _of_cards(
+    name: str,
+    run: Callable[[Stage], None],
+    seconds: float,
+    rates: Rates = NO_FAULTS,
+    where: str = "",
+    acquirer: Behaviour = GOOD,
+) -> Profile:
+    scenario = Scenario(name, run, seconds, purged=True)
+    return Profile(name, scenario, acquirer, rates, where)
+
+
+KEYS_AMONG_PAYMENTS = _of_cards(
+    "keys among payments", rotation_among_payments, ROTATING_SECONDS, CARD_FAULTS
+)
+KEEPER_CRASHES = _of_cards(
+    "keys among payments, the keeper crashes",
+    rotation_among_payments,
+    ROTATING_SECONDS,
+    {Fault.CRASH_BEFORE: 0.1, Fault.CRASH_AFTER: 0.1, Fault.LOST: 0.1, Fault.FREEZE: 0.05},
+    "vault_keeper",
+)
+SEALING_CRASHES = _of_cards(
+    "keys among payments, crashes while cards are sealed anew",
+    rotation_among_payments,
+    ROTATING_SECONDS,
+    {Fault.CRASH_BEFORE: 0.05, Fault.CRASH_AFTER: 0.05, Fault.LATE: 0.05, Fault.FREEZE: 0.05},
+    "charge ",
+)
+PURGES_AMONG_PAYMENTS = _of_cards(
+    "purges among payments",
+    purge_among_payments,
+    PURGING_SECONDS,
+    CARD_FAULTS,
+    acquirer=bad(*NO_ANSWER, At.LOOK_UP_FAILS, of=("AUTHORIZE", "LOOK_UP"), chance=0.5),
+)
+PURGE_CRASHES = _of_cards(
+    "purges among payments, the purge crashes",
+    purge_among_payments,
+    PURGING_SECONDS,
+    {Fault.CRASH_BEFORE: 0.1, Fault.CRASH_AFTER: 0.1, Fault.LATE: 0.1, Fault.FREEZE: 0.05},
+    "vault_purge",
+    bad(*NO_ANSWER, At.LOOK_UP_FAILS, of=("AUTHORIZE", "LOOK_UP"), chance=0.8),
+)
+TYPED_WHILE_A_KEY_GOES = _of_cards(
+    "cards typed while a key goes",
+    typed_while_a_key_goes,
+    900.0,
+    {Fault.SLOW: 0.5, Fault.FREEZE: 0.1},
+    "tokens dynamodb",
+)
+OF_CARDS = (
+    TYPED_WHILE_A_KEY_GOES,
+    KEYS_AMONG_PAYMENTS,
+    KEEPER_CRASHES,
+    SEALING_CRASHES,
+    PURGES_AMONG_PAYMENTS,
+    PURGE_CRASHES,
+)
 
 UNHEARD = (At.SILENCE, At.LOST, At.DELAYED, At.LOOK_UP_FAILS)
 OPERATOR = (
@@ -536,6 +697,8 @@ OPERATOR = (
 """The acquirer cannot tell, and so a person is asked, who is not always right."""
 
 PROFILES = (
+    *OF_CARDS,
+    NEW_CARD,
     RACE_FOR_A_HOLD,
     RACE_FOR_A_TOKEN,
     RACE_OF_REFUNDS,
@@ -569,7 +732,6 @@ PROFILES = (
     SEARCHED,
     TWO_BODIES,
     READ_BY_TWO,
-    NEW_CARD,
     *OPERATOR,
 )
 PROFILED_EVERY = 5

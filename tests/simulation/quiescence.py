@@ -28,7 +28,6 @@ from tests.simulation.invariants import (
 from tests.simulation.merchant import Asked, Conversation, intent_in, refund_in, shown_in
 from tests.simulation.receiver import Receiver
 from tests.simulation.scenarios import Endpoint
-from tests.simulation.schedules import mark_of
 from tests.simulation.violation import Violation
 
 DUE_GRACE_SECONDS = 3600.0
@@ -70,6 +69,10 @@ class AtRest:
     """Whether the daily settlement has run since."""
     tokens_known: bool = True
     """Whether nothing was lost of what became of network tokens, as in a restore."""
+    purged: bool = True
+    """Whether cards were purged by the schedule."""
+    cards: Callable[[], Iterator[Violation]] = lambda: iter(())
+    """What is wrong with the cards (vault_watch.py)."""
     decisions_allowed: Callable[[Item], bool] | None = None
     erred: Collection[str] = ()
     """Payments about which a person said what is not true, and the acquirer could not be asked."""
@@ -333,11 +336,16 @@ def _asked_in_vain(facts: AtRest, operation: Item) -> bool:
 def nothing_is_overdue(facts: AtRest) -> Iterator[Violation]:
     """No row has been due for long: whoever is to look at it looks at it no more."""
     for (table, key), item in facts.watch.due.items():
-        due_at = from_text(text(item, "due_at")).timestamp()
-        if mark_of(table, item) is None:
+        if text(item, "entity") == "card_face" and not facts.purged:
             continue
+        due_at = from_text(text(item, "due_at")).timestamp()
         if due_at < facts.now - DUE_GRACE_SECONDS and not _asks(item):
             yield Violation(9, f"{table} {key}", f"is due since {text(item, 'due_at')}")
+
+
+def cards_are_kept(facts: AtRest) -> Iterator[Violation]:
+    """11: each card that somebody may need is there, and opens."""
+    yield from facts.cards()
 
 
 def keys_end(facts: AtRest) -> Iterator[Violation]:
@@ -686,6 +694,7 @@ CHECKS: tuple[Check, ...] = (
     payments_end,
     operations_end,
     nothing_is_overdue,
+    cards_are_kept,
     keys_end,
     ends_are_told_once,
     events_arrive,

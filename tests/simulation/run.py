@@ -31,6 +31,7 @@ from tests.simulation.scenarios import (
     draw_scenario,
     prepare,
 )
+from tests.simulation.vault_watch import VaultWatch, cards_are_there
 from tests.simulation.violation import Violation
 from tests.simulation.world import Prepared, World
 
@@ -42,6 +43,9 @@ LOOKED_SECONDS = 25 * 3600.0
 SETTLED_SHARE = 0.12
 """How many runs are settled every day. The rest leave their entries unclaimed: settlement reads 56
 partitions for each merchant and day, which is most of a run that is about something else."""
+PURGED_SHARE = 0.1
+"""How many runs purge cards by the schedule. The others leave them due: a purge looks at each card
+that was made before the run."""
 COARSE_SHARE = 0.85
 """In how many runs the reads of an index are no call points. Ticks read some twenty shards that are
 empty, and what may go wrong at one of them is what may go wrong at any other."""
@@ -52,7 +56,7 @@ SEARCHED_PERMILLE = 125
 @cache
 def prepared() -> Prepared:
     """The beginning of every run."""
-    with World("prepared") as world:
+    with World("prepared", off=("vault_purge",)) as world:
         setting = prepare(world)
         return world.prepare(setting)
 
@@ -81,6 +85,7 @@ class Run:
     receiver: Receiver
     stage: Stage
     settled: bool = True
+    purged: bool = True
     healed_at: float = float("inf")
     read_at: float = float("inf")
     excused: Counter[str] = field(default_factory=Counter)
@@ -99,6 +104,7 @@ class Run:
 
     def _play(self) -> None:
         world = self.world
+        self.stage.calm_at = world.scheduler.now + self.scenario.seconds
         world.spawn("merchant", lambda: self.scenario.run(self.stage))
         world.run(seconds=self.scenario.seconds)
         for hook in self.hooks:
@@ -140,6 +146,8 @@ class Run:
             conversations=self.stage.conversations,
             now=world.scheduler.now,
             settled=self.settled,
+            purged=self.purged,
+            cards=self._cards,
             erred=self.stage.erred,
             calm_since=self.healed_at + CALM_AFTER_SECONDS,
             settled_since=self.healed_at + (LOOKED_SECONDS if looked_daily else KEYS_AFTER_SECONDS),
@@ -151,6 +159,11 @@ class Run:
                 or (queue == "ScheduleFailures" and '"settle"' in body and late)
             ),
         )
+
+    def _cards(self) -> Iterator[Violation]:
+        tables, numbers = self.world.tables.tables, self.setting.canaries.numbers
+        payments, vault = tables["payments"].rows, tables["vault"].rows
+        return cards_are_there(payments.values(), vault, self.world.keys, numbers)
 
     def _dead_letters(self) -> Iterator[tuple[str, list[str]]]:
         """Each queue that no function reads, and what is in it."""
@@ -170,6 +183,7 @@ def begin(
     manners: Manners | None = None,
     searched: bool | None = None,
     settled: bool | None = None,
+    purged: bool | None = None,
     wrap: Callable[[Faults], Faults] = lambda drawn: drawn,
     **world_arguments: Any,
 ) -> Run:
@@ -181,7 +195,11 @@ def begin(
     chosen = scenario or drawn
     settles, coarse = dice.chance(SETTLED_SHARE), dice.chance(COARSE_SHARE)
     if settled is None:
-        settled = settles or chosen.seconds >= ALL_DAY_SECONDS or faults is not None
+        all_day = chosen.seconds >= ALL_DAY_SECONDS or faults is not None
+        settled = not chosen.purged and (settles or all_day)
+    if purged is None:
+        drawn_to_purge = faults is None and Dice(seed, "purge").chance(PURGED_SHARE)
+        purged = drawn_to_purge or chosen.purged
     behaviour = behaviour or draw_behaviour(dice, declared(idempotent=idempotent))
     manners = manners or draw_manners(dice)
     start = prepared()
@@ -193,7 +211,7 @@ def begin(
         prepared=start,
         parameters=parameters,
         scanned=search,
-        off=() if settled else ("settle",),
+        off=[*(() if settled else ("settle",)), *(() if purged else ("vault_purge",))],
         coarse=coarse and faults is None,
         **world_arguments,
     )
@@ -234,7 +252,17 @@ def begin(
     receiver.on_body = watch.read_text if search else None
     world.acquirer, world.receiver = acquirer, receiver
     stage = Stage(world, setting, Dice(seed, "scenario"))
-    return Run(seed, world, setting, chosen, watch, acquirer, receiver, stage, settled=settled)
+    run = Run(seed, world, setting, chosen, watch, acquirer, receiver, stage, settled, purged)
+    vault = VaultWatch(
+        lambda: run.watch,
+        lambda: world.tables.tables["payments"].rows.values(),
+        world.keys,
+        clock,
+        world.scheduler.process,
+    )
+    world.tables.on_write.append(vault)
+    world.keys.on_open.append(vault.opened)
+    return run
 
 
 def _poster(world: World, acquirer: HostileAcquirer) -> Callable[[Webhook], None]:

@@ -26,6 +26,7 @@ from farthing.store.table import DynamoStore
 from tests.simulation.acquirer import HostileAcquirer
 from tests.simulation.acquirer_books import Bank
 from tests.simulation.canaries import Canaries
+from tests.simulation.custodian import Custodian
 from tests.simulation.dice import Dice
 from tests.simulation.merchant import Api, Asked, Conversation, Merchant, intent_in
 from tests.simulation.payers import ACCOUNTS, WALLETS, Payers
@@ -42,6 +43,8 @@ AMOUNTS_CENTS = (100, 999, 1000, 2501, 99_999_999)
 INTENTS = "/v1/payment_intents"
 REFUNDS = "/v1/refunds"
 SHORT_SECONDS = 900.0
+KEYS_SECONDS = 3 * 3600.0
+"""A key goes when its CVCs are purged and its wait is over."""
 ALL_DAY_SECONDS = 8 * 3600.0
 """From the evening on: past midnight, and past the daily settlement."""
 
@@ -260,6 +263,8 @@ class Stage:
     dice: Dice
     conversations: list[Conversation] = field(default_factory=list)
     people: list[Person] = field(default_factory=list)
+    calm_at: float = 0.0
+    """When nothing goes wrong any more."""
 
     def __post_init__(self) -> None:
         self._keys = count(1)
@@ -279,6 +284,10 @@ class Stage:
         person = Person(self.world, self.dice, calm_at=calm_at, until=until)
         self.people.append(person)
         self.world.spawn("operator", person.work)
+
+    def custodian(self, merchant_id: str = MERCHANT) -> Custodian:
+        """Somebody who looks after a merchant's keys."""
+        return Custodian(self.world, self.dice, merchant_id)
 
     @property
     def erred(self) -> frozenset[str]:
@@ -331,6 +340,8 @@ class Scenario:
     name: str
     run: Script
     seconds: float = SHORT_SECONDS
+    purged: bool = False
+    """Whether cards are purged by the schedule and nothing is settled, whatever the seed says."""
 
 
 def paying(amount_cents: int, by: Mapping[str, Any], **more: Any) -> dict[str, Any]:
@@ -426,6 +437,15 @@ def fallback(stage: Stage) -> None:
     stage.merchant().insist(INTENTS, paying(1000, stage.tokened(1), confirm=True), stage.key())
 
 
+def keys(stage: Stage) -> None:
+    """Charged, while its merchant gets two keys, one after the other, and the first one goes."""
+    merchant, custodian = stage.merchant(), stage.custodian()
+    custodian.turn()
+    merchant.insist(INTENTS, paying(1000, stage.method(), confirm=True), stage.key())
+    custodian.turn(anew=False)
+    merchant.insist(INTENTS, paying(1000, stage.method(), confirm=True), stage.key())
+
+
 GOLDEN: Mapping[str, Scenario] = {
     scenario.name: scenario
     for scenario in (
@@ -439,6 +459,7 @@ GOLDEN: Mapping[str, Scenario] = {
         Scenario("network token", network_token),
         Scenario("fallback", fallback),
         Scenario("debit", debit),
+        Scenario("keys", keys, KEYS_SECONDS, purged=True),
     )
 }
 """The paths of which every crash point is tried."""

@@ -215,6 +215,11 @@ class Scheduler:
         """For whom the task works that runs now; None if for nobody, or for all."""
         return self._current.process.tenant if self._current is not None else None
 
+    def process(self) -> str | None:
+        """The name of the process that works now; None if nobody does, as when a call lands
+        late."""
+        return self._current.process.name if self._current is not None else None
+
     def sleep(self, seconds: float) -> None:
         """Let time pass for this task. Raises Crash if its process does not live to see it."""
         task = self._current

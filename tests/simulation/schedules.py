@@ -22,19 +22,16 @@ from tests.simulation.stack import Schedule
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-DUE: Mapping[tuple[str, str], str | None] = {
+DUE: Mapping[tuple[str, str], str] = {
+    ("payments", "CARD"): "vault_purge",
     ("payments", "EVENT"): "outbox",
     ("payments", "OPERATION"): "resolve_unknown",
     ("payments", "DEBIT"): "resolve_unknown",
-    ("payments", "CARD"): None,
     ("payments", "EXPIRY"): "resolve_unknown",
     ("payments", "NETWORK_TOKEN"): "resolve_unknown",
     ("webhooks", "DELIVERY"): "redeliver_due",
 }
-"""Table and first part of `due_pk` → the function whose tick such a row waits for.
-
-No run waits for cards to be purged: the face of a saved card is looked at for good.
-"""
+"""Table and first part of `due_pk` → the function whose tick such a row waits for."""
 
 AHEAD: Mapping[str, float] = {"resolve_unknown": float(AHEAD_SECONDS)}
 """A tick that sees to what is due before the next one comes: it finds a row so much earlier."""
@@ -55,8 +52,7 @@ def mark_of(table: str, item: Mapping[str, Any] | None) -> Mark | None:
         return None
     due = item.get("due_pk")
     if due is not None:
-        function = DUE[table, due["S"].partition("#")[0]]
-        return (function, item["due_at"]["S"]) if function is not None else None
+        return DUE[table, due["S"].partition("#")[0]], item["due_at"]["S"]
     if table == "payments":
         waits = item.get("entity") == {"S": "settlement_entry"} and "settlement_id" not in item
         return ("settle", ANY_TIME) if waits else None

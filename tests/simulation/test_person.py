@@ -28,12 +28,12 @@ def test_somebody_is_asked_and_what_they_say_is_in_the_books(profile: Profile) -
 
 def test_a_decision_without_a_look_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decision, "_checked", lambda decided, ours, looked, services: decided)
-    assert _found_by(REVERSALS, seeds=60)
+    assert _found_by(REVERSALS, seeds=400)
 
 
 def test_a_decision_against_the_acquirer_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recovery, "in_the_way", lambda *_: None)
-    assert _found_by(REVERSALS, seeds=60)
+    assert _found_by(REVERSALS, seeds=400)
 
 
 def _found_by(profile: Profile, seeds: int) -> bool:

@@ -249,5 +249,5 @@ def test_a_planted_bug_is_shrunk_to_few_faults_and_fails_in_the_same_way() -> No
     assert before is not None and again is not None
     assert before.what == again.what == shrunk.finding.what
     kept = len(shrunk.names) - len(shrunk.kept.skipped)
-    assert kept <= max(3, len(struck.names) // 2)
+    assert kept <= max(3, len(struck.names) * 3 // 5)
     assert f"({kept})" in shrunk.describe()

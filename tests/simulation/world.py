@@ -32,7 +32,7 @@ from tests.simulation.coverage import REACHED, Coverage
 from tests.simulation.dice import Dice
 from tests.simulation.faults import Fault, Faults, Point
 from tests.simulation.functions import Functions, Handler, Result, handler
-from tests.simulation.gateway import Answer
+from tests.simulation.gateway import Answer, Authorizer
 from tests.simulation.queues import QueueSources
 from tests.simulation.scheduler import START, STEPS_MAX, Process, Promise, Scheduler
 from tests.simulation.schedules import Clockwork, Waiting
@@ -74,7 +74,7 @@ class Prepared:
     at: float
     tables: Snapshot
     queues: Mapping[str, Queue]
-    keys: int
+    keys: Any
     waiting: Waiting
     extra: Any = None
 
@@ -125,6 +125,7 @@ class World:
         self._key_ids: dict[str, str] = {}
         self._make_services(prepared)
         self.functions = Functions(self)
+        self.authorizer = Authorizer(self.tables, self._now)
         self.acquirer: Acquirer | None = None
         self.receiver: Receiver | None = None
         self._streams = [Stream(self, source) for source in self.stack.stream_sources]
@@ -255,7 +256,7 @@ class World:
         if prepared is None:
             for name, properties in self.stack.queues.items():
                 self.queues.create_declared(name, properties)
-        self.keys = Keys(KEYS_SEED)
+        self.keys = Keys(KEYS_SEED, self._now)
         for name, properties in self.stack.keys.items():
             self._key_ids[name] = self.keys.create_key(properties.get("KeySpec", SYMMETRIC))
         self.secrets = Secrets()
@@ -271,6 +272,10 @@ class World:
             "kms": self.keys,
             "secretsmanager": self.secrets,
         }
+
+    def key_id(self, name: str) -> str:
+        """The id of a key of the template's."""
+        return self._key_ids[name]
 
     def settings(self, function: str) -> Mapping[str, str]:
         """A function's environment variables."""

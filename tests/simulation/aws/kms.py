@@ -1,5 +1,7 @@
 """KMS in memory: data keys bound to their encryption context, and MACs. All from one seed.
 
+A key whose deletion was asked for cannot be used, and is gone when its time is over.
+
 The wrapping is a keyed hash as a stream cipher: cheap, and whoever reads the blob cannot read the
 data key. It is no cryptography to copy.
 """
@@ -8,7 +10,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
@@ -20,17 +22,23 @@ ARN = "arn:aws:kms:eu-west-1:000000000000:key/"
 DATA_KEY_BYTES_MAX = 1024
 MAC_MESSAGE_BYTES_MAX = 4096
 _NONCE_BYTES, _TAG_BYTES = 16, 16
+ALGORITHM = "SYMMETRIC_DEFAULT"
 _MAC_ALGORITHMS = {"HMAC_256": "HMAC_SHA_256"}
+
+
+DAY_SECONDS = 86_400.0
+WAITING_DAYS = range(7, 31)
 
 
 @dataclass(slots=True)
 class Key:
-    """One key. `spec` is SYMMETRIC_DEFAULT or HMAC_256."""
+    """One key. `spec` is SYMMETRIC_DEFAULT or HMAC_256; `gone_at` is when it is deleted."""
 
     key_id: str
     spec: str
     secret: bytes
     enabled: bool = True
+    gone_at: float | None = None
 
     @property
     def arn(self) -> str:
@@ -48,10 +56,14 @@ class Keys:
         "InvalidCiphertextException",
         "InvalidKeyUsageException",
         "KMSInternalException",
+        "KMSInvalidStateException",
         "NotFoundException",
     )
 
-    def __init__(self, seed: bytes = b"") -> None:
+    def __init__(self, seed: bytes = b"", now: Callable[[], float] = lambda: 0.0) -> None:
+        self._now = now
+        self.on_open: list[Callable[[Mapping[str, str]], None]] = []
+        """Called with the context of each data key that is given out in the clear by Decrypt."""
         self._seed = blake2b(seed, digest_size=32).digest()
         self._keys: dict[str, Key] = {}
         self._drawn = 0
@@ -71,13 +83,36 @@ class Keys:
         """Enable or disable a key."""
         self._keys[key_id].enabled = enabled
 
-    def snapshot(self) -> int:
-        """How much was drawn from the seed. Keys are made once and stay."""
-        return self._drawn
+    def delete(self, key_id: str, days: int) -> float:
+        """Ask for a key's deletion. When it is gone."""
+        if days not in WAITING_DAYS:
+            raise ValueError(f"{days} days")
+        key = self._keys[key_id.removeprefix(ARN)]
+        if key.gone_at is None:
+            key.gone_at = self._now() + days * DAY_SECONDS
+        return key.gone_at
 
-    def restore(self, snapshot: int) -> None:
-        """Draw on from there."""
-        self._drawn = snapshot
+    def is_usable(self, key_id: str) -> bool:
+        """Whether a key is there, enabled, and not to be deleted."""
+        key = self._keys.get(key_id.removeprefix(ARN))
+        return key is not None and key.enabled and key.gone_at is None
+
+    def look(self, blob: bytes, context: Mapping[str, str]) -> bytes | None:
+        """The data key behind a blob, for looking only; None if nobody can open it."""
+        try:
+            plaintext: bytes = self._open("Decrypt", blob, context)[1]
+        except ClientError:
+            return None
+        return plaintext
+
+    def snapshot(self) -> tuple[int, dict[str, Key]]:
+        """How much was drawn from the seed, and the keys as they are."""
+        return self._drawn, {name: replace(key) for name, key in self._keys.items()}
+
+    def restore(self, snapshot: tuple[int, dict[str, Key]]) -> None:
+        """The keys as they were, and to be drawn on from there."""
+        self._drawn, keys = snapshot
+        self._keys = {name: replace(key) for name, key in keys.items()}
 
     # The client's side
 
@@ -95,10 +130,7 @@ class Keys:
                 "to satisfy constraint: Member must have value between 1 and 1024",
             )
         plaintext = self._draw(NumberOfBytes)
-        nonce = self._draw(_NONCE_BYTES)
-        hidden = _mask(key, nonce, plaintext)
-        tag = _tag(key, nonce, hidden, EncryptionContext)
-        blob = bytes.fromhex(key.key_id.replace("-", "")) + nonce + tag + hidden
+        blob = self._wrap(key, plaintext, EncryptionContext)
         return answer(KeyId=key.arn, Plaintext=plaintext, CiphertextBlob=blob)
 
     def decrypt(
@@ -110,29 +142,32 @@ class Keys:
     ) -> dict[str, Any]:
         """The data key behind a blob, if the context is the one that it was made for."""
         operation = "Decrypt"
-        asked = None
-        if KeyId is not None:
-            asked = self._usable(operation, KeyId, "SYMMETRIC_DEFAULT".__eq__)
-        blob = bytes(CiphertextBlob)
-        key = self._wrapping(blob)
-        start = 16 + _NONCE_BYTES + _TAG_BYTES
-        if key is None or len(blob) <= start:
-            raise client_error(operation, "InvalidCiphertextException", "")
-        if asked is not None and asked is not key:
-            raise client_error(
-                operation,
-                "IncorrectKeyException",
-                "The key ID in the request does not identify a CMK that can perform this "
-                "operation.",
-            )
-        self._usable(operation, key.key_id, "SYMMETRIC_DEFAULT".__eq__)
-        nonce, tag, hidden = blob[16:32], blob[32:start], blob[start:]
-        if tag != _tag(key, nonce, hidden, EncryptionContext):
-            raise client_error(operation, "InvalidCiphertextException", "")
+        self._check_named(operation, KeyId, CiphertextBlob)
+        key, plaintext = self._open(operation, CiphertextBlob, EncryptionContext)
+        for look in self.on_open:
+            look(EncryptionContext or {})
+        return answer(KeyId=key.arn, Plaintext=plaintext, EncryptionAlgorithm=ALGORITHM)
+
+    def re_encrypt(
+        self,
+        *,
+        CiphertextBlob: bytes,
+        DestinationKeyId: str,
+        SourceKeyId: str | None = None,
+        SourceEncryptionContext: Mapping[str, str] | None = None,
+        DestinationEncryptionContext: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """The data key behind a blob under another key; nobody sees it."""
+        operation = "ReEncrypt"
+        self._check_named(operation, SourceKeyId, CiphertextBlob)
+        destination = self._usable(operation, DestinationKeyId, ALGORITHM.__eq__)
+        source, plaintext = self._open(operation, CiphertextBlob, SourceEncryptionContext)
         return answer(
-            KeyId=key.arn,
-            Plaintext=_mask(key, nonce, hidden),
-            EncryptionAlgorithm="SYMMETRIC_DEFAULT",
+            CiphertextBlob=self._wrap(destination, plaintext, DestinationEncryptionContext),
+            SourceKeyId=source.arn,
+            KeyId=destination.arn,
+            SourceEncryptionAlgorithm=ALGORITHM,
+            DestinationEncryptionAlgorithm=ALGORITHM,
         )
 
     def generate_mac(self, *, KeyId: str, MacAlgorithm: str, Message: bytes) -> dict[str, Any]:
@@ -151,10 +186,46 @@ class Keys:
 
     # How
 
+    def _wrap(self, key: Key, plaintext: bytes, context: Mapping[str, str] | None) -> bytes:
+        nonce = self._draw(_NONCE_BYTES)
+        hidden = _mask(key, nonce, plaintext)
+        tag = _tag(key, nonce, hidden, context)
+        return bytes.fromhex(key.key_id.replace("-", "")) + nonce + tag + hidden
+
+    def _check_named(self, operation: str, key_id: str | None, blob: bytes) -> None:
+        """A key that the caller names must be there, usable, and the one that wrapped."""
+        if key_id is None:
+            return
+        named = self._usable(operation, key_id, ALGORITHM.__eq__)
+        wrapping = self._wrapping(bytes(blob))
+        if wrapping is not None and wrapping is not named:
+            raise client_error(
+                operation,
+                "IncorrectKeyException",
+                "The key ID in the request does not identify a CMK that can perform this "
+                "operation.",
+            )
+
+    def _open(
+        self, operation: str, blob: bytes, context: Mapping[str, str] | None
+    ) -> tuple[Key, bytes]:
+        blob = bytes(blob)
+        key = self._wrapping(blob)
+        start = 16 + _NONCE_BYTES + _TAG_BYTES
+        if key is None or len(blob) <= start:
+            raise client_error(operation, "InvalidCiphertextException", "")
+        self._usable(operation, key.key_id, ALGORITHM.__eq__)
+        nonce, tag, hidden = blob[16:32], blob[32:start], blob[start:]
+        if tag != _tag(key, nonce, hidden, context):
+            raise client_error(operation, "InvalidCiphertextException", "")
+        return key, _mask(key, nonce, hidden)
+
     def _usable(self, operation: str, key_id: str, fits: Callable[[str], bool]) -> Key:
         key = self._keys.get(key_id.removeprefix(ARN))
-        if key is None:
+        if key is None or (key.gone_at is not None and self._now() >= key.gone_at):
             raise _error(operation, "NotFoundException", f"Key '{key_id}' does not exist")
+        if key.gone_at is not None:
+            raise _error(operation, "KMSInvalidStateException", f"{key.arn} is pending deletion.")
         if not key.enabled:
             raise _error(operation, "DisabledException", f"{key.arn} is disabled.")
         if not fits(key.spec):

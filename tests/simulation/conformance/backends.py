@@ -96,6 +96,14 @@ class Backend:
         self._keys.append(made)
         return made
 
+    def delete_key(self, key: str) -> None:
+        """Ask for a key's deletion, in a week."""
+        if isinstance(self.kms, Keys):
+            self.kms.delete(key, 7)
+            return
+        self.kms.schedule_key_deletion(KeyId=key, PendingWindowInDays=7)
+        self._keys.remove(key)
+
     def remove(self) -> None:
         """Leave nothing behind."""
         for name in self._tables:
@@ -116,7 +124,7 @@ def our_fake() -> Backend:
     def now() -> float:
         return clock[0]
 
-    return Backend("fake", Tables(now), Queues(now), Keys(b"conformance"), sleep)
+    return Backend("fake", Tables(now), Queues(now), Keys(b"conformance", now), sleep)
 
 
 def moto() -> Backend:
