@@ -64,9 +64,10 @@ from farthing.webhooks import delivery, delivery_row, feed, outbox
 from farthing.webhooks.outbox import Outbox
 from tests.simulation import profiles
 from tests.simulation.planted import Bug, Patches, Plant
+from tests.simulation.planted_debits import BUGS_OF_DEBITS
 from tests.simulation.profiles import DRAWN, Profile
 
-BUGS: list[Bug] = []
+BUGS: list[Bug] = [*BUGS_OF_DEBITS]
 
 ANYTHING = Condition("ANYTHING", "attribute_exists(#pk) OR attribute_not_exists(#pk)")
 

@@ -13,6 +13,11 @@ from typing import Any
 from tests.simulation.acquirer_faults import IN_THE_ANSWER, Behaviour
 from tests.simulation.acquirer_faults import Fault as At
 from tests.simulation.aws.table import STALE_SECONDS_MAX
+from tests.simulation.debits import (
+    refund_before_the_return,
+    refund_beside_the_return,
+    refused_debit,
+)
 from tests.simulation.faults import Fault, Point, Swarm
 from tests.simulation.gateway import KEPT_SECONDS
 from tests.simulation.receiver import Manners
@@ -423,6 +428,25 @@ NEW_CARD = replace(
 TWO_BODIES = _profile("one key, two bodies", two_bodies)
 READ_BY_TWO = _profile("read by two merchants", read_by_two)
 
+DEBIT = _profile("debit", GOLDEN["debit"].run)
+REFUSED_DEBIT = _profile("debit that is refused", refused_debit)
+DEBIT_TOLD_BADLY = _profile(
+    "debit, taken back, told late, twice or not at all",
+    GOLDEN["debit"].run,
+    bad(At.WEBHOOK_LOST, At.WEBHOOK_LATE, At.WEBHOOK_TWICE, of=("WEBHOOK",)),
+)
+DEBIT_SILENT = _profile(
+    "debit, silent acquirer",
+    GOLDEN["debit"].run,
+    bad(*NO_ANSWER, At.WEBHOOK_EARLY, At.LOOK_UP_FAILS, of=("AUTHORIZE", "LOOK_UP", "WEBHOOK")),
+)
+REFUND_BEFORE_RETURN = _profile("debit, refunded, taken back", refund_before_the_return)
+REFUND_BESIDE_RETURN = _profile(
+    "debit, taken back while it is refunded",
+    refund_beside_the_return,
+    bad(At.PENDING, At.PENDING_DECLINED, At.WEBHOOK_LATE, of=("REFUND", "WEBHOOK")),
+)
+
 # --- a person is asked -------------------------------------------------------------------------
 
 UNSTEADY: Rates = {
@@ -732,6 +756,12 @@ PROFILES = (
     SEARCHED,
     TWO_BODIES,
     READ_BY_TWO,
+    DEBIT,
+    REFUSED_DEBIT,
+    DEBIT_TOLD_BADLY,
+    DEBIT_SILENT,
+    REFUND_BEFORE_RETURN,
+    REFUND_BESIDE_RETURN,
     *OPERATOR,
 )
 PROFILED_EVERY = 5

@@ -9,7 +9,8 @@ from typing import Any, cast
 
 import pytest
 
-from farthing.acquiring.port import Kind, Transaction
+from farthing.acquiring.port import Books, Kind, Transaction
+from farthing.method_type import MethodType
 from farthing.payments import states
 from farthing.payments.intent import Authorization, CaptureMethod, Intent
 from farthing.payments.operation import Operation, OperationState
@@ -84,7 +85,16 @@ PAID = payment(states.PAID, amount_captured=100, amount_refundable=60)
 CANCELLED = payment(states.CANCELLED, authorization=HELD)
 IN_FLIGHT = payment(states.IN_FLIGHT, open_operation="op_2")
 
+RETURNED = payment(states.PAID, amount_captured=100, amount_returned=100, returned={"code": "X"})
+
 APPROVED, DECLINED = OperationState.APPROVED, OperationState.DECLINED
+PENDING = OperationState.PENDING
+DEBIT: dict[str, Any] = {"method_type": MethodType.BANK, "capture": True}
+
+
+def debited(**more: Any) -> Transaction:
+    return theirs(method=MethodType.BANK, capture=True, **more)
+
 
 TABLE: list[tuple[str, Transaction, list[tuple[Key, Item]], Verdict]] = [
     # whose it is
@@ -140,6 +150,14 @@ TABLE: list[tuple[str, Transaction, list[tuple[Key, Item]], Verdict]] = [
         [payment(states.AUTHORIZED, amount_refundable=100)],
         REPORTED,
     ),
+    # a debit of a bank account
+    ("decided by nobody yet", debited(status="PENDING"), [ours(PENDING, **DEBIT)], MATCHED),
+    ("a decision lost", debited(), [ours(PENDING, **DEBIT)], WOULD_ADOPT),
+    ("a decision not heard", debited(status="PENDING"), [ours(APPROVED, **DEBIT)], MATCHED),
+    ("taken back, too", debited(returned=True), [ours(APPROVED, **DEBIT), RETURNED], MATCHED),
+    ("a return lost", debited(returned=True), [ours(APPROVED, **DEBIT), PAID], WOULD_ADOPT),
+    ("a return of nothing", debited(returned=True), [ours(DECLINED, **DEBIT), PAID], REPORTED),
+    ("a debit lost", debited(status="PENDING"), [NEW], WOULD_ADOPT),
     # its payment is lost as well
     ("orphan", theirs(), [], WOULD_VOID),
     ("orphan's capture", theirs(Kind.CAPTURE), [], REPORTED),
@@ -149,7 +167,8 @@ TABLE: list[tuple[str, Transaction, list[tuple[Key, Item]], Verdict]] = [
 
 def judged(transaction: Transaction, rows: list[tuple[Key, Item]]) -> Judged:
     services = SimpleNamespace(store=Rows(*rows), now=lambda: datetime(2026, 11, 22, tzinfo=UTC))
-    return judge(transaction, "test", lambda _: cast(Services, services), apply=False)
+    books = Books("sandbox", "test")
+    return judge(transaction, books, lambda _: cast(Services, services), apply=False)
 
 
 @pytest.mark.parametrize(
