@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from farthing.acquiring.port import Kind, Transaction
+from farthing.acquiring.port import Books, Kind, Transaction
 from farthing.payments import states
 from farthing.payments.intent import Authorization, CaptureMethod, Intent
 from farthing.payments.operation import Operation, OperationState
@@ -19,6 +19,7 @@ from farthing.payments.states import State
 from farthing.store import Item, Key, TenantScope
 
 TENANT = TenantScope("mer_a", "test")
+BOOKS = Books("sandbox", "test")
 AT = "2026-11-22T09:00:00.000Z"
 REFERENCE = "01JD0000000000000000000AAA"
 MATCHED, REPORTED = Verdict.MATCHED, Verdict.REPORTED
@@ -149,7 +150,7 @@ TABLE: list[tuple[str, Transaction, list[tuple[Key, Item]], Verdict]] = [
 
 def judged(transaction: Transaction, rows: list[tuple[Key, Item]]) -> Judged:
     services = SimpleNamespace(store=Rows(*rows), now=lambda: datetime(2026, 11, 22, tzinfo=UTC))
-    return judge(transaction, "test", lambda _: cast(Services, services), apply=False)
+    return judge(transaction, BOOKS, lambda _: cast(Services, services), apply=False)
 
 
 @pytest.mark.parametrize(
