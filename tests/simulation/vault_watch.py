@@ -26,8 +26,10 @@ from tests.simulation.invariants import UNRESOLVED, Item, Watch, changed, text
 from tests.simulation.violation import Violation
 
 LOST, UNSEEN = 11, 12
-SEALED = frozenset({"card", "cvc"})
-REENCRYPT = "REENCRYPT"
+PAYS = {"card": "pan", "bank_account": "bank_account", "wallet": "wallet"}
+"""The rows of what pays, and what each is sealed as. A wallet's goes when it was used."""
+KEPT = frozenset({"card", "bank_account"})
+SEALED = frozenset({*PAYS, "cvc", "network_token"})
 LANDED_LATE = None
 """Stands for a process that had sent it once more by then, or is gone."""
 
@@ -75,11 +77,19 @@ class VaultWatch:
     # --- what is written ---------------------------------------------------------------------
 
     def _audit(self, row: Item) -> None:
-        token = text(row, "token")
-        if text(row, "purpose") != REENCRYPT:
-            operation = self._watch().operation_of(text(row, "reference")) or {}
-            token = operation.get("token") or ""
-        self._audited.add((self._process(), token))
+        self._audited.add((self._process(), self._token_of(row)))
+
+    def _token_of(self, row: Item) -> str:
+        """Which card an audit row is about: it names the card, its method, or an operation."""
+        reference = text(row, "reference")
+        match text(row, "purpose"):
+            case "REENCRYPT":
+                return text(row, "token")
+            case "PROVISION":
+                method_id = f"pm_{reference.lower()}"
+                of_it = (one for one in self._methods() if text(one, "method_id") == method_id)
+                return next((text(one, "token") for one in of_it), "")
+        return (self._watch().operation_of(reference) or {}).get("token") or ""
 
     def _sealed(
         self, key: Any, old: Item | None, new: Item | None, records: Sequence[WriteRecord]
@@ -113,7 +123,7 @@ class VaultWatch:
     def _deleted(self, key: Any, old: Item, records: Sequence[WriteRecord]) -> None:
         """Nothing that may still be sent, and nothing that may still be claimed, goes."""
         self._given_up[key].add(bytes(envelope_of(old)["ciphertext"]))
-        if text(old, "entity") != "card":
+        if text(old, "entity") not in KEPT:
             return
         token = text(old, "token")
         for payment in self._watch().payments.values():
@@ -166,7 +176,8 @@ def cards_are_there(
     for row in payments:
         if text(row, "entity") == "card_face":
             faces[text(row, "token")] = row
-    cards = {text(row, "token"): row for row in vault.values() if text(row, "entity") == "card"}
+    cards = {text(row, "token"): row for row in vault.values() if text(row, "entity") in PAYS}
+    closed |= {token for token, face in faces.items() if text(face, "type") == "WALLET"}
     for token in faces.keys() - cards.keys() - closed:
         yield Violation(LOST, token, "it has a face, and no card")
     for token in cards.keys() - faces.keys():
@@ -175,19 +186,25 @@ def cards_are_there(
         sealed = envelope_of(cards[token])
         if not keys.is_usable(str(sealed["wrapped_by"])):
             yield Violation(LOST, token, f"is under {sealed['wrapped_by']}, which cannot be used")
-        elif _opened(cards[token], keys) not in known:
+        elif not _is_known(_opened(cards[token], keys), known):
             yield Violation(LOST, token, "its card does not open")
 
 
+def _is_known(secret: str | None, known: frozenset[str]) -> bool:
+    """Whether somebody typed it. Of a wallet's payload, its sealed part is known."""
+    return secret in known or any(each in (secret or "") for each in known if not each.isdigit())
+
+
 def _opened(row: Item, keys: Keys) -> str | None:
-    """The number of a card, by the format as the docs say it."""
+    """What a row of what pays holds, by the format as the docs say it."""
+    purpose = PAYS[text(row, "entity")]
     sealed, merchant_id, mode = envelope_of(row), text(row, "merchant_id"), text(row, "mode")
     token = text(row, "token")
-    context = {"purpose": "pan", "merchant": merchant_id, "mode": mode, "token": token}
+    context = {"purpose": purpose, "merchant": merchant_id, "mode": mode, "token": token}
     data_key = keys.look(bytes(sealed["wrapped_key"]), context)
     if data_key is None:
         return None
-    facts = ["farthing", int(sealed["version"]), "pan", merchant_id, mode, token]
+    facts = ["farthing", int(sealed["version"]), purpose, merchant_id, mode, token]
     bound = json.dumps(facts, separators=(",", ":")).encode()
     try:
         padded = AESGCM(data_key).decrypt(

@@ -20,6 +20,7 @@ from farthing.payments.states import State
 from farthing.store import Item, Key, TenantScope
 
 TENANT = TenantScope("mer_a", "test")
+BOOKS = Books("sandbox", "test")
 AT = "2026-11-22T09:00:00.000Z"
 REFERENCE = "01JD0000000000000000000AAA"
 MATCHED, REPORTED = Verdict.MATCHED, Verdict.REPORTED
@@ -167,8 +168,7 @@ TABLE: list[tuple[str, Transaction, list[tuple[Key, Item]], Verdict]] = [
 
 def judged(transaction: Transaction, rows: list[tuple[Key, Item]]) -> Judged:
     services = SimpleNamespace(store=Rows(*rows), now=lambda: datetime(2026, 11, 22, tzinfo=UTC))
-    books = Books("sandbox", "test")
-    return judge(transaction, books, lambda _: cast(Services, services), apply=False)
+    return judge(transaction, BOOKS, lambda _: cast(Services, services), apply=False)
 
 
 @pytest.mark.parametrize(
