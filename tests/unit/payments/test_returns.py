@@ -21,6 +21,7 @@ from farthing.acquiring.sandbox import NoUsableAnswer
 from farthing.ids import is_id
 from farthing.method_type import MethodType
 from farthing.payments import refund_outcome, returned, returns, states
+from farthing.payments.debit import RETURN_LOOKS_DAYS
 from farthing.payments.intent import CaptureMethod, Intent
 from farthing.payments.operation import Operation, OperationState
 from farthing.payments.refund import Refund
@@ -169,7 +170,7 @@ def test_a_debit_that_stays_is_looked_into_ever_more_seldom_and_at_last_not_at_a
         if methods.tick()["queued"]:
             looks += 1
             look(stack.looks.sent[-1][1]["operation"])
-    assert looks == 17
+    assert looks == len(RETURN_LOOKS_DAYS) == 10
     assert "due_pk" not in operation_of(stack, intent_id)
     # and a message is still listened to
     before = len(stack.acquirer.requests)

@@ -28,7 +28,7 @@ PENDING_LOOKS_SECONDS = (15 * MINUTE, HOUR, 6 * HOUR)
 PENDING_GIVEN_UP_SECONDS = 21 * DAY
 """After so long a person is asked. A bank has answered after a fortnight of working days."""
 
-RETURN_LOOKS_DAYS = (1, 2, 3, 5, 7, 9, 11, 14, 18, 23, 28, 35, 42, 50, 57, 61, 64)
+RETURN_LOOKS_DAYS = (1, 2, 3, 5, 8, 14, 28, 42, 57, 64)
 """When a debit that succeeded is looked into, in days from its beginning.
 
 A payer may claim it back for eight weeks (SEPA Core), or say within 60 days that they never agreed
