@@ -124,6 +124,8 @@ def connectors() -> str:
 
 def word(value: object) -> str:
     """A guarantee as people write it."""
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(value))
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 

@@ -87,4 +87,6 @@ def table(rows: list[Declared]) -> Table:
 
 
 def _word(value: object) -> str:
+    if isinstance(value, frozenset):
+        return ", ".join(sorted(value))
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
