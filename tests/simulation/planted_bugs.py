@@ -182,7 +182,7 @@ def silence_read_as_not_found(patch: Patches) -> None:
     patch.everywhere(real, look_up)
 
 
-@bug("a payment of unknown outcome is answered as done", invariant=3)
+@bug("a payment of unknown outcome is answered as done", invariant=7)
 def unknown_answered_as_done(patch: Patches) -> None:
     real = answers.answer_of
 

@@ -20,7 +20,7 @@ from tests.simulation.gateway import KEPT_SECONDS
 from tests.simulation.invariants import text
 from tests.simulation.receiver import Manners
 from tests.simulation.run import Run, begin
-from tests.simulation.scenarios import GOLDEN, Stage
+from tests.simulation.scenarios import GOLDEN, TOKENED, Stage
 from tests.simulation.vault_watch import VaultWatch, cards_are_there, envelope_of
 from tests.simulation.violation import Violation
 from tests.support.lambdas import MERCHANT
@@ -66,15 +66,18 @@ def test_the_golden_path_ends_with_one_key_less_and_every_saved_card_under_the_l
     assert run.world.keys.is_usable(second) and not run.world.keys.is_usable(first)
     mine = [row for key, row in cards() if key[0].startswith(MERCHANT)]
     assert {envelope_of(row)["wrapped_by"] for row in mine} == {second}
-    assert len(mine) == 2 and all("sealed_at" in row for row in mine)
+    assert len(mine) == 2 + TOKENED and all("sealed_at" in row for row in mine)
 
 
 def test_tokens_that_nobody_used_are_purged_and_their_cvcs() -> None:
-    assert {text(row, "entity") for row in rows("vault").values()} == {"card", "audit"}
+    """Cards, accounts and wallets."""
+    left = rows("vault").values()
+    saved = {"card", "bank_account", "network_token", "audit"}
+    assert {text(row, "entity") for row in left} == saved
     stocks = played()[0].setting.stocks.values()
-    tokens = {token for stock in stocks for token in stock.tokens}
-    left = {text(row, "token") for _, row in cards()}
-    assert tokens and not tokens & left
+    tokens = {token for stock in stocks for token in (*stock.tokens, *stock.wallets)}
+    tokens |= {one for stock in stocks for many in stock.accounts.values() for one in many}
+    assert tokens and not tokens & {text(row, "token") for row in left}
 
 
 @pytest.mark.parametrize("profile", profiles.OF_CARDS, ids=lambda profile: profile.name)
