@@ -443,7 +443,6 @@ def keys(stage: Stage) -> None:
     custodian.turn()
     merchant.insist(INTENTS, paying(1000, stage.method(), confirm=True), stage.key())
     custodian.turn(anew=False)
-    merchant.insist(INTENTS, paying(1000, stage.method(), confirm=True), stage.key())
 
 
 GOLDEN: Mapping[str, Scenario] = {
