@@ -799,3 +799,6 @@ def every_read_fails(patch: Patches) -> None:
         return real(event, parse, failing if event["httpMethod"] == "GET" else handler)
 
     patch.attribute(api, "answer", answer)
+
+
+from tests.simulation import planted_tokens as planted_tokens  # noqa: E402 - adds its own to BUGS

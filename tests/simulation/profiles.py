@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from tests.simulation.acquirer_faults import IN_THE_ANSWER, Behaviour
+from tests.simulation.acquirer_faults import IN_THE_ANSWER, ISSUERS, Behaviour
 from tests.simulation.acquirer_faults import Fault as At
 from tests.simulation.aws.table import STALE_SECONDS_MAX
 from tests.simulation.debits import (
@@ -26,6 +26,7 @@ from tests.simulation.scenarios import (
     ALL_DAY_SECONDS,
     GOLDEN,
     INTENTS,
+    METHODS,
     REFUNDS,
     Scenario,
     Stage,
@@ -447,6 +448,109 @@ REFUND_BESIDE_RETURN = _profile(
     bad(At.PENDING, At.PENDING_DECLINED, At.WEBHOOK_LATE, of=("REFUND", "WEBHOOK")),
 )
 
+# --- network tokens ----------------------------------------------------------------------------
+
+
+def by_token(stage: Stage) -> None:
+    """Charged by the network token of a saved card."""
+    body = paying(1000, stage.tokened(), confirm=True)
+    stage.merchant().insist(INTENTS, body, stage.key())
+
+
+def saved_then_charged_twice(stage: Stage) -> None:
+    """A saved card gets its network token after its first charge, and pays by it later."""
+    merchant = stage.merchant()
+    for _ in range(2):
+        merchant.insist(INTENTS, paying(1000, stage.method(), confirm=True), stage.key())
+        merchant.sleep(150.0)
+
+
+def charged_again_and_again(stage: Stage) -> None:
+    """By a network token that is refused each time: each time somebody asks what is wrong with it."""
+    merchant = stage.merchant()
+    for _ in range(8):
+        merchant.ask("POST", INTENTS, paying(1000, stage.tokened(1), confirm=True), stage.key())
+        merchant.sleep(stage.dice.between(5.0, 90.0))
+
+
+def charged_then_deleted(stage: Stage) -> None:
+    """A saved card is charged, and deleted while it gets its network token, or afterwards."""
+    merchant, by = stage.merchant(), stage.method()
+    merchant.insist(INTENTS, paying(1000, by, confirm=True), stage.key())
+    merchant.sleep(stage.dice.choice((1.0, 40.0, 90.0)))
+    merchant.ask("DELETE", f"{METHODS}/{by['payment_method_id']}")
+
+
+TOKEN_SERVICE = ("PROVISION", "LOOK_UP_TOKEN", "DELETE_TOKEN", "CRYPTOGRAM")
+TOKEN_SILENT = _profile(
+    "charge by network token, silent acquirer",
+    by_token,
+    bad(*NO_ANSWER, of=("AUTHORIZE", "CRYPTOGRAM")),
+)
+TOKEN_UNPRESENTED = _profile(
+    "charge by network token, requests land late, cryptograms are refused",
+    by_token,
+    replace(
+        bad(At.DELAYED, At.REFUSED, of=("AUTHORIZE", "CRYPTOGRAM"), chance=0.6),
+        but=frozenset({("AUTHORIZE", At.REFUSED), ("CRYPTOGRAM", At.DELAYED)}),
+    ),
+)
+FALLBACK = _profile(
+    "fallback, crashes",
+    GOLDEN["fallback"].run,
+    rates={Fault.CRASH_BEFORE: 0.08, Fault.CRASH_AFTER: 0.08, Fault.CRASH_DURING: 0.08},
+)
+FALLBACK_FREEZING = replace(
+    _profile(
+        "fallback, processes freeze, not idempotent",
+        GOLDEN["fallback"].run,
+        bad(of=(), once=False),
+        {Fault.FREEZE: 0.3, Fault.STALL: 0.2},
+    ),
+    where="dynamodb.transact",
+)
+FALLBACK_SILENT = _profile(
+    "fallback, silent acquirer",
+    GOLDEN["fallback"].run,
+    bad(*NO_ANSWER, of=("AUTHORIZE",), chance=0.5),
+)
+PROVISIONING = _profile(
+    "network tokens, provisioning unanswered",
+    saved_then_charged_twice,
+    bad(*NO_ANSWER, At.DELAYED, of=TOKEN_SERVICE),
+    {Fault.CRASH_AFTER: 0.03, Fault.FREEZE: 0.02},
+)
+PROVISIONED = replace(
+    _profile("network tokens, searched for", saved_then_charged_twice), searched=True
+)
+DELETED = _profile(
+    "a method is deleted, and its network token",
+    charged_then_deleted,
+    bad(*NO_ANSWER, At.DELAYED, of=TOKEN_SERVICE),
+    {Fault.STALL: 0.05, Fault.FREEZE: 0.02},
+)
+ISSUERS_ACT = replace(
+    _profile(
+        "issuers act, while tokens are refused where they pay",
+        charged_again_and_again,
+        bad(*ISSUERS, At.WEBHOOK_LATE, At.WEBHOOK_TWICE, of=("WEBHOOK",), chance=0.7),
+        {Fault.LATE: 0.3, Fault.SLOW: 0.3, Fault.STALL: 0.2, Fault.MESSAGE_TWICE: 0.3},
+        seconds=3600.0,
+    ),
+    where="dynamodb.transact",
+)
+TOKENS = (
+    TOKEN_SILENT,
+    TOKEN_UNPRESENTED,
+    FALLBACK,
+    FALLBACK_FREEZING,
+    FALLBACK_SILENT,
+    PROVISIONING,
+    PROVISIONED,
+    DELETED,
+    ISSUERS_ACT,
+)
+
 # --- a person is asked -------------------------------------------------------------------------
 
 UNSTEADY: Rates = {
@@ -762,6 +866,7 @@ PROFILES = (
     DEBIT_SILENT,
     REFUND_BEFORE_RETURN,
     REFUND_BESIDE_RETURN,
+    *TOKENS,
     *OPERATOR,
 )
 PROFILED_EVERY = 5

@@ -17,8 +17,9 @@ from itertools import count
 from typing import Any
 
 from farthing.access.issue import open_account
+from farthing.clock import to_text
 from farthing.ids import ENTROPY_BYTES, make_id
-from farthing.network_tokens.on_file import wanted
+from farthing.payments.operation import reference_of
 from farthing.payments.payment_method import method_key
 from farthing.store import EXISTS, TenantScope, Update
 from farthing.store.scope import SystemScope
@@ -42,6 +43,7 @@ TOKENED = 2
 AMOUNTS_CENTS = (100, 999, 1000, 2501, 99_999_999)
 INTENTS = "/v1/payment_intents"
 REFUNDS = "/v1/refunds"
+METHODS = "/v1/payment_methods"
 SHORT_SECONDS = 900.0
 KEYS_SECONDS = 3 * 3600.0
 """A key goes when its CVCs are purged and its wait is over."""
@@ -183,29 +185,41 @@ def prepare(world: Any, *, tokens: int = 4, methods: int = 2) -> Setting:
 def _with_network_tokens(
     world: Any, stocks: Mapping[str, Stock]
 ) -> tuple[dict[str, str], TokenService]:
-    """The methods that are to have network tokens get them, as after a first charge."""
+    """The methods that are to have network tokens get them, as after a first charge of long ago.
+
+    `charge` has them made and seals their numbers. That is all: no merchant is told of it.
+    """
     issued: dict[str, str] = {}
-    refuses = set()
-    for stock in stocks.values():
-        store = _store(world, "payments", TenantScope(stock.merchant_id, "test"))
-        for number, method_id in enumerate(stock.tokened):
-            key = method_key(TenantScope(stock.merchant_id, "test"), method_id)
-            named, last_four = f"NRPREPARED{len(issued)}", store.get(key)["last_four"]
-            issued[named] = last_four
-            refuses |= {last_four} if number else set()
-            now = datetime.fromtimestamp(world.scheduler.now, UTC)
-            left = {"network_reference": named, **wanted(method_id, now)}
-            store.write(Update(key, EXISTS, set=left))
     acquirer = HostileAcquirer(
         Dice("prepared", "acquirer"),
         lambda: world.scheduler.now,
         world.scheduler.sleep,
-        tokens=TokenService(refuses=frozenset(refuses)),
         tokens_secret="TokenServiceSecret-text",
     )
     world.acquirer = acquirer
-    world.run(seconds=600.0)
-    if len(acquirer.tokens.made()) != TOKENED * len(stocks):
+
+    def provision(tenant: TenantScope, method_id: str) -> None:
+        store, key = _store(world, "payments", tenant), method_key(tenant, method_id)
+        named = f"NRPREPARED{len(issued)}"
+        issued[named] = store.get(key)["last_four"]
+        begun = {"network_reference": named, "network_token": "PENDING"}
+        store.write(Update(key, EXISTS, set=begun))
+        event = {"task": "TEND", "method": f"{tenant.merchant_id}/{tenant.mode}/{method_id}"}
+        token = world.invoke("charge", event).value["token"]
+        since = to_text(datetime.fromtimestamp(world.scheduler.now, UTC))
+        done = {"network_token": token["status"], "network_token_at": since}
+        store.write(Update(key, EXISTS, set=done))
+
+    def work() -> None:
+        for stock in stocks.values():
+            for number, method_id in enumerate(stock.tokened):
+                provision(TenantScope(stock.merchant_id, "test"), method_id)
+                if number:
+                    acquirer.tokens.tokens[reference_of(method_id)].refused_when_paying = True
+
+    world.spawn("preparing", work)
+    world.run()
+    if {token.status for token in acquirer.tokens.made()} != {"ACTIVE"}:
         raise RuntimeError("some methods got no network token")
     return issued, acquirer.tokens
 
@@ -477,6 +491,7 @@ class Story:
     def __post_init__(self) -> None:
         self.dice = self.stage.dice
         self.debits = False
+        self.method_id: str | None = None
         self.merchant = self.stage.merchant(self.merchant_id)
 
     def tell(self) -> None:
@@ -495,6 +510,8 @@ class Story:
             self._refunds(intent_id, amount)
         if self.dice.chance(0.2):
             self._look_around(intent_id)
+        if self.method_id is not None and self.dice.chance(0.15):
+            self.merchant.ask("DELETE", f"{METHODS}/{self.method_id}")
         if self.dice.chance(0.15):
             self._ask_after_the_end()
 
@@ -529,7 +546,9 @@ class Story:
         if drawn < 0.6:
             return self.stage.token(self.merchant_id)
         saved = self.stage.method if self.dice.chance(0.5) else self.stage.tokened
-        return saved(self.dice.below(2), self.merchant_id)
+        by = saved(self.dice.below(2), self.merchant_id)
+        self.method_id = by["payment_method_id"]
+        return by
 
     def _create_then_confirm(self, body: dict[str, Any], by: dict[str, Any]) -> str | None:
         intent_id = intent_id_of(self.merchant.insist(INTENTS, body, self.stage.key()))

@@ -83,18 +83,17 @@ def number_of(reference: str) -> str:
 
 @dataclass
 class TokenService:
-    """Everything that it knows. `gives_none` and `refuses` are last four digits of cards."""
+    """Everything that it knows. `gives_none` is of cards' last four digits."""
 
     tokens: dict[str, Token] = field(default_factory=dict)
     cryptograms: dict[str, Cryptogram] = field(default_factory=dict)
     on_cryptogram: Callable[[str], None] = lambda _: None
     gives_none: frozenset[str] = frozenset()
-    refuses: frozenset[str] = frozenset()
 
     def copy(self) -> TokenService:
         """For another world."""
         tokens = copy.deepcopy(self.tokens)
-        return TokenService(tokens, gives_none=self.gives_none, refuses=self.refuses)
+        return TokenService(tokens, gives_none=self.gives_none)
 
     def answer(self, kind: str, path: str, document: Document, at: float) -> Answered:
         """The answer to a request that lands at `at`."""
@@ -127,7 +126,6 @@ class TokenService:
                 last_four=last_four,
                 exp_month=card["exp_month"],
                 exp_year=card["exp_year"],
-                refused_when_paying=last_four in self.refuses,
             )
         shown = self._shown(known)
         if known.status in {"ACTIVE", "SUSPENDED"}:

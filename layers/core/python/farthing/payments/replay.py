@@ -6,7 +6,7 @@ from farthing.errors import REQUEST_IN_PROGRESS, FarthingError
 from farthing.http.response import Response
 from farthing.payments.answers import RETRY_AFTER_SECONDS
 from farthing.payments.idempotency import DONE, REPLAYED, Earlier, row_key, stored_answer
-from farthing.payments.operation import Address, OperationState
+from farthing.payments.operation import Address, Operation, OperationState
 from farthing.payments.resolve import current_answer, read_operation, resolve
 from farthing.payments.services import Services
 
@@ -21,17 +21,22 @@ def replay(earlier: Earlier, services: Services) -> Response:
     if earlier.intent_id is None or earlier.operation_id is None or earlier.released:
         raise in_progress()
     address = Address(services.tenant, earlier.intent_id, earlier.operation_id)
-    operation = read_operation(address, services)
-    if operation.replaced_by is not None:
-        address = Address(services.tenant, earlier.intent_id, operation.replaced_by)
-        operation = read_operation(address, services)
+    operation = _at_work(read_operation(address, services), services)
     if operation.state is OperationState.OPEN and not operation.may_be_taken_over(services.now()):
         raise in_progress()
-    operation = resolve(operation, services)
+    operation = _at_work(resolve(operation, services), services)
     row = services.store.get(row_key(services.tenant, operation.idempotency_row))
     if row is not None and row["state"] == DONE:
         return stored_answer(row)
     return current_answer(operation, services).with_headers(**{REPLAYED: "true"})
+
+
+def _at_work(operation: Operation, services: Services) -> Operation:
+    """What a request waits for: after a network token that was refused, the one that came next."""
+    if operation.replaced_by is None:
+        return operation
+    second = Address(operation.tenant, operation.intent_id, operation.replaced_by)
+    return read_operation(second, services)
 
 
 def in_progress() -> FarthingError:
