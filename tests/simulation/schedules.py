@@ -28,6 +28,7 @@ DUE: Mapping[tuple[str, str], str | None] = {
     ("payments", "DEBIT"): "resolve_unknown",
     ("payments", "CARD"): None,
     ("payments", "EXPIRY"): "resolve_unknown",
+    ("payments", "SESSION"): "resolve_unknown",
     ("payments", "NETWORK_TOKEN"): "resolve_unknown",
     ("webhooks", "DELIVERY"): "redeliver_due",
 }
