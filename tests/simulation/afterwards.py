@@ -12,8 +12,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from farthing.clock import from_text
+from tests.simulation.checkout import SESSIONS
 from tests.simulation.invariants import KEY_SKEW_SECONDS, Watch, text
-from tests.simulation.merchant import Conversation, Merchant, intent_in, refund_in, shown_in
+from tests.simulation.merchant import (
+    Conversation,
+    Merchant,
+    intent_in,
+    refund_in,
+    session_in,
+    shown_in,
+)
 from tests.simulation.scenarios import INTENTS, REFUNDS, Stage
 
 KEY_LIFETIME_SECONDS = 24 * 3600.0
@@ -39,7 +47,7 @@ def ask_with_every_key(stage: Stage, watch: Watch) -> None:
 
 
 def read_everything(stage: Stage) -> None:
-    """Each payment and each refund that a merchant was shown, as its merchant."""
+    """Each payment, refund and checkout session that a merchant was shown, as its merchant."""
     for merchant_id, path in dict.fromkeys(_objects(stage.conversations)):
         Merchant(stage.world, merchant_id, stage.conversations).read(path)
 
@@ -61,3 +69,5 @@ def _objects(conversations: Sequence[Conversation]) -> Iterator[tuple[str, str]]
             yield conversation.merchant_id, f"{INTENTS}/{intent['intent_id']}"
         if (refund := refund_in(asked)) is not None:
             yield conversation.merchant_id, f"{REFUNDS}/{refund['refund_id']}"
+        if (session := session_in(asked)) is not None:
+            yield conversation.merchant_id, f"{SESSIONS}/{session['session_id']}"

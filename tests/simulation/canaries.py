@@ -24,8 +24,10 @@ SEALED: Mapping[str, frozenset[str]] = {
     "network_token": _ENVELOPE,
     "bank_account": _ENVELOPE | {"fingerprint"},
     "wallet": _ENVELOPE,
+    "idempotency": frozenset({"sealed_key"}),
 }
-"""The vault's rows, and where they hold bytes: ciphertext, and an HMAC of the number."""
+"""Rows that hold bytes, and where: the vault's ciphertext and an HMAC of the number, and the key of
+a checkout session, sealed under the request's own key."""
 
 
 class Canaries:

@@ -15,7 +15,7 @@ from tests.simulation.aws.dynamo import Tables
 from tests.simulation.faults import Fault
 from tests.simulation.functions import Result
 from tests.simulation.stack import Route
-from tests.support.lambdas import MERCHANT
+from tests.support.lambdas import MERCHANT, STAGE
 
 if TYPE_CHECKING:
     from tests.simulation.world import World
@@ -70,8 +70,10 @@ def call(
     query: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     raw: str | None = None,
+    session_id: str | None = None,
 ) -> Answer | None:
-    """One HTTP call, from a task. None: no answer, or not the function's.
+    """One HTTP call, from a task. None: no answer, or not the function's. With `session_id` it is
+    made with that checkout session's key.
 
     The gateway gives up after 29 seconds; the function does not. Who is asking was authorised
     before, as the gateway keeps that for a minute.
@@ -80,6 +82,7 @@ def call(
     sent = {"Content-Type": "application/json", **(headers or {})}
     if key is not None:
         sent["Idempotency-Key"] = key
+    kind = KeyKind.CHECKOUT if session_id is not None else kind
     authorizer = {
         "merchant_id": merchant_id,
         "mode": mode,
@@ -87,6 +90,7 @@ def call(
         "key_id": "key_sim",
         "scopes": " ".join(SCOPES[kind]),
         **world.authorizer.settings(merchant_id, mode),
+        **({"session_id": session_id} if session_id is not None else {}),
     }
     event = api_event(
         method,
@@ -149,7 +153,7 @@ def api_event(
         "queryStringParameters": dict(query) if query else None,
         "multiValueQueryStringParameters": {k: [v] for k, v in (query or {}).items()},
         "pathParameters": None,
-        "stageVariables": None,
+        "stageVariables": STAGE,
         "requestContext": {
             "requestId": request_id,
             "stage": "v1",

@@ -19,6 +19,7 @@ from farthing.clock import from_text
 from farthing.store.item import item_from_wire
 from tests.simulation.aws.dynamo import WriteRecord
 from tests.simulation.canaries import Canaries
+from tests.simulation.sessions import Sessions
 from tests.simulation.violation import Violation
 
 Item = Mapping[str, Any]
@@ -79,7 +80,7 @@ OPERATION_FIXED = (
 RETURNED = "payment_intent.returned"
 REFUND_FIXED = ("refund_id", "intent_id", "amount_cents", "currency", "created_at")
 
-SYSTEM_PARTITIONS = ("KEY#", "MERCHANT", "VAULT_KEY", "TURN", "CLOCK")
+SYSTEM_PARTITIONS = ("KEY#", "CHECKOUT#", "MERCHANT", "VAULT_KEY", "TURN", "CLOCK")
 KEY_SKEW_SECONDS = 600.0
 """A process whose clock is five minutes fast, and one that is five minutes slow."""
 
@@ -170,6 +171,7 @@ class Watch:
         self.method_events: dict[str, dict[int, Item]] = defaultdict(dict)
         self.sealed_tokens: dict[Any, Item] = {}
         """Network tokens in the vault."""
+        self.sessions = Sessions(self._fail)
         self._touched: dict[str, Transaction] = {}
         self._touched_methods: set[str] = set()
         self._of_entity: dict[str, Callable[[Any, Item | None, Item | None], None]] = {
@@ -188,6 +190,7 @@ class Watch:
             "card_face": self._face,
             "payment_method": self._method,
             "network_token": self._sealed_token,
+            "checkout_session": self.sessions.session,
             "audit": self._immutable,
             "feed_event": self._immutable,
             "event_place": self._immutable,
@@ -224,6 +227,7 @@ class Watch:
             self.sealed_tokens,
         ):
             known.clear()
+        self.sessions.clear()
         for table, rows in tables.items():
             for key, item in rows.items():
                 handle = self._of_entity.get(text(item, "entity"))
@@ -245,6 +249,7 @@ class Watch:
             yield from ((intent_id, event) for event in payment.events.values())
         for method_id, events in self.method_events.items():
             yield from ((method_id, event) for event in events.values())
+        yield from self.sessions.events()
 
     def read_text(self, where: str, content: str) -> None:
         """A log line, a queue's body, a metric, an answer. Raises Violation."""
@@ -273,6 +278,7 @@ class Watch:
             self._method_adds_up(method_id)
         for intent_id, transaction in self._touched.items():
             self._adds_up(intent_id, self.payments[intent_id], transaction)
+        self.sessions.add_up()
 
     def _require_clean(self, where: str, old: Item | None, new: Item) -> None:
         for name, found in self.canaries.in_change(old, new):
@@ -282,9 +288,10 @@ class Watch:
         pk = key[0]
         if not pk.startswith(self._partitions):
             self._fail(10, f"{table} {key}", "the partition is no known merchant's")
-        if actor is not None and not pk.startswith(actor):
-            self._fail(10, f"{table} {key}", f"written by a request of {actor}")
         owner = item.get("merchant_id")
+        mine = pk.startswith("CHECKOUT#") and f"{text(item, 'merchant_id')}#" in str(actor)
+        if actor is not None and not pk.startswith(actor) and not mine:
+            self._fail(10, f"{table} {key}", f"written by a request of {actor}")
         if owner is not None and pk.startswith("mer_") and not pk.startswith(owner["S"] + "#"):
             self._fail(10, f"{table} {key}", f"holds an object of {owner['S']}")
 
@@ -306,6 +313,7 @@ class Watch:
             return
         transaction, payment = self._touch(intent_id), self.payments[intent_id]
         payment.intent = new
+        self.sessions.attempt(old, new)
         after = text(new, "status")
         if old is not None:
             self._intent_follows(intent_id, old, new)
@@ -397,6 +405,9 @@ class Watch:
 
     def _event(self, key: Any, old: Item | None, new: Item | None) -> None:
         row = new or old or {}
+        if "session_id" in row:
+            self.sessions.event(old, new)
+            return
         intent_id, sequence = text(row, "intent_id"), number(row, "sequence")
         subject = intent_id or text(row, "method_id")
         if new is None:
@@ -534,7 +545,11 @@ class Watch:
     def _face(self, key: Any, old: Item | None, new: Item | None) -> None:
         if old is None or new is None or "claimed_by" not in old:
             return  # whether a face may go is asked with its card: vault_watch.py
-        if text(new, "claimed_by") != text(old, "claimed_by"):
+        before, after = text(old, "claimed_by"), text(new, "claimed_by")
+        kept = before.startswith("pi_") and after == f"pm_{text(old, 'token').partition('_')[2]}"
+        if kept and self.sessions.keeps_card_of(before):
+            return  # the card that paid a session is its customer's method from now on
+        if before != after:
             claims = f"{text(old, 'claimed_by')}, and then {text(new or {}, 'claimed_by')}"
             self._fail(7, text(old, "token"), f"the token was claimed by {claims}")
 

@@ -34,6 +34,7 @@ class Api(Protocol):
         key: str | None = None,
         merchant_id: str = ...,
         query: Mapping[str, str] | None = None,
+        session_id: str | None = None,
     ) -> Answer | None: ...
 
     def spawn(self, name: str, work: Callable[[], None], after: float = 0.0) -> Any: ...
@@ -58,13 +59,17 @@ class Asked:
 
 @dataclass
 class Conversation:
-    """All calls with one key and one body, or one series of reads (no key)."""
+    """All calls with one key and one body, or one series of reads (no key).
+
+    `payer_of` is the checkout session whose payer asks, by its page; None if its merchant does.
+    """
 
     merchant_id: str
     method: str
     path: str
     key: str | None
     sent: Any
+    payer_of: str | None = None
     calls: list[Asked] = field(default_factory=list)
 
     @property
@@ -94,6 +99,13 @@ class Merchant:
     ) -> None:
         self.world, self.merchant_id = world, merchant_id
         self.conversations, self.tries_max = conversations, tries_max
+        self.payer_of: str | None = None
+
+    def as_payer_of(self, session_id: str) -> Merchant:
+        """A browser at a session's page: it has the session's key and no other."""
+        payer = Merchant(self.world, self.merchant_id, self.conversations)
+        payer.payer_of = session_id
+        return payer
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
@@ -143,7 +155,7 @@ class Merchant:
             promise.wait()
 
     def _conversation(self, method: str, path: str, sent: Any, key: str | None) -> Conversation:
-        conversation = Conversation(self.merchant_id, method, path, key, sent)
+        conversation = Conversation(self.merchant_id, method, path, key, sent, self.payer_of)
         self.conversations.append(conversation)
         return conversation
 
@@ -157,6 +169,7 @@ class Merchant:
             key=conversation.key,
             merchant_id=self.merchant_id,
             query=query or None,
+            session_id=conversation.payer_of,
         )
         asked.ended = self.world.scheduler.now
         if answer is not None:
@@ -194,6 +207,14 @@ def refund_in(asked: Asked) -> Mapping[str, Any] | None:
     if "refund_id" in asked.body:
         return asked.body
     inside = asked.body.get("refund")
+    return inside if isinstance(inside, dict) else None
+
+
+def session_in(asked: Asked) -> Mapping[str, Any] | None:
+    """The checkout session that an answer shows, whole or inside a problem document."""
+    if "session_id" in asked.body and "status" in asked.body:
+        return asked.body
+    inside = asked.body.get("checkout_session")
     return inside if isinstance(inside, dict) else None
 
 

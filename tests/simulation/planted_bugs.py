@@ -19,6 +19,9 @@ from farthing import runtime
 from farthing.acquiring import charge, connectors, sandbox
 from farthing.acquiring.decline import decline
 from farthing.acquiring.port import ABSENT, NOT_SENT, Answer, Found, Kind, LookUp, Outcome
+from farthing.checkout import conditions as session_conditions
+from farthing.checkout import expire as session_end
+from farthing.checkout import pay as session_pay
 from farthing.clock import epoch_seconds, later, to_text
 from farthing.http import api
 from farthing.http.idempotency_key import IdempotentRequest
@@ -43,6 +46,7 @@ from farthing.payments import (
     refunds,
     resolve,
 )
+from farthing.payments import checkout as payments_checkout
 from farthing.payments.operation import Operation, OperationState
 from farthing.payments.recovery import Plan, Step
 from farthing.settlement import entry
@@ -766,6 +770,60 @@ def purge_of_what_is_in_flight(patch: Patches) -> None:
 )
 def purge_of_what_may_be_sent_again(patch: Patches) -> None:
     patch.attribute(retention, "SENDABLE_SECONDS", 0)
+
+
+# --- checkout sessions -------------------------------------------------------------------------
+
+
+@bug(
+    "an attempt begins whatever has begun since the session was read",
+    invariant=7,
+    profile=profiles.TWO_TABS,
+)
+def two_attempts_of_a_session(patch: Patches) -> None:
+    patch.everywhere(session_conditions.no_other_attempt, lambda version: ANYTHING)
+
+
+@bug(
+    "a session ends whatever has begun since it was read",
+    invariant=4,
+    profile=profiles.CHECKOUT_ENDED,
+)
+def session_ended_while_it_is_paid(patch: Patches) -> None:
+    patch.attribute(session_end, "no_other_attempt", lambda version: ANYTHING)
+
+
+@bug("nobody is told that a session was paid", invariant=4, profile=profiles.TWO_TABS)
+def paid_session_untold(patch: Patches) -> None:
+    patch.attribute(conclusion, "session_writes", lambda *_: [])
+
+
+@bug(
+    "a session whose merchant gave the money back is open again",
+    invariant=7,
+    profile=profiles.CHECKOUT_HELD,
+)
+def session_paid_again(patch: Patches) -> None:
+    status = payments_checkout.SessionStatus
+
+    def by_status(intent: Any) -> Any:
+        over = intent.status.value in {"FAILED", "CANCELLED", "CREATED"}
+        return status.OPEN if over else real(intent)
+
+    real = payments_checkout.attempt_status
+    patch.everywhere(real, by_status)
+
+
+@bug(
+    "a payment is confirmed past its session, and the session's time is asked of nobody",
+    invariant=3,
+    profile=profiles.CHECKOUT_LAST_SECOND,
+)
+def session_paid_after_its_end(patch: Patches) -> None:
+    """Both nets go: the version, which its end moves on, and the time."""
+    patch.everywhere(session_conditions.no_other_attempt, lambda version: ANYTHING)
+    patch.everywhere(session_conditions.not_expired, lambda now: ANYTHING)
+    patch.attribute(session_pay, "require_payable", lambda *_: None)
 
 
 # --- the code itself ---------------------------------------------------------------------------

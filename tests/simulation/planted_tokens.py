@@ -156,7 +156,7 @@ def resend_by_number(patch: Patches) -> None:
 
 @bug(
     "each try to get a network token has a reference of its own",
-    invariant=7,
+    invariant=12,
     profile=profiles.PROVISIONING,
 )
 def token_for_each_try(patch: Patches) -> None:

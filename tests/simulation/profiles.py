@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tests.simulation import checkout
 from tests.simulation.acquirer_faults import IN_THE_ANSWER, ISSUERS, Behaviour
 from tests.simulation.acquirer_faults import Fault as At
 from tests.simulation.aws.table import STALE_SECONDS_MAX
@@ -426,6 +427,51 @@ NEW_CARD = replace(
     ),
     searched=True,
 )
+CRASHING: Rates = {
+    Fault.CRASH_BEFORE: 0.02,
+    Fault.CRASH_AFTER: 0.02,
+    Fault.CRASH_DURING: 0.02,
+    Fault.LOST: 0.02,
+    Fault.STALL: 0.01,
+}
+A_DAY_SECONDS = checkout.DAY_SECONDS + 900.0
+TWO_TABS = _profile("checkout, two tabs", checkout.two_tabs, seconds=A_DAY_SECONDS)
+CHECKOUT_SILENT = _profile(
+    "checkout, loaded again, silent acquirer, crashes",
+    checkout.loaded_again,
+    bad(*NO_ANSWER, At.DELAYED, of=SENDING),
+    CRASHING,
+    A_DAY_SECONDS,
+)
+CHECKOUT_TABS_CRASHING = _profile(
+    "checkout, two tabs, crashes", checkout.two_tabs, GOOD, CRASHING, A_DAY_SECONDS
+)
+CHECKOUT_ENDED = _profile(
+    "checkout, ended while it is paid",
+    checkout.ended_meanwhile,
+    replace(GOOD, latency_seconds=(0.05, 0.4)),
+    seconds=A_DAY_SECONDS,
+)
+CHECKOUT_LAST_SECOND = _profile(
+    "checkout, at the last second, clocks differ",
+    checkout.at_the_last_second,
+    rates={Fault.SKEW: 0.7, Fault.WARM_LOST: 0.3, Fault.SLOW: 0.2},
+    seconds=A_DAY_SECONDS,
+)
+CHECKOUT_KEPT = _profile(
+    "checkout, the card is kept, crashes", checkout.kept_card, GOOD, CRASHING, A_DAY_SECONDS
+)
+CHECKOUT_HELD = _profile("checkout, held", checkout.held_session, seconds=A_DAY_SECONDS)
+CHECKOUT = (
+    TWO_TABS,
+    CHECKOUT_HELD,
+    CHECKOUT_SILENT,
+    CHECKOUT_TABS_CRASHING,
+    CHECKOUT_ENDED,
+    CHECKOUT_LAST_SECOND,
+    CHECKOUT_KEPT,
+)
+"""Sessions of the hosted page, whose payers are as payers are."""
 TWO_BODIES = _profile("one key, two bodies", two_bodies)
 READ_BY_TWO = _profile("read by two merchants", read_by_two)
 
@@ -466,7 +512,7 @@ def saved_then_charged_twice(stage: Stage) -> None:
 
 
 def charged_again_and_again(stage: Stage) -> None:
-    """By a network token that is refused each time: each time somebody asks what is wrong with it."""
+    """By a network token that is refused each time: each time somebody asks what is wrong."""
     merchant = stage.merchant()
     for _ in range(8):
         merchant.ask("POST", INTENTS, paying(1000, stage.tokened(1), confirm=True), stage.key())
@@ -867,6 +913,7 @@ PROFILES = (
     REFUND_BEFORE_RETURN,
     REFUND_BESIDE_RETURN,
     *TOKENS,
+    *CHECKOUT,
     *OPERATOR,
 )
 PROFILED_EVERY = 5

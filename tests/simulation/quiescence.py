@@ -25,9 +25,17 @@ from tests.simulation.invariants import (
     number,
     text,
 )
-from tests.simulation.merchant import Asked, Conversation, intent_in, refund_in, shown_in
+from tests.simulation.merchant import (
+    Asked,
+    Conversation,
+    intent_in,
+    refund_in,
+    session_in,
+    shown_in,
+)
 from tests.simulation.receiver import Receiver
-from tests.simulation.scenarios import Endpoint
+from tests.simulation.scenarios import SHORT_SECONDS, Endpoint
+from tests.simulation.sessions import overdue
 from tests.simulation.violation import Violation
 
 DUE_GRACE_SECONDS = 3600.0
@@ -277,6 +285,12 @@ def payments_end(facts: AtRest) -> Iterator[Violation]:
             f"{payment.status} {payment.detail} at rest; operations "
             f"{[_operation(operation) for operation in payment.operations.values()]}",
         )
+
+
+def sessions_end(facts: AtRest) -> Iterator[Violation]:
+    """A checkout session that nobody paid was ended when its time was over."""
+    for session_id, what in overdue(facts.watch.sessions, facts.now, DUE_GRACE_SECONDS):
+        yield Violation(9, session_id, what)
 
 
 def operations_end(facts: AtRest) -> Iterator[Violation]:
@@ -553,6 +567,30 @@ def _intent_is_true(
             yield Violation(3, intent_id, f"{conversation}: told as {name} {given}, not {true}")
 
 
+def sessions_are_shown_as_they_are(facts: AtRest) -> Iterator[Violation]:
+    """PAID is PAID for good, and so is EXPIRED but near the end of its time, where clocks differ;
+    who is told 200 has paid, and who is told 402 has not."""
+    for conversation, asked in shown_in(facts.conversations):
+        shown = session_in(asked)
+        if shown is None:
+            continue
+        session_id, told = str(shown["session_id"]), shown["status"]
+        session = facts.watch.sessions.known.get(session_id)
+        if session is None or session.row is None:
+            yield Violation(3, session_id, f"{conversation}: was shown, and is not there")
+            continue
+        if text(session.row, "merchant_id") != conversation.merchant_id:
+            yield Violation(10, session_id, f"{conversation}: is shown to somebody else")
+        expires_at = from_text(text(session.row, "expires_at")).timestamp()
+        near = abs(asked.began - expires_at) < KEY_SKEW_SECONDS + SHORT_SECONDS
+        final = told == "PAID" or (told == "EXPIRED" and not near)
+        if (final or asked.began >= facts.read_since) and told != session.status:
+            yield Violation(3, session_id, f"{conversation}: told {told}, and is {session.status}")
+        paid = asked.status == 200 and conversation.path.endswith("/pay")
+        if (paid and told != "PAID") or (asked.status == 402 and told != "OPEN"):
+            yield Violation(3, session_id, f"{conversation}: {asked.status}, and shows {told}")
+
+
 def _refund_is_true(
     facts: AtRest, conversation: Conversation, shown: Mapping[str, Any], at: float
 ) -> Iterator[Violation]:
@@ -634,6 +672,8 @@ def _still_open(facts: AtRest, conversation: Conversation, asked: Asked) -> bool
         return False
     sent = conversation.sent if isinstance(conversation.sent, Mapping) else {}
     named = {_subject(asked.body), *conversation.path.split("/"), sent.get("payment_intent_id")}
+    sessions = facts.watch.sessions.known
+    named |= {intent for id_ in named & sessions.keys() for intent in sessions[id_].attempts}
     for intent_id in named & facts.watch.payments.keys():
         rows = [row for row in facts.acquirer.books.rows if row.order_id == intent_id]
         if any(row.status_at(asked.began) == "PENDING" for row in rows):
@@ -692,6 +732,7 @@ CHECKS: tuple[Check, ...] = (
     tokens_agree,
     ledger_balances,
     payments_end,
+    sessions_end,
     operations_end,
     nothing_is_overdue,
     cards_are_kept,
@@ -704,6 +745,7 @@ CHECKS: tuple[Check, ...] = (
     a_key_stays_used,
     one_effect_for_a_key,
     answers_are_true,
+    sessions_are_shown_as_they_are,
     success_is_success,
     a_healthy_system_answers,
     every_answer_is_final,
@@ -733,9 +775,11 @@ def _operation(operation: Item) -> str:
 
 
 def _subject(body: Mapping[str, Any]) -> str:
-    for shown in (body, body.get("payment_intent"), body.get("refund")):
+    for name in (None, "payment_intent", "refund", "checkout_session"):
+        shown = body.get(name) if name else body
         if isinstance(shown, Mapping):
-            found = shown.get("intent_id") or shown.get("payment_intent_id")
+            names = ("intent_id", "payment_intent_id", "session_id")
+            found = next((shown[one] for one in names if shown.get(one)), None)
             if found:
                 return str(found)
     return "an answer"

@@ -24,6 +24,7 @@ from farthing.payments.payment_method import method_key
 from farthing.store import EXISTS, TenantScope, Update
 from farthing.store.scope import SystemScope
 from farthing.store.table import DynamoStore
+from tests.simulation import checkout
 from tests.simulation.acquirer import HostileAcquirer
 from tests.simulation.acquirer_books import Bank
 from tests.simulation.canaries import Canaries
@@ -473,6 +474,7 @@ GOLDEN: Mapping[str, Scenario] = {
         Scenario("fallback", fallback),
         Scenario("debit", debit),
         Scenario("keys", keys, KEYS_SECONDS, purged=True),
+        Scenario("checkout", checkout.paid_session),
     )
 }
 """The paths of which every crash point is tried."""
@@ -684,8 +686,10 @@ def settlement_day(stage: Stage) -> None:
 def draw_scenario(dice: Dice) -> Scenario:
     """What happens in the run of a seed."""
     drawn = dice.random()
-    if drawn < 0.7:
+    if drawn < 0.6:
         return Scenario("one payment", one_payment)
+    if drawn < 0.7:
+        return Scenario("checkout", checkout.any_of_these, checkout.DAY_SECONDS + SHORT_SECONDS)
     if drawn < 0.93:
         return Scenario("two payments", two_payments)
     return Scenario("settlement day", settlement_day, ALL_DAY_SECONDS)

@@ -28,6 +28,7 @@ DUE: Mapping[tuple[str, str], str] = {
     ("payments", "OPERATION"): "resolve_unknown",
     ("payments", "DEBIT"): "resolve_unknown",
     ("payments", "EXPIRY"): "resolve_unknown",
+    ("payments", "SESSION"): "resolve_unknown",
     ("payments", "NETWORK_TOKEN"): "resolve_unknown",
     ("webhooks", "DELIVERY"): "redeliver_due",
 }

@@ -192,12 +192,14 @@ class TokenService:
     def replace_card(self, reference: str) -> None:
         """It stands for a new card."""
         token = self.tokens[reference]
+        if token.status == "REFUSED":
+            return
         token.last_four, token.exp_year = NEW_LAST_FOUR, token.exp_year + 4
         token.news += 1
 
     def _change(self, reference: str, status: str) -> None:
         token = self.tokens[reference]
-        if token.status != "DELETED":
+        if token.status not in {"DELETED", "REFUSED"}:
             token.status = status
             token.news += 1
 

@@ -67,6 +67,7 @@ class Queue:
     looks: dict[str, int] = field(default_factory=dict)
     expiries: dict[str, int] = field(default_factory=dict)
     sessions: dict[str, int] = field(default_factory=dict)
+    methods: dict[str, int] = field(default_factory=dict)
 
     def look(self, address: Address, delay_seconds: int) -> None:
         self.looks[address.operation_id] = delay_seconds
@@ -76,6 +77,9 @@ class Queue:
 
     def end_session(self, tenant: TenantScope, session_id: str, delay_seconds: int) -> None:
         self.sessions[f"{tenant.merchant_id}/{session_id}"] = delay_seconds
+
+    def tend(self, tenant: TenantScope, method_id: str, delay_seconds: int) -> None:
+        self.methods[f"{tenant.merchant_id}/{method_id}"] = delay_seconds
 
 
 def tick(
@@ -91,11 +95,11 @@ def tick(
         row["requires_decision"] = one.requires_decision
         spoil(row)
     rows["EXPIRY#5"] = [
-        {"merchant_id": "mer_a", "mode": "test", "intent_id": intent_id, "due_at": due_at}
+        {"pk": f"mer_a#test#PI#{intent_id}", "intent_id": intent_id, "due_at": due_at}
         for intent_id, due_at in (held or {}).items()
     ]
     rows["SESSION#2"] = [
-        {"merchant_id": "mer_a", "mode": "test", "session_id": session_id, "due_at": due_at}
+        {"pk": f"mer_a#test#CS#{session_id}", "session_id": session_id, "due_at": due_at}
         for session_id, due_at in (sessions or {}).items()
     ]
     queue, gauges = Queue(), dict[str, int]()

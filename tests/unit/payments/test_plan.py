@@ -661,7 +661,7 @@ def test_a_debit_that_succeeded_is_looked_into_for_as_long_as_it_may_come_back(
     if following is None:
         assert seconds >= 60 * DAY  # ACH's sixty days, and SEPA's eight weeks, are over
     else:
-        assert at(seconds) < from_text(following) <= at(seconds + 15 * DAY)
+        assert at(seconds) < from_text(following) <= at(seconds + 15 * DAY + 1)
 
 
 def test_the_looks_reach_beyond_both_schemes_windows() -> None:

@@ -72,7 +72,8 @@ def test_who_resolves_may_ask_charge_and_queue_the_next_look_and_nothing_of_the_
 
 
 RESOLVING = {
-    f"dynamodb:{action}" for action in ("BatchGetItem", "GetItem", "PutItem", "UpdateItem")
+    f"dynamodb:{action}"
+    for action in ("BatchGetItem", "ConditionCheckItem", "GetItem", "PutItem", "UpdateItem")
 }
 
 
@@ -125,6 +126,7 @@ def test_what_receives_webhooks_can_put_them_into_one_queue_and_nothing_else() -
     assert grants("AcquirerWebhooksRole") == {
         "AcquirerWebhooksLogs": {"logs:CreateLogStream", "logs:PutLogEvents"},
         "AcquirerWebhookSecret": {"secretsmanager:GetSecretValue"},
+        "TokenWebhookSecret": {"secretsmanager:GetSecretValue"},
         "stripe-webhooks/*": {"secretsmanager:GetSecretValue"},
         "AcquirerEventsQueue": {"sqs:SendMessage"},
     }
