@@ -133,6 +133,13 @@ ENDS = {
     "cancel": End("CANCELLED", (*HELD, "intent.cancelled"), UNDONE),
     "webhook": End("CANCELLED", ("intent.created", "intent.cancelled"), ()),
     "settlement": REFUNDED,
+    "checkout": End("SUCCEEDED", ("intent.created", "intent.succeeded"), TAKEN, taken=1000),
+    "debit": End(
+        "SUCCEEDED",
+        ("intent.created", "intent.processing", "intent.succeeded", "intent.returned"),
+        (*TAKEN, ("RETURN", 1000, "APPROVED")),
+        taken=1000,
+    ),
     "expiry": End("CANCELLED EXPIRED", (*HELD, "intent.cancelled"), UNDONE),
     "keys": End("SUCCEEDED", ("intent.created", "intent.succeeded"), TAKEN, taken=1000),
     "network token": End("SUCCEEDED", (*HELD, "intent.succeeded"), TAKEN, taken=1000),

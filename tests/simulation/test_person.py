@@ -51,7 +51,7 @@ def test_what_is_half_sent_lands_after_its_sender_woke_up() -> None:
 
 def test_a_settlement_is_crashed_where_it_writes() -> None:
     struck: Counter[str] = Counter()
-    for seed in range(12):
+    for seed in range(24):
         run = begin(seed, **SETTLING_CLAIMS.arguments(seed))
         assert found_in(run) is None
         for (point, what), times in run.world.coverage.counts.items():

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from farthing_cli import seed
-from farthing_cli.aws import Account
+from farthing_cli.access_table import AccessTable
 from farthing_cli.seed import Merchant
 from tests.stack.live import APPROVED, Answer, Live
 from tests.stack.test_roles import Probe
@@ -62,15 +62,7 @@ class Shop:
 @pytest.fixture
 def shop(live: Live) -> Shop:
     """A new merchant on the running stack."""
-    account = Account(
-        live.dev["aws_endpoint_url"],
-        live.dev["aws_region"],
-        live.dev["aws_access_key_id"],
-        live.dev["aws_secret_access_key"],
-    )
-    stacks = account.client("cloudformation").describe_stacks(StackName=live.dev["stack_name"])
-    outputs = {one["OutputKey"]: one["OutputValue"] for one in stacks["Stacks"][0]["Outputs"]}
-    return Shop(live, seed.merchant(account, outputs["AccessTable"], "Vault"))
+    return Shop(live, seed.merchant(AccessTable.of(None), "Vault"))
 
 
 @pytest.fixture
