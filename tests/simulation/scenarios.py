@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, ClassVar
 
 from farthing.access.issue import open_account
 from farthing.clock import to_text
@@ -490,6 +490,8 @@ class Story:
     stage: Stage
     merchant_id: str = MERCHANT
 
+    debits_chance: ClassVar[float] = 0.25
+
     def __post_init__(self) -> None:
         self.dice = self.stage.dice
         self.debits = False
@@ -498,7 +500,7 @@ class Story:
 
     def tell(self) -> None:
         """All of it."""
-        self.debits = self.dice.chance(0.25)
+        self.debits = self.dice.chance(self.debits_chance)
         manual = not self.debits and self.dice.chance(0.4)
         amount = self.dice.choice(AMOUNTS_CENTS)
         intent_id = self._begin(amount, manual=manual)
