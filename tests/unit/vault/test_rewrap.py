@@ -213,7 +213,7 @@ def test_every_sealed_row_that_tokens_writes_is_of_a_kind_that_is_named() -> Non
         methods.token(body)
     items = boto3.client("dynamodb").scan(TableName=runtime.setting("VAULT_TABLE"))["Items"]
     sealed = {item["entity"]["S"] for item in items if "envelope" in item}
-    assert sealed == set(KINDS)
+    assert sealed == set(KINDS) - {"network_token"}, "that one is sealed by charge"
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, operation: str, code: str) -> None:
