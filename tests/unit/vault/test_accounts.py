@@ -60,7 +60,7 @@ class TestCreating:
         assert body["mandate"] == {
             "reference": mandate_reference(body["token"]),
             "accepted_at": "2026-05-04T08:00:00.000Z",
-            "ip_address": "203.0.113.9",
+            "ip_address": "203.0.113.7",
         }
         assert len(body["mandate"]["reference"]) == 26
         assert "2004" not in answer.text and "cvc" not in answer.text
@@ -77,6 +77,12 @@ class TestCreating:
         browser = tokenised(sepa(mandate=mandate)).body["mandate"]
         server = tokenised(sepa(mandate=mandate), kind=KeyKind.SECRET).body["mandate"]
         assert (browser["ip_address"], server["ip_address"]) == ("203.0.113.7", None)
+
+    def test_a_browser_cannot_say_from_where_it_agreed(self) -> None:
+        mandate = {"accepted_at": "2026-05-04T08:00:00Z", "ip_address": "198.51.100.9"}
+        browser = tokenised(sepa(mandate=mandate)).body["mandate"]
+        server = tokenised(sepa(mandate=mandate), kind=KeyKind.SECRET).body["mandate"]
+        assert (browser["ip_address"], server["ip_address"]) == ("203.0.113.7", "198.51.100.9")
 
     def test_the_number_is_nowhere_but_in_the_ciphertext(self) -> None:
         answer = tokenised(sepa(IBAN))

@@ -144,3 +144,8 @@ def test_a_token_is_in_no_log_line(capfd: pytest.CaptureFixture[str]) -> None:
     post({"acquirer_token": TOKEN, "name": NUMBER})
     out, err = capfd.readouterr()
     assert TOKEN not in out + err
+
+
+def test_a_wrong_field_is_named_as_it_was_sent() -> None:
+    answer = post({"acquirer_token": TOKEN, "last_four": "x"})
+    assert [problem["field"] for problem in answer.body["fields"]] == ["last_four"]

@@ -216,10 +216,11 @@ def _field_error(error: ValidationError) -> FarthingError:
 
 def _path(loc: tuple[int | str, ...]) -> str:
     """The field's dotted path. Which of several bodies it is in is no part of that."""
-    return ".".join(str(part) for part in loc if part not in _BODIES) or "body"
+    named = loc[1:] if loc and loc[0] in _BODIES else loc
+    return ".".join(map(str, named)) or "body"
 
 
-_BODIES = frozenset(MethodType)
+_BODIES = frozenset({*MethodType, "ACQUIRER_TOKEN"})
 
 
 def _message(text: str) -> str:

@@ -60,7 +60,8 @@ def create(
 def tokenise_account(
     principal: Principal, account: TypedAccount, source_ip: str, now: datetime, ports: TokenPorts
 ) -> CardFace:
-    """A bank account. Without a secret key the caller is the payer, and so is its address."""
+    """A bank account. Without a secret key the caller is the payer, and so is its address,
+    whatever the request says: it is evidence."""
     count_caller(principal, source_ip, now, ports)
     typed_account.check(account, now, livemode=principal.livemode)
     ref = TokenRef(principal.tenant, ports.new_id(TOKEN_PREFIX))
@@ -68,7 +69,7 @@ def tokenise_account(
     mandate = Mandate(
         reference=mandate_reference(ref.token),
         accepted_at=to_text(from_text(account.accepted_at)),
-        ip_address=account.ip_address or payer_ip,
+        ip_address=payer_ip or account.ip_address,
     )
     known = fingerprinted(principal, account.secret(), ports)
     sealed = seal(account.secret(), Purpose.BANK_ACCOUNT, ref, ports.data_keys, ports.entropy)
