@@ -321,3 +321,15 @@ def test_a_saved_account_is_debited_again_under_its_mandate(stack: Stack) -> Non
         # Then
         assert stack.get(f"payment_intents/{intent_id}").body["status"] == "SUCCEEDED"
     assert operation_of(stack, intent_id)["stored_credential"] == {"NULL": True}
+
+
+def test_what_the_payer_agreed_to_stays_with_the_payment(stack: Stack) -> None:
+    """Given a debit by a single-use token; when its face is purged; then its mandate is there."""
+    token = methods.token(methods.sepa())
+    body = {"amount_cents": 1000, "currency": "eur", "confirm": True, "token": token}
+    assert stack.post("payment_intents", body).status == 202
+    (face,) = (row for row in stack.items("card_face") if row["token"]["S"] == token)
+    (intent,) = stack.items("intent")
+    agreed = intent["instrument"]["M"]["mandate"]
+    assert agreed == face["mandate"]
+    assert agreed["M"]["accepted_at"]["S"] == "2026-05-04T08:00:00.000Z"

@@ -79,6 +79,7 @@ def of_face(item: Mapping[str, Any], customer_id: str | None) -> Instrument:
         bin=item["bin"],
         fingerprint=item["fingerprint"],
         connector=item.get("connector"),
+        mandate=item.get("mandate"),
     )
 
 
@@ -96,6 +97,7 @@ def of_method(item: Mapping[str, Any]) -> Instrument:
         fingerprint=item["fingerprint"],
         network_reference=item.get("network_reference"),
         connector=item.get("connector"),
+        mandate=item.get("mandate"),
         network_token=item.get("network_token"),
     )
 

@@ -73,10 +73,14 @@ class Instrument:
     """Whose token it is, if it is an acquirer's own."""
     network_token: str | None = None
     """Where the network token of a saved card is; None if there is none."""
+    mandate: Mapping[str, Any] | None = None
+    """What the holder of an account agreed to. It outlives the account in the vault: a debit may be
+    called into question for more than a year."""
 
     def to_item(self) -> dict[str, Any]:
         """As kept with the intent."""
-        return {**vars(self), "type": self.type.value}
+        agreed = dict(self.mandate) if self.mandate else None
+        return {**vars(self), "type": self.type.value, "mandate": agreed}
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Instrument:
