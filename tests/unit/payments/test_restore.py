@@ -159,6 +159,13 @@ TABLE: list[tuple[str, Transaction, list[tuple[Key, Item]], Verdict]] = [
     ("a return lost", debited(returned=True), [ours(APPROVED, **DEBIT), PAID], WOULD_ADOPT),
     ("a return of nothing", debited(returned=True), [ours(DECLINED, **DEBIT), PAID], REPORTED),
     ("a debit lost", debited(status="PENDING"), [NEW], WOULD_ADOPT),
+    ("a refund beside its return", theirs(Kind.REFUND, amount_cents=60), [RETURNED], WOULD_ADOPT),
+    (
+        "a refund beside others and a return",
+        theirs(Kind.REFUND, amount_cents=60),
+        [payment(states.PAID, amount_captured=100, amount_returned=100, amount_overdrawn=41)],
+        REPORTED,
+    ),
     # its payment is lost as well
     ("orphan", theirs(), [], WOULD_VOID),
     ("orphan's capture", theirs(Kind.CAPTURE), [], REPORTED),

@@ -42,6 +42,7 @@ from tests.support.methods import (
     told,
 )
 from tests.support.stack import Stack
+from tests.unit.payments import test_recovery
 
 TENANT = TenantScope(MERCHANT, "test")
 
@@ -220,6 +221,30 @@ def test_after_a_refund_the_payer_has_it_twice_and_the_fact_says_so(stack: Stack
         ("RETURN", 1000),
     ]
     assert stack.refund(intent_id, 1).status == 409
+
+
+def test_a_refund_and_a_return_that_a_restore_lost_are_both_brought_back(stack: Stack) -> None:
+    """Given a debit, and a backup; when it is refunded in part, goes back, and the backup is
+    restored: the books say of both, whichever of them is read first."""
+    intent_id, restores = succeeded(stack), test_recovery.TestRestore()
+    restore = restores.backup()
+    assert stack.refund(intent_id, 300).body["status"] == "SUCCEEDED"
+    stack.advance(RETURNS_SECONDS)
+    hear(operation_of(stack, intent_id), "RETURN")
+    before = stack.get(f"payment_intents/{intent_id}").body
+    restore()
+
+    restores.run(apply=True)
+
+    after = stack.get(f"payment_intents/{intent_id}").body
+    money = [name for name in before if name.startswith("amount_")]
+    assert {name: after[name] for name in money} == {name: before[name] for name in money}
+    assert movements(stack, "settlement_entry", "operation") == [
+        ("CAPTURE", 1000),
+        ("REFUND", 300),
+        ("RETURN", 1000),
+    ]
+    assert set(restores.run(apply=True)) == {"MATCHED"}
 
 
 def lost_refund(stack: Stack, intent_id: str, *, arrives: bool) -> str:

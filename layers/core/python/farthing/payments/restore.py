@@ -162,8 +162,13 @@ def _lost_operation(intent: Intent, operation: Operation) -> Missing:
 
 
 def _lost_refund(intent: Intent, operation: Operation) -> Missing | str:
-    if intent.status is not Status.SUCCEEDED or intent.amount_refundable < operation.amount_cents:
-        return f"the payment has {intent.amount_refundable} left to refund"
+    """A refund that is not in our books. Its debit's return may be restored before it and have
+    taken all that was left: what the payer then has twice is overdrawn, as when both are in time.
+    """
+    room = intent.amount_refundable + intent.amount_returned - intent.amount_overdrawn
+    if intent.status is not Status.SUCCEEDED or room < operation.amount_cents:
+        return f"the payment has {room} left to refund"
+    taken = min(intent.amount_refundable, operation.amount_cents)
     refund = Refund(
         tenant=operation.tenant,
         refund_id=operation.operation_id,
@@ -174,7 +179,8 @@ def _lost_refund(intent: Intent, operation: Operation) -> Missing | str:
     )
     held = replace(
         intent,
-        amount_refundable=intent.amount_refundable - operation.amount_cents,
+        amount_refundable=intent.amount_refundable - taken,
+        amount_overdrawn=intent.amount_overdrawn + operation.amount_cents - taken,
         open_refunds=intent.open_refunds + 1,
         version=intent.version + 1,
     )
