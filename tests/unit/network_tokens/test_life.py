@@ -14,7 +14,7 @@ from farthing import runtime
 from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
 from farthing.clock import from_text, later
 from farthing_sandbox.token_rules import number_of
-from tests.support.lambdas import MERCHANT, Context, load
+from tests.support.lambdas import MERCHANT, Context, event_of, load
 from tests.support.stack import DECLINED, Exchanged
 from tests.unit.network_tokens.conftest import (
     ANSWER_LOST,
@@ -325,6 +325,26 @@ def test_a_deleted_method_leaves_no_token_behind(shop: Shop) -> None:
     row = shop.row(method_id)
     assert row["network_token"]["S"] == "DELETED" and "due_pk" not in row
     assert len(shop.events(method_id)) == 1
+
+
+def test_a_card_that_expired_long_ago_leaves_no_token_behind(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a saved card with a token; when it has been expired for months, and its row is closed;
+    then its token is deleted, and nobody tries to get another one, however often it is heard of."""
+    monkeypatch.setenv("EXPIRED_CARD_MONTHS", "2")
+    method_id = shop.with_token()
+    event, context = event_of("vault_purge.schedule"), Context(remaining_milliseconds=300_000)
+    shop.stack.advance(6 * 366 * 24 * 60 * 60)
+    assert load("vault_purge").handler(event, context)["closed"] == 1
+    shop.tick()
+    assert shop.at_the_service(method_id)["status"] == "DELETED"
+    assert shop.vault("network_token") == []
+    audited = len(shop.vault("audit"))
+    hint(shop, method_id)
+    row = shop.row(method_id)
+    assert row["network_token"]["S"] == "DELETED" and "due_pk" not in row
+    assert len(shop.vault("audit")) == audited
 
 
 def test_what_cannot_be_deleted_now_is_deleted_later(shop: Shop) -> None:

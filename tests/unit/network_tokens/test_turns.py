@@ -78,7 +78,7 @@ FREE: list[tuple[Condition, list[Any], list[Any]]] = [
         [{"network_token_turn": 4}, {"network_token_turn": 3, "deleted_at": "t"}, None],
     ),
     (
-        domain.turn_is_ours(OnFile(ADDRESS, "tok_1", TokenStatus.ACTIVE, turn=3, deleted=True)),
+        domain.turn_is_ours(OnFile(ADDRESS, "tok_1", TokenStatus.ACTIVE, turn=3, ended=True)),
         [{"network_token_turn": 3, "deleted_at": "t"}],
         [{"network_token_turn": 3}, {"network_token_turn": 4, "deleted_at": "t"}],
     ),

@@ -22,7 +22,7 @@ from farthing.ids import is_id
 from farthing.network_tokens.due import due_marker
 from farthing.network_tokens.port import TokenStatus
 from farthing.payments.operation import reference_of
-from farthing.payments.payment_method import METHOD_SAVED, PREFIX, method_key
+from farthing.payments.payment_method import GONE, MAY_PAY, PREFIX, method_key
 from farthing.store import Condition, Item, Key, TenantScope, Update
 from farthing.vault.envelope import TokenRef
 
@@ -80,7 +80,8 @@ class OnFile:
     status: TokenStatus
     turn: int = 0
     tries: int = 0
-    deleted: bool = False
+    ended: bool = False
+    """Whether the method is deleted, or its card expired long ago: it pays no more."""
 
     @property
     def reference(self) -> str:
@@ -95,7 +96,7 @@ class OnFile:
     @property
     def step(self) -> Step:
         """What is to be done about it."""
-        if self.deleted:
+        if self.ended:
             gone = self.status is TokenStatus.DELETED
             return Step.NOTHING if gone else Step.DELETE
         if self.status is TokenStatus.PENDING:
@@ -114,7 +115,7 @@ class OnFile:
             status=TokenStatus(item["network_token"]),
             turn=item.get("network_token_turn", 0),
             tries=item.get("network_token_tries", 0),
-            deleted="deleted_at" in item,
+            ended=any(name in item for name in GONE),
         )
 
 
@@ -131,9 +132,11 @@ def turn_is(turn: int) -> Condition:
 
 
 def turn_is_ours(on_file: OnFile) -> Condition:
-    """TURN_IS, and the method is as saved or as deleted as it was."""
-    deleted = Condition("METHOD_DELETED", "attribute_exists(#deleted_at)")
-    return turn_is(on_file.turn) & (deleted if on_file.deleted else METHOD_SAVED)
+    """TURN_IS, and the method may pay, or may not, as it was."""
+    ended = Condition(
+        "METHOD_ENDED", "attribute_exists(#deleted_at) OR attribute_exists(#closed_at)"
+    )
+    return turn_is(on_file.turn) & (ended if on_file.ended else MAY_PAY)
 
 
 def take_turn(on_file: OnFile, now: datetime) -> Update:

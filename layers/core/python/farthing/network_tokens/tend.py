@@ -73,7 +73,7 @@ def _with_the_turn(taken: OnFile, services: Services) -> TokenStatus:
     state = services.sender.tend(on_file.address)
     if state is None:
         return on_file.status
-    if on_file.deleted:
+    if on_file.ended:
         return _forgotten(on_file, state, services)
     return _learned(on_file, item, state, services)
 
@@ -86,7 +86,7 @@ def _nothing_to_do(on_file: OnFile, services: Services) -> TokenStatus:
 
 
 def _forgotten(on_file: OnFile, state: TokenState, services: Services) -> TokenStatus:
-    """The method was deleted, and so is its token."""
+    """The method pays no more, and its token is deleted."""
     if state.status is not TokenStatus.DELETED:
         return on_file.status
     gone = {"network_token": state.status.value, "network_token_at": to_text(services.now())}

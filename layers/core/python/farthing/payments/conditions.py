@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from farthing.payments.operation import UNRESOLVED, OperationState
+from farthing.payments.payment_method import GONE
 from farthing.payments.states import Detail, Status
 from farthing.store import Condition
 
@@ -90,10 +91,6 @@ def token_pays(intent_id: str, now: str) -> Condition:
         "#expires_at > :now AND (attribute_not_exists(#claimed_by) OR #claimed_by = :intent)",
         {"now": now, "intent": intent_id},
     )
-
-
-GONE = ("deleted_at", "closed_at")
-"""What a saved method says if it can pay no more."""
 
 
 def method_usable(network_reference: str | None, network_token: str | None) -> Condition:

@@ -19,6 +19,11 @@ ENTITY = "payment_method"
 METHOD_SAVED = EXISTS & Condition("METHOD_SAVED", "attribute_not_exists(#deleted_at)")
 """The method is there and was not deleted."""
 
+GONE = ("deleted_at", "closed_at")
+"""What a saved method says if it can pay no more: it is deleted, or its card expired long ago."""
+
+MAY_PAY = METHOD_SAVED & Condition("NOT_CLOSED", "attribute_not_exists(#closed_at)")
+
 
 @dataclass(frozen=True)
 class PaymentMethod:

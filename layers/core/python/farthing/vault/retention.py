@@ -20,6 +20,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from farthing.clock import from_text, later, to_text
+from farthing.network_tokens.due import due_marker
+from farthing.network_tokens.port import TokenStatus
 from farthing.payments import payment_method
 from farthing.payments.intent import intent_key
 from farthing.payments.payment_method import METHOD_SAVED, method_key
@@ -163,7 +165,9 @@ def _of_method(facts: Facts, method: Item) -> Decided:
     return Decided(
         Verdict.CLOSED,
         [
-            Update(key, method_expired(method), set={"closed_at": to_text(now)}),
+            Update(
+                key, method_expired(method), set={"closed_at": to_text(now)} | _token_goes(facts)
+            ),
             _looked_at(facts, later(now, seconds=SENDABLE_SECONDS)),
         ],
     )
@@ -240,6 +244,14 @@ def _ends_at(method: Mapping[str, object], expired_months: int) -> str | None:
         year * 12 + month + expired_months
     )  # the month after the one in which it expires, and N
     return to_text(datetime(months // 12, months % 12 + 1, 1, tzinfo=UTC))
+
+
+def _token_goes(facts: Facts) -> Item:
+    """Where there may be a network token, somebody is to see to it that there is none."""
+    method = facts.holder or {}
+    if method.get("network_token") in {None, TokenStatus.DELETED}:
+        return {}
+    return due_marker(method["method_id"], to_text(facts.now))
 
 
 def _purge(facts: Facts, face_rule: Condition, *checks: Check) -> Decided:
