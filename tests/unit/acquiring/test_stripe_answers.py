@@ -124,6 +124,15 @@ class TestWhatAnErrorProves:
         assert said.decline.reason_code == "NOT_PERMITTED"
         assert said.decline.acquirer_code == "amount_too_small"
 
+    def test_a_request_sent_again_that_stripe_cannot_open_says_nothing_of_the_first(
+        self, stripe: StripeDouble
+    ) -> None:
+        """The first may have been confirmed, and be on its way still."""
+        refused = error(400, "invalid_request_error", code="amount_too_small")
+        stripe.fail = at("/v1/payment_intents", refused)
+        again = replace(asked(), sent_before=True)
+        assert connector(stripe).send(again, TOKEN).outcome is Outcome.NOT_SENT
+
     def test_an_unknown_outcome_keeps_stripes_name_of_the_payment(
         self, stripe: StripeDouble
     ) -> None:

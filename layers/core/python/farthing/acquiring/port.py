@@ -104,6 +104,8 @@ class Instruction:
     acquirer_id: str | None = None
     created_at: str | None = None
     method: MethodType = MethodType.CARD
+    sent_before: bool = False
+    """Whether it may have been sent before: then a no to what only prepares it is none to it."""
 
 
 @dataclass(frozen=True)

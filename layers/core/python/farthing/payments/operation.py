@@ -170,6 +170,7 @@ class Operation:
             acquirer_id=self.acquirer_id,
             created_at=self.created_at,
             method=self.method_type,
+            sent_before=self.fence > FIRST_FENCE,
         )
 
     def may_be_sent(self, now: datetime) -> bool:

@@ -82,7 +82,7 @@ class StripeAcquirer:
         try:
             move = self._prepared(deadline, instruction, source)
         except Refusal as refusal:
-            return _refused(refusal)
+            return NOT_SENT if instruction.sent_before else _refused(refusal)
         except (*_NOTHING_PROVED, OutOfTime, NothingThere):
             return NOT_SENT
         if move is None:
