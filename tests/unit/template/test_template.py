@@ -18,7 +18,9 @@ from farthing.payments.payment_method import method_key
 from farthing.settlement.wiring import EXCEPTIONS_METRIC
 from farthing.store import TenantScope
 from farthing.vault.card_face import card_face_key
+from farthing.vault.envelope import TokenRef
 from farthing.vault.purge import OLDEST_METRIC as OLDEST_CARD
+from farthing.vault.rows import audit_key, card_key
 from tests.support.lambdas import MERCHANT, load
 from tests.support.template import resources, template
 
@@ -152,6 +154,35 @@ def test_the_purge_deletes_card_faces_and_nothing_else_of_a_payment() -> None:
     ):
         assert fnmatch(key.pk, pattern)
     assert not fnmatch(intent_key(tenant, "pi_1").pk, faces)
+
+
+def test_nobody_changes_or_deletes_an_audit_row() -> None:
+    """Whoever opens cards would else take away the trace of it, and the claim to send."""
+    vault = {"Fn::GetAtt": ["VaultTable", "Arn"]}
+    cards, envelopes = "mer_*#TOK#tok_*", ["pk", "sk", "envelope"]
+    limits = [
+        statement.get("Condition", {})
+        for name, role in ROLES.items()
+        for statement in statements(role)
+        if vault in as_list(statement["Resource"])
+        and {"dynamodb:DeleteItem", "dynamodb:UpdateItem"} & set(statement["Action"])
+    ]
+    by_key = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [cards]}}
+    by_name = {"ForAllValues:StringEquals": {"dynamodb:Attributes": envelopes}}
+    assert len(limits) == 3 and all(limit in (by_key, by_name) for limit in limits)
+    tenant = TenantScope(MERCHANT, "test")
+    assert fnmatch(card_key(TokenRef(tenant, "tok_1")).pk, cards)
+    assert not fnmatch(audit_key(tenant, "tok_1", 1).pk, cards)
+
+
+def test_tokens_puts_what_pays_and_its_face_and_nothing_else() -> None:
+    [put] = [
+        statement
+        for statement in statements(ROLES["TokensRole"])
+        if "dynamodb:PutItem" in statement["Action"]
+    ]
+    partitions = put["Condition"]["ForAllValues:StringLike"]["dynamodb:LeadingKeys"]
+    assert partitions == ["mer_*#TOK#tok_*", "mer_*#CARD#tok_*"]
 
 
 def test_a_batch_that_only_a_person_can_end_sets_off_an_alarm() -> None:
