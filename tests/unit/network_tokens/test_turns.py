@@ -22,6 +22,7 @@ from farthing.vault.pan import Pan
 from farthing.vault.source import WalletToken
 from tests.support.lambdas import MERCHANT
 from tests.unit.network_tokens.conftest import Shop
+from tests.unit.network_tokens.test_life import set_at_the_service
 from tests.unit.payments.test_rules import holds
 
 TENANT = TenantScope(MERCHANT, "test")
@@ -43,6 +44,8 @@ ACTIVE = TokenState(TokenStatus.ACTIVE, CardNow("4242", 12, 2030))
         ({"network_token": "SUSPENDED"}, Step.LOOK_UP),
         ({"network_token": "REFUSED"}, Step.NOTHING),
         ({"network_token": "DELETED"}, Step.NOTHING),
+        ({"network_token": "DELETED", "due_pk": "p"}, Step.FORGET),
+        ({"network_token": "DELETED", "due_pk": "p", "deleted_at": "t"}, Step.FORGET),
         ({"network_token": "PENDING", "deleted_at": "t"}, Step.DELETE),
         ({"network_token": "ACTIVE", "deleted_at": "t"}, Step.DELETE),
         ({"network_token": "REFUSED", "deleted_at": "t"}, Step.DELETE),
@@ -111,6 +114,13 @@ class Told:
         return self.state
 
 
+class TellsOnce(Told):
+    """`charge`, which answers one call and no other."""
+
+    def tend(self, address: MethodAddress) -> TokenState | None:
+        return super().tend(address) if not self.calls else None
+
+
 def world(told: Told) -> Services:
     return replace(services_of(TENANT), sender=told)  # type: ignore[arg-type]
 
@@ -128,6 +138,31 @@ def test_what_was_learned_in_an_earlier_turn_does_not_overwrite_a_later_one(shop
     # Then the later word stands
     assert shop.token_of(method_id) == "SUSPENDED"
     assert len(shop.events(method_id)) == 2
+
+
+def test_a_look_that_is_run_twice_forgets_no_number_of_a_token_that_is_active_here(
+    shop: Shop,
+) -> None:
+    # Given a token that its issuer ended, whose news were lost
+    method_id = shop.with_token()
+    set_at_the_service(method_id, "DELETED")
+    # When Lambda runs an earlier look once more
+    state = services_of(TENANT).sender.tend(MethodAddress(TENANT, method_id))
+    # Then it hears of the end, and leaves the number to whoever writes that down
+    assert state is not None and state.status is TokenStatus.DELETED
+    assert shop.token_of(method_id) == "ACTIVE" and shop.vault("network_token") != []
+
+
+def test_a_number_that_nobody_forgot_yet_is_forgotten_by_the_next_tick(shop: Shop) -> None:
+    # Given one who wrote that the token is at its end, and came no further
+    method_id = shop.with_token()
+    tend(MethodAddress(TENANT, method_id), world(TellsOnce(DELETED)))
+    assert shop.token_of(method_id) == "DELETED" and shop.vault("network_token") != []
+    # When its time has come
+    shop.stack.advance(61)
+    shop.tick()
+    # Then the number is gone, and nobody needs to look again
+    assert shop.vault("network_token") == [] and "due_pk" not in shop.row(method_id)
 
 
 def test_a_method_that_is_deleted_meanwhile_is_not_told_of(shop: Shop) -> None:
@@ -306,9 +341,10 @@ def test_without_the_time_for_an_answer_nothing_is_asked() -> None:
     ("row", "said", "holds_it", "asked", "done"),
     [
         ({}, ACTIVE, True, ["look_up"], []),
-        ({}, DELETED, True, ["look_up"], ["forget"]),
-        ({}, DELETED, False, ["provision"], ["claim", "open", "forget"]),
-        ({"network_token": "PENDING"}, DELETED, True, ["provision"], ["claim", "open", "forget"]),
+        ({}, DELETED, True, ["look_up"], []),
+        ({}, DELETED, False, ["provision"], ["claim", "open"]),
+        ({"network_token": "PENDING"}, DELETED, True, ["provision"], ["claim", "open"]),
+        ({"network_token": "DELETED", "due_pk": "p"}, ACTIVE, True, [], ["forget"]),
         ({"deleted_at": "t"}, DELETED, True, ["delete"], ["forget"]),
         ({"deleted_at": "t"}, ACTIVE, True, ["delete"], []),
         ({"network_token": "REFUSED"}, ACTIVE, False, [], []),

@@ -2,6 +2,7 @@
 the service's key.
 
     row read ─► DELETE    deleted at the service ─► its number deleted from the vault
+             ─► FORGET    its number deleted from the vault
              ─► LOOK_UP   what the service says now; without its number here, as PROVISION
              ─► PROVISION claim ─► card opened ─► token asked for ─► its number sealed
 
@@ -54,6 +55,9 @@ def tend(address: MethodAddress, services: Services) -> TokenState | None:
         on_file = OnFile.of(address, services.read(address.key))
         if on_file is None or on_file.step is Step.NOTHING:
             return None
+        if on_file.step is Step.FORGET:
+            services.forget(on_file)
+            return TokenState(TokenStatus.DELETED)
         service = services.service()
         if services.seconds_left() < service.timeout_seconds + RESERVE_SECONDS:
             return None
@@ -73,10 +77,7 @@ def _delete(on_file: OnFile, service: TokenService, services: Services) -> Token
 def _look_up(on_file: OnFile, service: TokenService, services: Services) -> TokenState | None:
     if not services.holds(on_file):
         return _provision(on_file, service, services)
-    state = service.look_up(on_file.reference)
-    if state.status is TokenStatus.DELETED:
-        services.forget(on_file)
-    return state
+    return service.look_up(on_file.reference)
 
 
 def _provision(on_file: OnFile, service: TokenService, services: Services) -> TokenState | None:
@@ -86,10 +87,7 @@ def _provision(on_file: OnFile, service: TokenService, services: Services) -> To
         return TokenState(TokenStatus.REFUSED)
     named = merchant_reference(on_file.address.tenant)
     state = service.provision(on_file.reference, named, card)
-    if state.status is TokenStatus.REFUSED:
-        return state
-    if state.status is TokenStatus.DELETED:
-        services.forget(on_file)
+    if state.status in {TokenStatus.REFUSED, TokenStatus.DELETED}:
         return state
     kept = state.token is not None and services.keep(on_file, state.token)
     return state if kept else None

@@ -7,6 +7,9 @@ Who does something about it takes the row's next turn first, and writes what cam
 the turn is theirs. So what was learned earlier never overwrites what was learned later, and each
 decrypt of a card has a turn of its own. Until it is done the row is in the due index: what dies on
 the way is done again.
+
+When its issuer ended a token, the row says so first, and then its number is forgotten: a look that
+Lambda runs twice may learn of the end when the turn is over, and then it must change nothing.
 """
 
 from __future__ import annotations
@@ -38,6 +41,7 @@ class Step(StrEnum):
     PROVISION = "PROVISION"
     LOOK_UP = "LOOK_UP"
     DELETE = "DELETE"
+    FORGET = "FORGET"
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,8 @@ class OnFile:
     status: TokenStatus
     turn: int = 0
     tries: int = 0
+    due: bool = False
+    """Whether somebody is to see to it."""
     ended: bool = False
     """Whether the method is deleted, or its card expired long ago: it pays no more."""
 
@@ -96,9 +102,10 @@ class OnFile:
     @property
     def step(self) -> Step:
         """What is to be done about it."""
+        if self.status is TokenStatus.DELETED:
+            return Step.FORGET if self.due else Step.NOTHING
         if self.ended:
-            gone = self.status is TokenStatus.DELETED
-            return Step.NOTHING if gone else Step.DELETE
+            return Step.DELETE
         if self.status is TokenStatus.PENDING:
             return Step.PROVISION
         alive = self.status in {TokenStatus.ACTIVE, TokenStatus.SUSPENDED}
@@ -115,6 +122,7 @@ class OnFile:
             status=TokenStatus(item["network_token"]),
             turn=item.get("network_token_turn", 0),
             tries=item.get("network_token_tries", 0),
+            due="due_pk" in item,
             ended=any(name in item for name in GONE),
         )
 

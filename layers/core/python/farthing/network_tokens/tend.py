@@ -2,6 +2,7 @@
 
     read ─► turn taken ─► `charge` ─► status, the card as it is now, `payment_method.updated`
                              │         one transaction, while the turn is ours
+                             ├─ its issuer ended it: it is due once more, to forget its number
                              └─ nobody can say: it stays due
 
 Who comes here: the minute's tick, by the due index; the service's messages; a payment whose token
@@ -37,6 +38,9 @@ from farthing.store import Check, ConditionFailed, Item, Update, Write
 TURNS_MAX = 5
 """How often somebody else may be faster."""
 
+FORGETS = frozenset({Step.DELETE, Step.FORGET})
+"""What leaves no number in the vault."""
+
 DUE = ("due_pk", "due_at")
 DONE = (*DUE, "network_token_tries")
 
@@ -60,7 +64,9 @@ def tend(address: MethodAddress, services: Services) -> TokenStatus | None:
             services.store.write(take_turn(on_file, services.now()))
         except ConditionFailed:
             continue
-        return _with_the_turn(replace(on_file, turn=on_file.turn + 1), services)
+        status = _with_the_turn(replace(on_file, turn=on_file.turn + 1), services)
+        if status is not TokenStatus.DELETED or on_file.step in FORGETS:
+            return status
     raise Contended(str(address))
 
 
@@ -145,8 +151,11 @@ CUSTOMER_CHECK = 1
 
 
 def _update(on_file: OnFile, state: TokenState, changes: Item, now: datetime) -> Update:
-    """The method's row. A suspended token is looked up every day: news of its end may be lost."""
+    """The method's row. A suspended token is looked up every day: news of its end may be lost.
+    One that is at its end stays due: its number is to be forgotten."""
     key, when = on_file.address.key, turn_is_ours(on_file)
+    if state.status is TokenStatus.DELETED and on_file.step not in FORGETS:
+        return Update(key, when, set=changes, remove=["network_token_tries"])
     if state.status is not TokenStatus.SUSPENDED:
         return Update(key, when, set=changes, remove=DONE)
     tomorrow = due_marker(on_file.address.method_id, later(now, seconds=DAY))
