@@ -135,7 +135,7 @@ def _one_agrees(facts: AtRest, intent_id: str, payment: Payment) -> Iterator[Vio
     more = _undecided(payment)
     where = f"{payment.status} {payment.detail}".strip()
     ours = f"{where}, captured {captured}, refunded {refunded}, undecided {dict(more)}"
-    if theirs.returned != returned:
+    if not returned <= theirs.returned <= returned + more["CAPTURE"]:
         says = f"{ours}, returned {returned}; the bank took back {theirs.returned}"
         yield Violation(1, intent_id, f"we say {says}: {_history(facts, intent_id)}")
     if not (

@@ -5,8 +5,7 @@ far as that shows outside of them: what they do not know, they do not write, and
 know to be asked for, they fail at. That is what the constants below say, to be replaced when the
 next release is made. Nothing was released before recovery was; the code before it stands in here,
 but for the expiry marker of payments: holds that were written without one expire at the acquirer
-only, and a marker that old code leaves behind stays. Debits came after it: nobody pays by one while
-it is at work.
+only, and a marker that old code leaves behind stays.
 """
 
 from __future__ import annotations
@@ -20,7 +19,6 @@ from farthing.payments.operation import Operation
 from tests.simulation.dice import Dice
 from tests.simulation.functions import Handler, handler
 from tests.simulation.run import Run
-from tests.simulation.scenarios import Story
 from tests.simulation.world import World
 
 NOT_IN_OPERATIONS = ("expiry", "reversal_at")
@@ -72,8 +70,6 @@ def rolling(seed: int | str) -> Iterator[tuple[Rollout, dict[str, Handler]]]:
         undo.append(lambda: setattr(owner, name, real))
 
     patch(Operation, "to_item", NOT_IN_OPERATIONS)
-    debits_chance, Story.debits_chance = Story.debits_chance, 0.0
-    undo.append(lambda: setattr(Story, "debits_chance", debits_chance))
     try:
         yield rollout, {"charge": rollout.charge}
     finally:
