@@ -71,11 +71,10 @@ class Live:
     def get(self, path: str, **more: Any) -> Answer:
         return self.call("GET", f"/v1/{path}", **more)
 
-    def token(self, number: str = APPROVED) -> str:
+    def token(self, number: str = APPROVED, *, secret: str | None = None) -> str:
         card = {"number": number, "exp_month": 12, "exp_year": 2031, "cvc": "987"}
-        answer = self.call(
-            "POST", "/v1/tokens", card, secret=self.dev["publishable_key"], base="tokens_url"
-        )
+        secret = secret or self.dev["publishable_key"]
+        answer = self.call("POST", "/v1/tokens", card, secret=secret, base="tokens_url")
         assert answer.status == 201, answer.text
         token: str = answer.body["token"]
         return token

@@ -45,3 +45,29 @@ def test_fifty_refunds_of_30_on_100_give_back_at_most_100(live: Live) -> None:
     assert sum(a.status == 201 for a in answers) == 3
     assert live.moved(intent_id, "REFUND") == 90
     assert live.get(f"payment_intents/{intent_id}").body["amount_refunded_cents"] == 90
+
+
+def test_fifty_payments_of_one_checkout_session_make_one_charge(live: Live) -> None:
+    # Given a session, and a link that was opened in many tabs, each with a card typed in
+    item = {"name": "Coffee", "quantity": 1, "amount_cents": 457}
+    wanted = {"line_items": [item], "currency": "eur", "success_url": live.dev["shop_url"]}
+    session = live.post("checkout_sessions", wanted).body
+    path, payer = f"checkout_sessions/{session['session_id']}", session["url"].partition("#")[2]
+    tokens = [live.token(secret=payer) for _ in range(5)]
+
+    def pay(number: int) -> Answer:
+        # When each is paid ten times, under keys of their own
+        return live.post(f"{path}/pay", {"token": tokens[number % 5]}, secret=payer)
+
+    answers = at_once(pay, range(AT_ONCE), AT_ONCE)
+    # Then one of them paid, and the others were told that another one does
+    assert {a.status for a in answers} <= {200, 409}, {a.text for a in answers}
+    assert sum(a.status == 200 for a in answers) == 1
+    paid = live.get(path).body
+    assert paid["status"] == "PAID"
+    assert live.moved(paid["payment_intent_id"], "CAPTURE") == 457
+    # And nobody began another payment of it
+    newest = live.get("payment_intents?limit=100").body["data"]
+    assert [one["intent_id"] for one in newest if one["amount_cents"] == 457] == [
+        paid["payment_intent_id"]
+    ]

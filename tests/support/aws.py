@@ -13,9 +13,12 @@ from botocore.config import Config
 from moto import mock_aws
 
 from farthing import runtime
+from tests.support import fast_moto
 from tests.support.template import resources
 
 REGION = "eu-west-1"
+
+fast_moto.install()
 
 
 _make_client = boto3.client
