@@ -55,6 +55,33 @@ def cards() -> str:
     return table(("number", "what happens"), rows)
 
 
+def accounts() -> str:
+    """Every test account."""
+    from farthing_sandbox.banks import ACCOUNTS, IBANS, ROUTING_NUMBER
+
+    ach = {account.does: number for number, account in ACCOUNTS.items()}
+    rows = [(f"`{iban}`", ach.get(one.does, ""), one.does) for iban, one in IBANS.items()]
+    shown = [(iban, f"`{number}`" if number else "–", does) for iban, number, does in rows]
+    return table(("IBAN (`eur`)", f"behind `{ROUTING_NUMBER}` (`usd`)", "what happens"), shown)
+
+
+def wallets() -> str:
+    """Every word of a test wallet."""
+    from farthing_sandbox.wallets import BEHAVIOURS, UNREADABLE
+
+    rows = [(f"`{word}`", behaviour.does) for word, behaviour in BEHAVIOURS.items()]
+    rows.append(("any other", f"declined: {UNREADABLE.message}"))
+    return table(("word", "what happens"), rows)
+
+
+def wallet_payload() -> str:
+    """A test payload as the body's field."""
+    from farthing_sandbox.wallets import apple_pay
+
+    body = {"type": "WALLET", "wallet": "APPLE_PAY", "payload": apple_pay("approved")}
+    return f"```json\n{json.dumps(body)}\n```"
+
+
 def fields_tag() -> str:
     """The script tag of the newest loader."""
     folder = DOCS.parent / "functions" / "fields" / "static"
@@ -134,6 +161,9 @@ TABLES: dict[str, Callable[[], str]] = {
     "errors": errors,
     "declines": declines,
     "cards": cards,
+    "accounts": accounts,
+    "wallets": wallets,
+    "wallet_payload": wallet_payload,
     "fields_codes": fields_codes,
     "fields_styles": fields_styles,
     "fields_tag": fields_tag,
