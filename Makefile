@@ -21,7 +21,7 @@ invoke: .venv/.dev .venv-sam/.done ## EVENT=payment_intents.create: one event to
 setup: .venv/.check .venv-localstripe/.done ## make .venv with all that tests and checks need
 
 test: .venv/.check .venv-localstripe/.done ## every test that needs no browser and no Docker
-	.venv/bin/python -m pytest -n 2 -m 'not stack and not browser and not docker' && .venv/bin/python -m pytest -m stack
+	@tests/run $(TEST_OPTIONS)
 
 browser: .venv/.check ## the card fields in a real Chromium (CHROMIUM=path), on a local stack
 	.venv/bin/python -m pytest -m browser

@@ -41,10 +41,14 @@ def test_it_is_paid_by_keyboard_alone(open_payers: Any) -> None:
     expect(ada.button()).to_be_enabled(timeout=30_000)
     page = ada.page
     page.locator("#cancel").focus()
-    page.keyboard.press("Tab")  # into the frame
-    for text in ("4242424242424242", "1231", "123", "Ada Lovelace"):
+    page.keyboard.press("Tab")  # into the frame, which takes the focus in its own time
+    expect(page.frame_locator(FRAME).locator("input[name=number]")).to_be_focused()
+    for text in ("4242424242424242", "1231", "123"):
         page.keyboard.type(text)
         page.keyboard.press("Tab")
+    expect(page.locator("#name")).to_be_focused()
+    page.keyboard.type("Ada Lovelace")
+    page.keyboard.press("Tab")
     expect(page.locator("#name")).to_have_value("Ada Lovelace")
     assert page.evaluate("document.activeElement.id") == "pay"
     page.keyboard.press("Enter")

@@ -23,6 +23,7 @@ from tests.simulation.exhaustive import (
     every,
     main,
     paths,
+    run_all,
     start,
     works,
 )
@@ -40,9 +41,7 @@ KNOWN = frozenset(Path(__file__).with_name("call_points.txt").read_text().splitl
 
 
 def test_every_crash_of_every_path_and_every_call_point_of_the_search() -> None:
-    results = Results()
-    for work in works(pairs=False):
-        results.add(do(work))
+    results = run_all(works(pairs=False))
     assert [str(failure) for failure in results.failures] == []
     assert set(results.coverage.points()) - KNOWN == set(), "add them to call_points.txt"
 

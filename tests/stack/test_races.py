@@ -50,7 +50,8 @@ def test_fifty_refunds_of_30_on_100_give_back_at_most_100(live: Live) -> None:
 def test_fifty_payments_of_one_checkout_session_make_one_charge(live: Live) -> None:
     # Given a session, and a link that was opened in many tabs, each with a card typed in
     item = {"name": "Coffee", "quantity": 1, "amount_cents": 457}
-    wanted = {"line_items": [item], "currency": "eur", "success_url": live.dev["shop_url"]}
+    back = {name: live.dev["shop_url"] for name in ("success_url", "cancel_url")}
+    wanted = {"line_items": [item], "currency": "eur", **back}
     session = live.post("checkout_sessions", wanted).body
     path, payer = f"checkout_sessions/{session['session_id']}", session["url"].partition("#")[2]
     tokens = [live.token(secret=payer) for _ in range(5)]

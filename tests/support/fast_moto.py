@@ -1,8 +1,8 @@
 """moto without two thirds of its work: it does the same, sooner.
 
-A transaction of moto's copies every table that it writes, with its stream, once for each write; here
-it copies the items of each once. And what an answer shows of an item is in the wire's form already:
-moto looks for each of ten types under several names in every value of it.
+A transaction of moto's copies every table that it writes, with its stream, once for each write;
+here it copies the items of each once. And what an answer shows of an item is in the wire's form
+already: moto looks for each of ten types under several names in every value of it.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from farthing.vault.envelope import TokenRef
 from farthing.vault.pan import Pan
 from farthing.vault.rows import card_key, cvc_key
 from farthing.vault.sandbox_numbers import TEST_NUMBERS
+from farthing_sandbox.cards import BEHAVIOURS
 from farthing.vault.tokenise import TokenPorts, tokenise
 from farthing.vault.typed_card import TypedCard, check
 from tests.support import lambdas
@@ -284,6 +285,10 @@ def test_sandbox_numbers_pass_in_test_mode_and_not_in_live_mode(number: str) -> 
         check(played, NOW, livemode=True)
     assert [problem.field for problem in refused.value.fields] == ["number"]
     assert number not in str(refused.value)
+
+
+def test_whatever_the_sandbox_acts_on_is_a_sandbox_number() -> None:
+    assert set(BEHAVIOURS) - TEST_NUMBERS == set()
 
 
 def test_other_numbers_pass_in_live_mode() -> None:

@@ -32,7 +32,13 @@ TEST_NUMBERS = frozenset(
         "4000009900000095",
         "4000009900000103",
         "4000009900000111",
+        # their network tokens: the card is replaced, by the second; none; refused; lost; suspended
         "4000009900000129",
+        "4000009900000137",
+        "4000009900000145",
+        "4000009900000152",
+        "4000009900000160",
+        "4000009900000178",
     }
 )
 
