@@ -17,9 +17,9 @@ from farthing.vault.envelope import TokenRef
 from farthing.vault.pan import Pan
 from farthing.vault.rows import card_key, cvc_key
 from farthing.vault.sandbox_numbers import TEST_NUMBERS
-from farthing_sandbox.cards import BEHAVIOURS
 from farthing.vault.tokenise import TokenPorts, tokenise
 from farthing.vault.typed_card import TypedCard, check
+from farthing_sandbox.cards import BEHAVIOURS
 from tests.support import lambdas
 from tests.support.lambdas import Answer
 from tests.support.vault import NUMBER, KeyRing, card
