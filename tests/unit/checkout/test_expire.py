@@ -166,6 +166,30 @@ def test_who_ends_a_session_that_is_paid_meanwhile_is_told_so(
     assert counter.told(session_id) == COMPLETED
 
 
+def test_who_ends_a_session_that_somebody_begins_to_pay_meanwhile_waits_for_them(
+    counter: Counter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NO_OTHER_ATTEMPT: an outcome that nobody knows yet has told nothing that would stand in the
+    way of the end."""
+    session_id = counter.session()
+    shown = ending.show_expired
+
+    def silence(method: str, path: str) -> None:
+        raise NoUsableAnswer
+
+    def late(session: Any) -> Any:
+        monkeypatch.setattr(ending, "show_expired", shown)
+        counter.stack.acquirer.before = silence
+        assert counter.pay(session_id, ANSWER_NEVER_COMES).status == 202
+        return shown(session)
+
+    monkeypatch.setattr(ending, "show_expired", late)
+    refused = expire(counter, session_id)
+    assert (refused.status, refused.body["code"]) == (409, "operation_in_progress")
+    assert counter.told(session_id) == []
+    assert counter.read(session_id)["status"] == "PROCESSING"
+
+
 def test_who_pays_a_session_that_is_ended_meanwhile_is_refused(
     counter: Counter, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ from farthing.vault.card import Card
 from farthing.vault.pan import Pan
 from farthing.vault.source import WalletToken
 from tests.support.lambdas import MERCHANT
+from tests.support.stack import Exchanged
 from tests.unit.network_tokens.conftest import Shop
 from tests.unit.network_tokens.test_life import set_at_the_service
 from tests.unit.payments.test_rules import holds
@@ -151,6 +152,24 @@ def test_a_look_that_is_run_twice_forgets_no_number_of_a_token_that_is_active_he
     # Then it hears of the end, and leaves the number to whoever writes that down
     assert state is not None and state.status is TokenStatus.DELETED
     assert shop.token_of(method_id) == "ACTIVE" and shop.vault("network_token") != []
+
+
+def test_a_token_that_comes_when_the_turn_is_over_is_not_kept(shop: Shop) -> None:
+    method_id = shop.charged()
+    store, address = services_of(TENANT).store, MethodAddress(TENANT, method_id)
+
+    def others(method: str, path: str, answer: Exchanged) -> Exchanged:
+        # Given a service that takes its time, and somebody who takes the next turn meanwhile
+        shop.stack.acquirer.after = lambda method, path, answer: answer
+        on_file = OnFile.of(address, store.get(address.key))
+        assert on_file is not None
+        store.write(take_turn(on_file, NOW))
+        return answer
+
+    shop.stack.acquirer.after = others
+    shop.tick()
+    # Then the number that came too late is nowhere, and the next one asks again
+    assert (shop.vault("network_token"), shop.token_of(method_id)) == ([], None)
 
 
 def test_a_number_that_nobody_forgot_yet_is_forgotten_by_the_next_tick(shop: Shop) -> None:

@@ -6,10 +6,12 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import boto3
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ from farthing.payments.intent import CaptureMethod, Intent
 from farthing.payments.operation import Operation, OperationState
 from farthing.payments.refund import Refund
 from farthing.payments.wiring import services_of
-from farthing.store import TenantScope
+from farthing.store import StoreBusy, TenantScope
 from farthing.store.item import item_from_wire
 from tests.support import methods
 from tests.support.lambdas import MERCHANT
@@ -347,6 +349,44 @@ def test_a_debit_that_did_not_succeed_has_no_return(stack: Stack) -> None:
     intent_id = debit(stack).body["intent_id"]
     returns.record(stored_debit(stack, intent_id), BACK, services())
     assert stack.items("return") == []
+
+
+@pytest.mark.parametrize("left", ["return", "ledger_transaction", "settlement_entry"])
+def test_what_is_written_of_a_return_is_not_written_over(stack: Stack, left: str) -> None:
+    """NOT_CREATED, of each row by itself."""
+    intent_id = succeeded(stack)
+    operation, before = stored_debit(stack, intent_id), everything()
+    returns.record(operation, BACK, services())
+    # Given that all of a return was lost but one row
+    client = boto3.client("dynamodb")
+    for key, row in everything().items():
+        if key not in before and row["entity"]["S"] != left:
+            client.delete_item(TableName="PaymentsTable", Key={n: row[n] for n in ("pk", "sk")})
+    for row in before.values():
+        client.put_item(TableName="PaymentsTable", Item=row)
+    kept = everything()
+    # When it is told again, in other words, Then nothing is written
+    with suppress(StoreBusy):
+        returns.record(operation, replace(BACK, reference="RTN-2"), services())
+    assert everything() == kept
+
+
+def everything() -> dict[tuple[str, str], dict[str, Any]]:
+    """The payments table."""
+    rows = boto3.client("dynamodb").scan(TableName="PaymentsTable")["Items"]
+    return {(row["pk"]["S"], row["sk"]["S"]): row for row in rows}
+
+
+def test_only_what_succeeded_goes_back(stack: Stack) -> None:
+    """DEBITED: given a payment whose debit is not as whoever tells of the return believes."""
+    intent_id = succeeded(stack)
+    believed = stored_debit(stack, intent_id)
+    row = operation_of(stack, intent_id) | {"state": {"S": "DECLINED"}}
+    boto3.client("dynamodb").put_item(TableName="PaymentsTable", Item=row)
+    with pytest.raises(StoreBusy):
+        returns.record(believed, BACK, services())
+    assert stack.items("return") == []
+    assert stack.get(f"payment_intents/{intent_id}").body["amount_returned_cents"] == 0
 
 
 def test_nobody_watches_again_what_went_back_meanwhile(stack: Stack) -> None:
