@@ -135,17 +135,28 @@ def test_cards_that_are_kept_too_long_set_off_an_alarm_within_half_a_day() -> No
     assert purge["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == "vault_purge"
 
 
+MARKER = ("due_pk", "due_at")
+
+
+def limited_to(statement: dict[str, Any], *names: str) -> list[str]:
+    """What a statement's condition names, of these keys of DynamoDB's."""
+    limits = list(statement["Condition"].values())
+    return [one for name in names for limit in limits for one in limit.get(f"dynamodb:{name}", [])]
+
+
 def test_the_purge_deletes_card_faces_and_nothing_else_of_a_payment() -> None:
     changing = [
-        (statement["Action"], statement["Condition"]["ForAllValues:StringLike"])
+        (*statement["Action"], *limited_to(statement, "LeadingKeys", "Attributes"))
         for statement in statements(ROLES["VaultPurgeRole"])
         if {"dynamodb:DeleteItem", "dynamodb:UpdateItem"} & set(statement["Action"])
         and statement["Resource"] == {"Fn::GetAtt": ["PaymentsTable", "Arn"]}
     ]
     faces, methods = "mer_*#CARD#tok_*", "mer_*#PM#pm_*"
+    read = ("deleted_at", "exp_month", "exp_year")
     assert changing == [
-        (["dynamodb:DeleteItem"], {"dynamodb:LeadingKeys": [faces]}),
-        (["dynamodb:UpdateItem"], {"dynamodb:LeadingKeys": [faces, methods]}),
+        ("dynamodb:DeleteItem", faces),
+        ("dynamodb:UpdateItem", faces, "pk", "sk", *MARKER),
+        ("dynamodb:UpdateItem", methods, "pk", "sk", "closed_at", *MARKER, *read),
     ]
     tenant = TenantScope(MERCHANT, "test")
     for key, pattern in (
