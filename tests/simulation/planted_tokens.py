@@ -8,7 +8,7 @@ from typing import Any
 
 from farthing.acquiring.port import Answer, Kind, Outcome
 from farthing.ids import make_id
-from farthing.network_tokens import tend
+from farthing.network_tokens import on_file, tend
 from farthing.network_tokens.on_file import OnFile, Step
 from farthing.network_tokens.port import TokenState, TokenStatus
 from farthing.payments import fallback, resolve
@@ -222,3 +222,20 @@ def cryptogram_in_the_answer(patch: Patches) -> None:
         return replace(answer, authorization_code=cryptogram) if cryptogram else answer
 
     patch.attribute(SandboxAcquirer, "send", send)
+
+
+@bug("a turn is taken by whoever comes", invariant=3, limit=300, profile=profiles.PROVISIONING)
+def turn_without_condition(patch: Patches) -> None:
+    """The turn that is written is still one more than the one that was read."""
+    patch.attribute(on_file, "turn_is", no_condition)
+    patch.attribute(tend, "turn_is", no_condition)
+
+
+@bug(
+    "what was learned of a token is written whoever learned something since",
+    invariant=9,
+    limit=300,
+    profile=profiles.DELETED,
+)
+def stale_news_of_a_token(patch: Patches) -> None:
+    patch.attribute(tend, "turn_is_ours", no_condition)
