@@ -20,7 +20,8 @@ from farthing.cards import holds_pan
 from farthing.clock import from_text, to_text
 from farthing.ids import is_id
 from farthing.money import Money
-from farthing.payments.operation import UNRESOLVED, Address
+from farthing.payments.address import Address
+from farthing.payments.operation import UNRESOLVED
 from farthing_cli import duration, wide
 from farthing_cli.failure import Failure
 from farthing_cli.resolver import Resolver, Row

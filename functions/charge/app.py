@@ -16,7 +16,7 @@ from farthing.acquiring.token_wiring import log_token
 from farthing.acquiring.wiring import acquirer_of, log_outcome, services
 from farthing.network_tokens import at_service
 from farthing.network_tokens.on_file import MethodAddress
-from farthing.payments.operation import Address
+from farthing.payments.address import Address
 from farthing.store import TenantScope
 from farthing.vault.reencrypt_wiring import reencrypt_rows
 

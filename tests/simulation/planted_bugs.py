@@ -17,8 +17,9 @@ from typing import Any
 
 from farthing import runtime
 from farthing.acquiring import charge, connectors, sandbox
+from farthing.acquiring.answer import ABSENT, NOT_SENT, Answer, Outcome
 from farthing.acquiring.decline import decline
-from farthing.acquiring.port import ABSENT, NOT_SENT, Answer, Found, Kind, LookUp, Outcome
+from farthing.acquiring.port import Found, Kind, LookUp
 from farthing.checkout import conditions as session_conditions
 from farthing.checkout import expire as session_end
 from farthing.checkout import pay as session_pay

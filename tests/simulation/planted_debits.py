@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from farthing.acquiring import sandbox
+from farthing.acquiring.answer import Answer, Outcome, Returned
 from farthing.acquiring.decline import decline
-from farthing.acquiring.port import Answer, Outcome, Returned
 from farthing.ids import ENTROPY_BYTES, instant_of, make_id
 from farthing.payments import conclusion, conditions, refund_outcome, returned, returns
 from farthing.payments.conditions import same_version

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from farthing.acquiring.port import Answer, Kind, Outcome
+from farthing.acquiring.answer import Answer, Outcome
+from farthing.acquiring.port import Kind
 from farthing.ids import make_id
 from farthing.network_tokens import on_file, tend
 from farthing.network_tokens.on_file import OnFile, Step

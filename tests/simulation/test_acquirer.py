@@ -9,15 +9,8 @@ from datetime import date
 
 import pytest
 
-from farthing.acquiring.port import (
-    Answer,
-    Found,
-    Instruction,
-    Kind,
-    LookUpFailed,
-    Outcome,
-    Undone,
-)
+from farthing.acquiring.answer import Answer, Outcome
+from farthing.acquiring.port import Found, Instruction, Kind, LookUpFailed, Undone
 from farthing.acquiring.sandbox import Post, SandboxAcquirer
 from farthing.payments.operation import OperationState
 from farthing.runtime import PLATFORM, Platform

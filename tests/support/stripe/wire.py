@@ -9,6 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from farthing.acquiring.answer import Answer
 from farthing.acquiring.exchange import (
     Exchanged,
     NoByteSent,
@@ -16,7 +17,6 @@ from farthing.acquiring.exchange import (
     PostWithHeaders,
 )
 from farthing.acquiring.port import (
-    Answer,
     Capabilities,
     Instruction,
     Kind,

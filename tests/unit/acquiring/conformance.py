@@ -15,17 +15,15 @@ from typing import Any, Protocol
 
 import pytest
 
+from farthing.acquiring.answer import ABSENT, Answer, Outcome
 from farthing.acquiring.connectors import REFERENCE_LENGTH, REVERSAL_SUFFIX_LENGTH, require_safe
 from farthing.acquiring.port import (
-    ABSENT,
     Acquirer,
-    Answer,
     Found,
     Instruction,
     Kind,
     LookUp,
     LookUpFailed,
-    Outcome,
     Reversal,
     Transaction,
     Undone,

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
+from farthing.acquiring.answer import Outcome
 from farthing.acquiring.exchange import Exchanged, NoByteSent, NoUsableAnswer
-from farthing.acquiring.port import Found, Kind, Outcome, Undone
+from farthing.acquiring.port import Found, Kind, Undone
 from farthing.clock import from_text
 from farthing.vault.source import AcquirerToken
 from tests.support.stripe.wire import Wire, changed

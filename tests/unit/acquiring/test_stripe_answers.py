@@ -13,16 +13,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farthing.acquiring.answer import Answer, Outcome
 from farthing.acquiring.decline import REASONS
 from farthing.acquiring.exchange import Exchanged
 from farthing.acquiring.port import (
-    Answer,
     Found,
     Initiator,
     Instruction,
     Kind,
     LookUpFailed,
-    Outcome,
     StoredCredential,
     Undone,
     Use,

@@ -7,7 +7,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from farthing.acquiring.port import Kind, Outcome
+from farthing.acquiring.answer import Outcome
+from farthing.acquiring.port import Kind
 from farthing.vault.source import AcquirerToken
 from tests.support.stripe.double import StripeDouble
 from tests.support.stripe.wire import OfOurOperations, Wire, booked

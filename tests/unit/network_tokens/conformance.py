@@ -13,8 +13,9 @@ from typing import Any, Protocol
 
 import pytest
 
+from farthing.acquiring.answer import Answer, Outcome
 from farthing.acquiring.decline import TOKEN_ERRORS
-from farthing.acquiring.port import Answer, Instruction, Kind, Outcome, StoredCredential
+from farthing.acquiring.port import Instruction, Kind, StoredCredential
 from farthing.cards import passes_luhn
 from farthing.network_tokens.port import (
     NoAnswer,

@@ -11,7 +11,8 @@ from typing import Any
 import boto3
 import pytest
 
-from farthing.acquiring.port import Answer, Instruction
+from farthing.acquiring.answer import Answer
+from farthing.acquiring.port import Instruction
 from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer, SandboxAcquirer
 from farthing.network_tokens.sandbox import SandboxTokenService
 from farthing.vault.card import Card

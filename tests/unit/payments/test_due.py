@@ -12,7 +12,8 @@ import pytest
 from farthing.acquiring.port import Kind
 from farthing.clock import to_text
 from farthing.payments import due
-from farthing.payments.operation import Address, Operation, OperationState
+from farthing.payments.address import Address
+from farthing.payments.operation import Operation, OperationState
 from farthing.store import Item, TenantScope
 from farthing.store.page import Page
 

@@ -9,17 +9,10 @@ from typing import Any
 import pytest
 
 from farthing import runtime
+from farthing.acquiring.answer import NOT_SENT, TOKEN_NOT_SENT, UNKNOWN, Answer, Outcome
 from farthing.acquiring.connectors import RESEND_SECONDS
 from farthing.acquiring.decline import REASONS, TOKEN_ERRORS, decline
-from farthing.acquiring.port import (
-    NOT_SENT,
-    TOKEN_NOT_SENT,
-    UNKNOWN,
-    Answer,
-    Kind,
-    Outcome,
-    StoredCredential,
-)
+from farthing.acquiring.port import Kind, StoredCredential
 from farthing.clock import from_text, to_text
 from farthing.ids import is_id
 from farthing.payments import fallback, idempotency, states

@@ -10,23 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farthing.acquiring.answer import ABSENT, Answer, Outcome
 from farthing.acquiring.connectors import (
     CLOCK_SKEW_SECONDS,
     RESEND_SECONDS,
     quiet_seconds,
     require_safe,
 )
-from farthing.acquiring.port import (
-    ABSENT,
-    Answer,
-    Capabilities,
-    Found,
-    Kind,
-    LookUp,
-    Outcome,
-    Reversal,
-    Undone,
-)
+from farthing.acquiring.port import Capabilities, Found, Kind, LookUp, Reversal, Undone
 from farthing.acquiring.sandbox import CAPABILITIES
 from farthing.clock import from_text, later, to_text
 from farthing.method_type import MethodType

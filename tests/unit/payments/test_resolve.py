@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 
-from farthing.acquiring.port import Answer, Found, LookUp, Outcome, Reversal, Undone
+from farthing.acquiring.answer import Answer, Outcome
+from farthing.acquiring.port import Found, LookUp, Reversal, Undone
 from farthing.clock import from_text, later
 from farthing.payments import resolve
-from farthing.payments.operation import Address, Operation, OperationState
+from farthing.payments.address import Address
+from farthing.payments.operation import Operation, OperationState
 from farthing.payments.recovery import Plan, Step
 from farthing.payments.services import Services
 from farthing.payments.wiring import services_of

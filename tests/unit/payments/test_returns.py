@@ -17,8 +17,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farthing import runtime
+from farthing.acquiring.answer import Answer, Outcome, Returned
 from farthing.acquiring.decline import decline
-from farthing.acquiring.port import Answer, Kind, Outcome, Returned
+from farthing.acquiring.port import Kind
 from farthing.acquiring.sandbox import NoUsableAnswer
 from farthing.ids import is_id
 from farthing.method_type import MethodType

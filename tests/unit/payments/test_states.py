@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from farthing.acquiring.port import NO_END, Answer, Kind, Outcome
+from farthing.acquiring.answer import NO_END, Answer, Outcome
+from farthing.acquiring.port import Kind
 from farthing.method_type import MethodType
 from farthing.payments import begin, states
 from farthing.payments.begin import Asking

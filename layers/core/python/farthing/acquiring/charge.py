@@ -21,21 +21,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from farthing.acquiring.answer import NOT_SENT, TOKEN_NOT_SENT, UNKNOWN, Answer, Outcome
 from farthing.acquiring.port import (
-    NOT_SENT,
-    TOKEN_NOT_SENT,
-    UNKNOWN,
     Acquirer,
-    Answer,
     Kind,
     LookUp,
     LookUpFailed,
-    Outcome,
     Reversal,
     TransactionPage,
     Undone,
 )
-from farthing.payments.operation import Address, Operation
+from farthing.payments.address import Address
+from farthing.payments.operation import Operation
 from farthing.store import Item, Key
 from farthing.vault.claim import AlreadyClaimed
 from farthing.vault.source import Source

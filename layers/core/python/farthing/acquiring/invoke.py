@@ -20,10 +20,8 @@ from botocore.exceptions import (
     EndpointConnectionError,
 )
 
+from farthing.acquiring.answer import NOT_SENT, UNKNOWN, Answer
 from farthing.acquiring.port import (
-    NOT_SENT,
-    UNKNOWN,
-    Answer,
     Books,
     Found,
     LookUp,
@@ -35,7 +33,7 @@ from farthing.acquiring.port import (
 )
 from farthing.network_tokens.on_file import MethodAddress
 from farthing.network_tokens.port import TokenState
-from farthing.payments.operation import Address
+from farthing.payments.address import Address
 
 INVOKE_TIMEOUT_SECONDS = 22
 _REFUSED_BEFORE_RUNNING = frozenset(

@@ -14,18 +14,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
+from farthing.acquiring.answer import NOT_SENT, UNKNOWN, Answer, Outcome
 from farthing.acquiring.exchange import NoByteSent, NoUsableAnswer, Post
 from farthing.acquiring.port import (
-    NOT_SENT,
-    UNKNOWN,
-    Answer,
     Capabilities,
     Found,
     Instruction,
     Kind,
     LookUp,
     LookUpFailed,
-    Outcome,
     Reversal,
     TransactionPage,
     Undone,

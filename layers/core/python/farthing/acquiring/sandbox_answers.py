@@ -9,18 +9,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from farthing.acquiring.answer import ABSENT, PENDING, UNKNOWN, Answer, Outcome, Returned
 from farthing.acquiring.decline import decline
-from farthing.acquiring.port import (
-    ABSENT,
-    PENDING,
-    UNKNOWN,
-    Answer,
-    Instruction,
-    Kind,
-    Outcome,
-    Returned,
-    Transaction,
-)
+from farthing.acquiring.port import Instruction, Kind, Transaction
 from farthing.clock import from_text, to_text
 from farthing.method_type import MethodType
 

@@ -25,7 +25,7 @@ from farthing.cards import mask
 from farthing.clock import to_text
 from farthing.errors import SIGNATURE_REFUSED, FarthingError, not_found
 from farthing.ids import is_id
-from farthing.payments.operation import Address
+from farthing.payments.address import Address
 from farthing.store import TenantScope
 from farthing.webhooks.signature import SignatureRefused, verify
 

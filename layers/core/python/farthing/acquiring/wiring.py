@@ -16,7 +16,8 @@ from farthing.acquiring.port import Acquirer, Use
 from farthing.acquiring.sandbox import ANSWER_BYTES_MAX, SandboxAcquirer
 from farthing.method_type import MethodType
 from farthing.observe import log_unhandled, logger
-from farthing.payments.operation import Address, Operation, Via
+from farthing.payments.address import Address
+from farthing.payments.operation import Operation, Via
 from farthing.store import StoreBusy, TenantScope
 from farthing.vault.claim import claim_to_send
 from farthing.vault.envelope import TokenRef

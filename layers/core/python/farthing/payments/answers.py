@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from farthing.acquiring.port import Kind, Outcome
+from farthing.acquiring.answer import Outcome
+from farthing.acquiring.port import Kind
 from farthing.errors import (
     BLOCKED_BY_FRAUD,
     CARD_DECLINED,

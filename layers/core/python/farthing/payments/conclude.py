@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from farthing.acquiring.port import NO_END, Answer, Kind, Outcome, SeenCard
+from farthing.acquiring.answer import NO_END, Answer, Outcome, SeenCard
+from farthing.acquiring.port import Kind
 from farthing.payments import states
 from farthing.payments.intent import Authorization, Instrument, Intent
 from farthing.payments.operation import Operation

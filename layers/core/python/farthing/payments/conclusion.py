@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from farthing.acquiring.port import NO_END, Kind, Outcome, Use
+from farthing.acquiring.answer import NO_END, Outcome
+from farthing.acquiring.port import Kind, Use
 from farthing.clock import later, to_text
 from farthing.http.response import Response
 from farthing.ids import IdSource

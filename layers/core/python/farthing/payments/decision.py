@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from farthing.acquiring.port import ABSENT, Answer, Kind, LookUp, Outcome
+from farthing.acquiring.answer import ABSENT, Answer, Outcome
+from farthing.acquiring.port import Kind, LookUp
 from farthing.clock import to_text
 from farthing.payments import recovery
-from farthing.payments.operation import UNRESOLVED, Address, Operation, OperationState
+from farthing.payments.address import Address
+from farthing.payments.operation import UNRESOLVED, Operation, OperationState
 from farthing.payments.recovery import Step
 from farthing.payments.resolve import (
     adopt,

@@ -5,7 +5,7 @@ The same rule as for a cancel guards it (VOIDABLE): a capture that was begun in 
 
 from __future__ import annotations
 
-from farthing.acquiring.port import UNKNOWN, Outcome
+from farthing.acquiring.answer import UNKNOWN, Outcome
 from farthing.clock import to_text
 from farthing.payments import begin, resolve, states
 from farthing.payments.begin import Asking

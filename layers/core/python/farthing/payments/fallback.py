@@ -19,9 +19,10 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from farthing.acquiring.answer import TOKEN_NOT_SENT, Answer, Outcome
 from farthing.acquiring.connectors import RESEND_SECONDS
 from farthing.acquiring.decline import TOKEN_ERRORS
-from farthing.acquiring.port import TOKEN_NOT_SENT, Answer, Kind, Outcome
+from farthing.acquiring.port import Kind
 from farthing.clock import from_text, later, to_text
 from farthing.ids import ALPHABET
 from farthing.payments import idempotency, states

@@ -9,7 +9,8 @@ from __future__ import annotations
 from contextlib import suppress
 
 from farthing.payments import returns
-from farthing.payments.operation import Address, Operation
+from farthing.payments.address import Address
+from farthing.payments.operation import Operation
 from farthing.payments.resolve import look_up, read_operation, resolve
 from farthing.payments.services import SEND_SECONDS, Services
 from farthing.store import StoreBusy

@@ -8,9 +8,10 @@ a person has to look: a charge that came up after all, or a refund that the bank
 
 from __future__ import annotations
 
-from farthing.acquiring.port import Outcome
+from farthing.acquiring.answer import Outcome
+from farthing.payments.address import Address
 from farthing.payments.follow import follow
-from farthing.payments.operation import UNRESOLVED, Address, Operation, OperationState
+from farthing.payments.operation import UNRESOLVED, Operation, OperationState
 from farthing.payments.resolve import read_operation
 from farthing.payments.services import Services
 

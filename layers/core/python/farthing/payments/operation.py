@@ -15,18 +15,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from farthing.acquiring.port import (
-    Answer,
-    Instruction,
-    Kind,
-    Outcome,
-    StoredCredential,
-)
+from farthing.acquiring.answer import Answer, Outcome
+from farthing.acquiring.port import Instruction, Kind, StoredCredential
 from farthing.clock import later, to_text
 from farthing.ids import shard_of
 from farthing.method_type import MethodType
+from farthing.payments.address import Address
 from farthing.payments.names import merchant_reference
-from farthing.store import Item, Key, TenantScope
+from farthing.store import Item, TenantScope
 
 LEASE_SECONDS = 60
 FIRST_FENCE = 1
@@ -53,30 +49,6 @@ class Via(StrEnum):
 
 
 UNRESOLVED = frozenset({OperationState.OPEN, OperationState.UNKNOWN, OperationState.PENDING})
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where an operation's row is. Its text is all that `charge` is ever told."""
-
-    tenant: TenantScope
-    intent_id: str
-    operation_id: str
-
-    @property
-    def key(self) -> Key:
-        """The row."""
-        return Key("payments", self.tenant.pk("PI", self.intent_id), f"OP#{self.operation_id}")
-
-    def __str__(self) -> str:
-        tenant = self.tenant
-        return "/".join((tenant.merchant_id, tenant.mode, self.intent_id, self.operation_id))
-
-    @classmethod
-    def parse(cls, text: str) -> Address:
-        """The address of a text. Raises ValueError for anything else."""
-        merchant_id, mode, intent_id, operation_id = text.split("/")
-        return cls(TenantScope(merchant_id, mode), intent_id, operation_id)
 
 
 def reference_of(operation_id: str) -> str:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from farthing.acquiring.port import NOT_SENT, UNKNOWN, Answer, Outcome
+from farthing.acquiring.answer import NOT_SENT, UNKNOWN, Answer, Outcome
 from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response
 from farthing.payments import idempotency

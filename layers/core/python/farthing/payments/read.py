@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from farthing.errors import invalid, not_found
 from farthing.ids import is_id
+from farthing.payments.address import Address
 from farthing.payments.intent import Intent, customer_partition, intent_key, key_of, list_partition
 from farthing.payments.listing import Listing, list_ids, list_in
-from farthing.payments.operation import Address, Operation
+from farthing.payments.operation import Operation
 from farthing.payments.resolve import read_operation, resolve
 from farthing.payments.services import Services
 from farthing.store import Item

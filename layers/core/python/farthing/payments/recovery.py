@@ -22,19 +22,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from farthing.acquiring.answer import ABSENT, PENDING, Answer, Outcome
 from farthing.acquiring.connectors import CLOCK_SKEW_SECONDS, RESEND_SECONDS, quiet_seconds
-from farthing.acquiring.port import (
-    ABSENT,
-    PENDING,
-    Answer,
-    Capabilities,
-    Found,
-    Kind,
-    LookUp,
-    Outcome,
-    Reversal,
-    Undone,
-)
+from farthing.acquiring.port import Capabilities, Found, Kind, LookUp, Reversal, Undone
 from farthing.clock import from_text, to_text
 from farthing.payments import debit
 from farthing.payments.operation import Operation, OperationState

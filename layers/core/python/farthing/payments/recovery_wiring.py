@@ -14,10 +14,11 @@ from farthing.network_tokens.on_file import MethodAddress
 from farthing.network_tokens.tend import tend
 from farthing.observe import logger
 from farthing.payments import decision, due, restore
+from farthing.payments.address import Address
 from farthing.payments.expiry import expire
 from farthing.payments.follow import follow
 from farthing.payments.judged import shown
-from farthing.payments.operation import Address, Operation
+from farthing.payments.operation import Operation
 from farthing.payments.resolve import read_operation
 from farthing.payments.services import Services
 from farthing.payments.wiring import due_services, services_of

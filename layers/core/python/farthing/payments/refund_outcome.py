@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from farthing.acquiring.port import Answer, Outcome
+from farthing.acquiring.answer import Answer, Outcome
 from farthing.http.response import Response
 from farthing.ids import IdSource
 from farthing.payments.answers import answer_of

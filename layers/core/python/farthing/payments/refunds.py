@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from farthing.acquiring.port import Outcome
+from farthing.acquiring.answer import Outcome
 from farthing.errors import not_found
 from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response, accepted
 from farthing.ids import is_id
 from farthing.payments import idempotency
+from farthing.payments.address import Address
 from farthing.payments.begin import Asking
 from farthing.payments.conclusion import FIRST_LOOK_SECONDS
 from farthing.payments.conditions import enough_left_to_refund
 from farthing.payments.guarded import Guarded, commit
 from farthing.payments.intent import Intent, intent_key, key_of
 from farthing.payments.listing import Listing, list_ids, page_of
-from farthing.payments.operation import LEASE_SECONDS, Address
+from farthing.payments.operation import LEASE_SECONDS
 from farthing.payments.perform import impossible, key_write, require_time, send
 from farthing.payments.read import refund_operations, settle_open_operation
 from farthing.payments.refund import (

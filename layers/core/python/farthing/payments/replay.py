@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from farthing.errors import REQUEST_IN_PROGRESS, FarthingError
 from farthing.http.response import Response
+from farthing.payments.address import Address
 from farthing.payments.answers import RETRY_AFTER_SECONDS
 from farthing.payments.idempotency import DONE, REPLAYED, Earlier, row_key, stored_answer
-from farthing.payments.operation import Address, Operation, OperationState
+from farthing.payments.operation import Operation, OperationState
 from farthing.payments.resolve import current_answer, read_operation, resolve
 from farthing.payments.services import Services
 

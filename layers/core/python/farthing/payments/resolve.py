@@ -13,17 +13,19 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
-from farthing.acquiring.port import PENDING, UNKNOWN, Answer, Kind, LookUp, LookUpFailed, Outcome
+from farthing.acquiring.answer import PENDING, UNKNOWN, Answer, Outcome
+from farthing.acquiring.port import Kind, LookUp, LookUpFailed
 from farthing.clock import from_text, to_text
 from farthing.http.response import Response
 from farthing.payments import recovery, refund_outcome, returns
+from farthing.payments.address import Address
 from farthing.payments.answers import answer_about, answer_of
 from farthing.payments.conclude import conclude
 from farthing.payments.conclusion import FIRST_LOOK_SECONDS, intent_writes
 from farthing.payments.conditions import abandoned, held_under_fence
 from farthing.payments.fallback import fall_back, fallback_writes, falls_back
 from farthing.payments.intent import Intent, intent_key
-from farthing.payments.operation import Address, Operation, OperationState
+from farthing.payments.operation import Operation, OperationState
 from farthing.payments.recovery import Plan, Step
 from farthing.payments.refund import Refund, refund_key, show_refund
 from farthing.payments.services import DELAY_SECONDS_MAX, SEND_SECONDS, Services

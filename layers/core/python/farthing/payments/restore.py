@@ -19,17 +19,14 @@ from farthing.acquiring.port import Books, Kind, Transaction
 from farthing.clock import to_text
 from farthing.ids import is_id
 from farthing.payments import states
+from farthing.payments.address import Address
 from farthing.payments.conclusion import intent_update
 from farthing.payments.conditions import same_version
 from farthing.payments.fallback import fallback_writes, found_after_it
 from farthing.payments.intent import CaptureMethod, Intent, intent_key
 from farthing.payments.judged import MOVED, Judged, Verdict, compare
 from farthing.payments.names import is_reversal, operation_id_of, tenant_of_reference
-from farthing.payments.operation import (
-    Address,
-    Operation,
-    OperationState,
-)
+from farthing.payments.operation import Operation, OperationState
 from farthing.payments.refund import Refund
 from farthing.payments.resolve import read_operation, resolve
 from farthing.payments.services import Services

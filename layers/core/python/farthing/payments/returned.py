@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from farthing.acquiring.port import Returned
+from farthing.acquiring.answer import Returned
 from farthing.clock import to_text
 from farthing.ids import ENTROPY_BYTES, instant_of, make_id
 from farthing.payments.intent import Intent

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from farthing.acquiring.port import Returned
+from farthing.acquiring.answer import Returned
 from farthing.clock import later, to_text
 from farthing.ledger import posting
 from farthing.money import Money

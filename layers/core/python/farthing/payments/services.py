@@ -7,19 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from farthing.acquiring.port import (
-    Answer,
-    Books,
-    Capabilities,
-    LookUp,
-    Reversal,
-    TransactionPage,
-)
+from farthing.acquiring.answer import Answer
+from farthing.acquiring.port import Books, Capabilities, LookUp, Reversal, TransactionPage
 from farthing.fraud.score import Scorer
 from farthing.ids import IdSource
 from farthing.network_tokens.on_file import MethodAddress
 from farthing.network_tokens.port import TokenState
-from farthing.payments.operation import Address
+from farthing.payments.address import Address
 from farthing.store import TenantScope
 from farthing.store.port import Store
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from farthing.payments.operation import Address
+from farthing.payments.address import Address
 from farthing.payments.services import DELAY_SECONDS_MAX
 from farthing.store import TenantScope
 

@@ -13,9 +13,10 @@ from farthing.acquiring.stripe import messages
 from farthing.acquiring.stripe.messages import Hint, Notice
 from farthing.acquiring.webhooks import Message, NotAHint, operation_named
 from farthing.ids import is_id
+from farthing.payments.address import Address
 from farthing.payments.hint import follow_up
 from farthing.payments.names import tenant_of_reference
-from farthing.payments.operation import Address, Operation
+from farthing.payments.operation import Operation
 from farthing.payments.services import Services
 from farthing.store import NOT_CREATED, ConditionFailed, Item, Key, Put, TenantScope
 

@@ -18,8 +18,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from farthing.acquiring.answer import Answer, Outcome
 from farthing.acquiring.exchange import NoUsableAnswer
-from farthing.acquiring.port import Answer, Found, Kind, Outcome, Transaction, TransactionPage
+from farthing.acquiring.port import Found, Kind, Transaction, TransactionPage
 from farthing.acquiring.stripe import standing
 from farthing.acquiring.stripe.api import Api
 from farthing.acquiring.stripe.find import PAYMENTS, REFUNDS, page, refunds_of

@@ -16,17 +16,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
+from farthing.acquiring.answer import NOT_SENT, Answer, Outcome
 from farthing.acquiring.exchange import NoByteSent, NoUsableAnswer
 from farthing.acquiring.port import (
-    NOT_SENT,
-    Answer,
     Capabilities,
     Found,
     Instruction,
     Kind,
     LookUp,
     LookUpFailed,
-    Outcome,
     Reversal,
     TransactionPage,
     Undone,

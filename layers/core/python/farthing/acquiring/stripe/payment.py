@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from farthing.acquiring.answer import Answer, Outcome, SeenCard
 from farthing.acquiring.exchange import NoUsableAnswer
-from farthing.acquiring.port import Answer, Instruction, Kind, Outcome, SeenCard
+from farthing.acquiring.port import Instruction, Kind
 from farthing.acquiring.stripe.units import NotRepresentable, to_stripe
 from farthing.clock import to_text
 

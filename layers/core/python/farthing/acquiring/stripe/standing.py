@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from farthing.acquiring.answer import ABSENT, Answer, Outcome
 from farthing.acquiring.exchange import NoUsableAnswer
-from farthing.acquiring.port import ABSENT, Answer, Found, Instruction, Kind, Outcome
+from farthing.acquiring.port import Found, Instruction, Kind
 from farthing.acquiring.stripe.declines import NOT_PERMITTED, decline_of
 from farthing.acquiring.stripe.payment import (
     KIND,
