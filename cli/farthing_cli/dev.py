@@ -92,8 +92,9 @@ class LocalStack:
         if failed:
             self._console.print(f"  [yellow]did not wake: {', '.join(failed)}[/]")
         shop.open(Merchant(dev.api_url, dev.tokens_url, dev.secret_key, dev.publishable_key))
-        secret_id = stack.outputs["AcquirerSecretId"]
-        self._step("Acquirer's webhook", lambda: acquirer_webhook.register(dev, account, secret_id))
+        self._step(
+            "Acquirer's webhooks", lambda: acquirer_webhook.register(dev, account, stack.outputs)
+        )
         self._parts.callback(state.withdraw)
         state.publish(dev)
         self._console.print(f"[bold green]Ready[/] in {self._elapsed():.1f} s\n")

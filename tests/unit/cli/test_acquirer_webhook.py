@@ -66,14 +66,22 @@ def acquirer() -> Iterator[Acquirer]:
 
 def register(acquirer_url: str) -> None:
     dev = replace(DEV, acquirer_url=acquirer_url)
-    acquirer_webhook.register(dev, Account(), "acquirer")  # type: ignore[arg-type]
+    outputs = {"AcquirerSecretId": "acquirer", "TokenServiceSecretId": "service"}
+    acquirer_webhook.register(dev, Account(), outputs)  # type: ignore[arg-type]
 
 
-def test_the_address_is_that_of_the_api(acquirer: Acquirer) -> None:
+def test_each_is_told_its_own_address_of_the_api(acquirer: Acquirer) -> None:
     register(acquirer.url)
-    url = {"url": "http://127.0.0.1:8080/v1/acquirer_webhooks/sandbox"}
-    path = "/acquirer/v1/webhook_endpoint"
-    assert acquirer.asked == [("PUT", path, "Bearer value of acquirer", url)]
+    ours, path = "http://127.0.0.1:8080/v1/acquirer_webhooks", "/v1/webhook_endpoint"
+    assert acquirer.asked == [
+        ("PUT", f"/acquirer{path}", "Bearer value of acquirer", {"url": f"{ours}/sandbox"}),
+        (
+            "PUT",
+            f"/acquirer/token_service{path}",
+            "Bearer value of service",
+            {"url": f"{ours}/sandbox_tokens"},
+        ),
+    ]
 
 
 def test_a_refusal_or_silence_is_said(acquirer: Acquirer) -> None:
