@@ -1,4 +1,4 @@
-"""A saved card's network token, from the first charge to the card that its issuer sent anew."""
+"""What becomes known later, by message: a card that its issuer replaced, a debit that went back."""
 
 from __future__ import annotations
 
@@ -6,10 +6,26 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from tests.stack.live import Live
+from tests.support.methods import RETURNED, sepa
 
 REPLACED = "4000009900000129"
 SOON_SECONDS = 60
+
+
+@pytest.fixture(scope="module", autouse=True)
+def debited(live: Live) -> str:
+    """A debit whose payer takes the money back. It is begun first: banks are slow."""
+    typed = sepa(RETURNED)
+    secret = live.dev["secret_key"]
+    token = live.call("POST", "/v1/tokens", typed, secret=secret, base="tokens_url").body["token"]
+    body = {"amount_cents": 1999, "currency": "eur", "confirm": True, "token": token}
+    begun = live.post("payment_intents", body)
+    assert (begun.status, begun.body["status_detail"]) == (202, "AWAITING_BANK"), begun.text
+    intent_id: str = begun.body["intent_id"]
+    return intent_id
 
 
 def test_a_replaced_card_is_known_by_its_token_and_pays_on(live: Live) -> None:
@@ -28,6 +44,28 @@ def test_a_replaced_card_is_known_by_its_token_and_pays_on(live: Live) -> None:
     assert soon(lambda: live.get(path).body["last_four"] == "0137")
     # And it is charged by token, where the old number would be declined
     assert pay(live, path)["via"] == "NETWORK_TOKEN"
+
+
+def test_a_debit_is_decided_and_goes_back_and_each_is_told(live: Live, debited: str) -> None:
+    # When nobody reads the payment, and the acquirer tells what its bank did
+    soon(lambda: "payment_intent.returned" in types_told(live, debited))
+    # Then each step was told once, in its order
+    assert types_told(live, debited) == [
+        "payment_intent.created",
+        "payment_intent.processing",
+        "payment_intent.succeeded",
+        "payment_intent.returned",
+    ]
+    # And the payment stays what it was, beside what came of it
+    payment = live.get(f"payment_intents/{debited}").body
+    assert (payment["status"], payment["amount_returned_cents"]) == ("SUCCEEDED", 1999)
+    assert payment["returned"]["reason_code"] == "CLAIMED_BACK"
+    assert live.moved(debited, "RETURN") == 1999
+
+
+def types_told(live: Live, intent_id: str) -> list[str]:
+    """The types of a payment's events, in their order."""
+    return [event["type"] for event in live.told(intent_id)]
 
 
 def pay(live: Live, path: str) -> dict[str, Any]:
