@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,7 +13,8 @@ TEMPLATE = ROOT / "template.yaml"
 CORE_LAYER = ROOT / "layers" / "core"
 DEPS_LAYER = ROOT / "layers" / "deps"
 
-STATE = ROOT / ".farthing"
+STATE = Path(os.environ.get("FARTHING_STATE") or ROOT / ".farthing").absolute()
+"""Each local stack has one of its own: with two, two stacks run side by side."""
 CACHE = STATE / "cache"
 DEV_FILE = STATE / "dev.json"
 

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.stack.live import DEV_FILE, Live
+from farthing_cli.project import DEV_FILE, ROOT
+from tests.stack.live import Live
 from tests.stack.receiver import Receiver
-from tests.support.template import ROOT
 
 START_SECONDS_MAX = 240
 STOP_SECONDS_MAX = 30

@@ -11,9 +11,8 @@ from typing import Any
 import boto3
 import urllib3
 
-from tests.support.template import ROOT
+from farthing_cli.project import ROOT
 
-DEV_FILE = ROOT / ".farthing" / "dev.json"
 REQUEST_TIMEOUT_SECONDS = 90
 APPROVED = "4242424242424242"
 
