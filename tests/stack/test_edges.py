@@ -106,11 +106,13 @@ def test_tokens_are_rate_limited_by_key_and_address(live: Live) -> None:
 
     answers: list[Answer] = []
     began = time.monotonic()
-    while all(a.status == 201 for a in answers) and time.monotonic() - began < 90:
-        answers = at_once(create, range(130))
+    try:
+        while all(a.status == 201 for a in answers) and time.monotonic() - began < 90:
+            answers = at_once(create, range(130))
+    finally:
+        live.advance("2m")  # the tests that follow come from the same address
     refused = [a for a in answers if a.status == 429]
     assert refused and {a.status for a in answers} == {201, 429}
     is_problem(refused[0], 429)
     assert 0 < int(refused[0].headers["Retry-After"]) <= 60
-    live.advance("2m")
     assert create(0).status == 201

@@ -18,6 +18,8 @@ from tests.stack.test_roles import Probe
 
 WAIT = "15m1s"
 CONTEXT = {"purpose": "probe"}
+CARD_REWRAPPED = re.compile("[12] REWRAPPED")
+"""The card, and its network token if the minute's tick came meanwhile."""
 
 
 class Shop:
@@ -81,13 +83,13 @@ def test_a_key_comes_and_another_goes_and_the_card_pays_all_the_time(
     # When its merchant gets a key of its own, and then another one
     first = shop.new_key()
     assert shop.pay(method_id) == "SUCCEEDED"
-    assert "1 REWRAPPED" in shop.rewrap()
+    assert CARD_REWRAPPED.search(shop.rewrap())
     assert shop.pay(method_id) == "SUCCEEDED"
     second = shop.new_key()
     assert "Try again at" in live.run("vault", "retire-key", first).stderr
     live.advance(WAIT)
     assert "rows are under it" in live.run("vault", "retire-key", first, "--apply", "--yes").stderr
-    assert "1 REWRAPPED" in shop.rewrap()
+    assert CARD_REWRAPPED.search(shop.rewrap())
     # Then the one before can go, and the card pays under the other
     assert "is deleted at" in shop.vault("retire-key", first, "--apply", "--yes", "--days", "7")
     assert kms.describe_key(KeyId=first)["KeyMetadata"]["KeyState"] == "PendingDeletion"
