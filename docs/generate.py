@@ -96,11 +96,15 @@ def fields_tag() -> str:
 
 def fields_codes() -> str:
     """Why there is no token, with the words that a payer reads."""
-    words = dict(re.findall(r'^  (\w+): "(.*)",$', source("texts.js").split("};")[0], re.MULTILINE))
+    said: dict[str, list[str]] = {}
+    for name in ("card", "account", "shared"):
+        english = source(f"words/{name}.js").split("};")[0]
+        for code, text in re.findall(r'^  (\w+): "(.*)",$', english, re.MULTILINE):
+            said.setdefault(code, []).append(text)
     listed = re.search(r"REFUSALS = new Set\(\[(.*?)\]", source("messages.js"), re.DOTALL)
     assert listed is not None
-    codes = [code for code in re.findall(r'"(\w+)"', listed[1]) if code in words]
-    rows = [(f"`{code}`", words[code]) for code in codes]
+    codes = [code for code in re.findall(r'"(\w+)"', listed[1]) if code in said]
+    rows = [(f"`{code}`", " / ".join(said[code])) for code in codes]
     rows += [
         ("`frame_unavailable`", "for the page: the fields did not load, or were moved meanwhile"),
         ("`unmounted`", "for the page: the fields were taken away"),

@@ -1,4 +1,4 @@
-"""Somebody who pays: a page of the merchant's with card fields, and hands to type with."""
+"""Somebody who pays: a page of the merchant's with fields, and hands to type with."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tests.browser.shop import Shop
 from tests.support.template import ROOT
 
 FRAME = "iframe[name=farthing-card-fields]"
+ACCOUNT_FRAME = "iframe[name=farthing-account-fields]"
 VISA = "4242424242424242"
 AMEX = "378282246310005"
 SPY = (ROOT / "tests" / "browser" / "spy.js").read_text()
@@ -29,8 +30,8 @@ PAGE = """<!doctype html>
 window.told = [];
 window.errors = [];
 addEventListener("error", (e) => errors.push(e.message));
-window.start = (key, options) => {{
-  window.card = Farthing(key).cardFields("#card", options);
+window.start = (key, options, call = "cardFields") => {{
+  window.card = Farthing(key)[call]("#card", options);
   for (const name of ["ready", "change", "error"]) {{
     card.on(name, (detail) => told.push([name, detail]));
   }}
@@ -55,6 +56,7 @@ class Visit:
         self.shop = shop
         self.tokens_url = tokens_url
         self.key = key
+        self.named = FRAME
         self.requests: list[tuple[str, str, str]] = []
         page.context.on("request", lambda one: self.requests.append(_request(one)))
 
@@ -63,7 +65,7 @@ class Visit:
         return PAGE.format(lang=lang, before=before, tag=tag or script_tag(self.tokens_url))
 
     def go(self, *, lang: str = "en", before: str = SPY, tag: str | None = None) -> Visit:
-        """Open the page, without card fields yet."""
+        """Open the page, without fields yet."""
         self.page.goto(self.shop.put(self.html(lang=lang, before=before, tag=tag)))
         return self
 
@@ -73,14 +75,24 @@ class Visit:
         self.page.wait_for_function("told.some(([name]) => name === 'ready')")
         return self
 
+    def start_account(self, currency: str, options: dict[str, Any] | None = None) -> Visit:
+        """Put an account's fields there instead, and wait until they are ready."""
+        self.named = ACCOUNT_FRAME
+        given = {"currency": currency, **(options or {})}
+        self.page.evaluate(
+            "([key, given]) => start(key, given, 'accountFields')", [self.key, given]
+        )
+        self.page.wait_for_function("told.some(([name]) => name === 'ready')")
+        return self
+
     @property
     def frame(self) -> FrameLocator:
-        """Inside the card frame."""
-        return self.page.frame_locator(FRAME)
+        """Inside the frame."""
+        return self.page.frame_locator(self.named)
 
     def field(self, name: str) -> Locator:
-        """One input: number, expiry or cvc."""
-        return self.frame.locator(f"input[name={name}]")
+        """One input, by its name."""
+        return self.frame.locator(f"[name={name}]")
 
     def type(self, number: str = VISA, expiry: str = "1231", cvc: str = "739") -> Visit:
         """Type a card, key by key."""

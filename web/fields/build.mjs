@@ -24,7 +24,7 @@ const WHY = {
   loader: "makes the global Farthing in the merchant's page: puts the frame there and talks to it",
   script: "reads what is typed into the frame, and sends it to POST /v1/tokens of its own origin",
   style: "the looks of the frame",
-  page: "the frame itself: three inputs with their labels",
+  page: "the frame itself: the inputs of a card and of an account, with their labels",
 };
 
 const digest = (algorithm, content, form) => createHash(algorithm).update(content).digest(form);

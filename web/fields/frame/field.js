@@ -1,6 +1,6 @@
 // One input of the frame, with its label and the words about what is wrong with it.
 
-import { caretIn, withoutStuckSeparator } from "./caret.js";
+import { caretIn, DIGIT, withoutStuckSeparator } from "./caret.js";
 
 const BRAND_GAP_PX = 8;
 const BRAND_TEXTS = {
@@ -14,12 +14,13 @@ const BRAND_TEXTS = {
   visa: "Visa",
 };
 
-// `read` makes of what was typed {digits, text, problem, isOver}; `words` says a problem. Who is
-// told: `onTyped` of another text, `onLeft` when the person went on.
-export function field(form, name, read, words, { onTyped, onLeft }) {
+// `read` makes of what was typed {text, problem, isOver} and what is sent; `words` says a problem. Who
+// is told: `onTyped` of another text, `onLeft` when the person went on. `kept`: see caret.js.
+export function field(form, name, read, words, { onTyped, onLeft }, kept = DIGIT) {
   const input = form.elements[name];
   const error = form.ownerDocument.getElementById(`${name}-error`);
   const badge = form.ownerDocument.getElementById(`${name}-brand`);
+  const holding = "readOnly" in input ? "readOnly" : "disabled"; // a select knows no other
   let now = read("");
   let before = "";
   let isAsked = false; // whether it is time to say what is missing
@@ -46,10 +47,11 @@ export function field(form, name, read, words, { onTyped, onLeft }) {
   function take(typed, at) {
     now = read(typed);
     refused = false;
+    const isRegrouped = input.value !== now.text; // else the caret is where it should be
     input.value = now.text;
     before = now.text;
-    if (at !== null && input.ownerDocument.activeElement === input) {
-      const place = caretIn(now.text, typed, at);
+    if (isRegrouped && at !== null && input.ownerDocument.activeElement === input) {
+      const place = caretIn(now.text, typed, at, kept);
       input.setSelectionRange(place, place);
     }
     if (now.problem === null) isAsked = false;
@@ -59,7 +61,7 @@ export function field(form, name, read, words, { onTyped, onLeft }) {
 
   input.addEventListener("input", ({ inputType }) => {
     const at = input.selectionStart ?? input.value.length;
-    const mended = withoutStuckSeparator(before, input.value, at, inputType);
+    const mended = withoutStuckSeparator(before, input.value, at, inputType, kept);
     take(mended.typed, mended.at);
   });
   input.addEventListener("blur", () => {
@@ -93,7 +95,7 @@ export function field(form, name, read, words, { onTyped, onLeft }) {
       take("", null);
     },
     focus: () => input.focus(),
-    hold: (isHeld) => { input.readOnly = isHeld; },
+    hold: (isHeld) => { input[holding] = isHeld; },
     say: show,
   };
 }

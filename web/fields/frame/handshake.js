@@ -3,11 +3,12 @@
 
 const KEY = /^(pk|ck)_(test|live)_[A-Za-z0-9_-]+$/;
 
-// {key, origin} of the frame's own address, or null if it is no address of a frame.
+// {key, origin, account} of the frame's own address, or null if it is no address of a frame.
+// `account` is the currency of an account, null for a card.
 export function addressed(search) {
   const query = new URLSearchParams(search);
   const [key, origin] = [query.get("key") ?? "", query.get("origin") ?? ""];
-  return KEY.test(key) && isOrigin(origin) ? { key, origin } : null;
+  return KEY.test(key) && isOrigin(origin) ? { key, origin, account: query.get("account") } : null;
 }
 
 function isOrigin(text) {

@@ -3,14 +3,15 @@
 const HEIGHT_PX_MAX = 2000;
 const BLEED_PX = 4; // room inside the frame for the ring around what has the focus
 
-export function element(frameUrl, key, { labels, style } = {}) {
+export function element(kind, frameUrl, key, { currency, labels, style }) {
   const frame = document.createElement("iframe");
   const url = new URL(frameUrl);
   url.searchParams.set("key", key);
   url.searchParams.set("origin", location.origin);
+  if (currency) url.searchParams.set("account", currency);
   frame.src = url.href;
-  frame.name = "farthing-card-fields";
-  frame.title = String(labels?.title ?? "Card details");
+  frame.name = kind.frameName;
+  frame.title = String(labels?.title ?? kind.title);
   frame.referrerPolicy = "no-referrer";
   frame.setAttribute("scrolling", "no");
   Object.assign(frame.style, {

@@ -1,4 +1,4 @@
-// The three events of a card, and who listens to them.
+// The three events of the fields, and who listens to them.
 
 const NAMES = ["ready", "change", "error"];
 

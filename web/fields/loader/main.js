@@ -4,9 +4,11 @@
 //     const card = farthing.cardFields("#card");
 //     const { token } = await card.createToken({ name: "Ada Lovelace" });
 //
-// It puts a frame of another origin into the page and talks to it. No digit of a card comes here.
+// and for an account `accountFields("#account", { currency: "eur" })`. It puts a frame of another
+// origin into the page and talks to it. No digit of a card or an account comes here.
 
-import { mount } from "./card_fields.js";
+import { mount } from "./fields.js";
+import { ACCOUNT, CARD } from "./kinds.js";
 
 const KEY = /^(pk|ck)_(test|live)_[A-Za-z0-9_-]+$/;
 
@@ -21,7 +23,8 @@ function Farthing(key) {
     throw new TypeError("Farthing takes a publishable key, such as pk_test_…, and no other");
   }
   return Object.freeze({
-    cardFields: (container, options) => mount(frameUrl, key, container, options),
+    cardFields: (container, options) => mount(CARD, frameUrl, key, container, options),
+    accountFields: (container, options) => mount(ACCOUNT, frameUrl, key, container, options),
   });
 }
 

@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { caretIn, withoutStuckSeparator } from "../frame/caret.js";
+import { readHolder } from "../frame/account.js";
+import { ANYTHING, caretIn, DIGIT, LETTER_OR_DIGIT, withoutStuckSeparator } from "../frame/caret.js";
 import { readExpiry } from "../frame/expiry.js";
+import { readIban } from "../frame/iban.js";
 import { readNumber } from "../frame/number.js";
 
 // A person at a keyboard: text and caret, after each key.
-function keyboard(read) {
+function keyboard(read, kept = DIGIT) {
   let [text, at] = ["", 0];
   const take = (typed, place, inputType) => {
-    const mended = withoutStuckSeparator(text, typed, place, inputType);
+    const mended = withoutStuckSeparator(text, typed, place, inputType, kept);
     text = read(mended.typed).text;
-    at = caretIn(text, mended.typed, mended.at);
+    at = caretIn(text, mended.typed, mended.at, kept);
   };
   const keys = {
     type(characters) {
@@ -38,6 +40,8 @@ function keyboard(read) {
   return keys;
 }
 const number = () => keyboard(readNumber);
+const iban = () => keyboard(readIban, LETTER_OR_DIGIT);
+const name = () => keyboard(readHolder, ANYTHING);
 const expiry = () => keyboard((typed) => readExpiry(typed, new Date("2026-11-30T00:00:00Z")));
 
 test("typing goes on behind what is grouped", () => {
@@ -57,4 +61,16 @@ test("a separator does not hold the backspace key up", () => {
   assert.equal(expiry().type("1230").backspace(9).is, "|");
   assert.equal(number().type("42424242").go(5).backspace().is, "424|4 242");
   assert.equal(number().type("42424242").go(4).del().del().is, "4242| 42");
+});
+
+test("the letters of an IBAN stay where they are typed", () => {
+  assert.equal(iban().type("gb82west1234").is, "GB82 WEST 1234|");
+  assert.equal(iban().type("gb82wes1234").go(8).type("t").is, "GB82 WEST| 1234");
+  assert.equal(iban().type("gb82west1").go(5).backspace().is, "GB8|W EST1");
+  assert.equal(iban().type("gb82west1").go(4).del().is, "GB82| EST1");
+});
+
+test("nothing of a name is a separator", () => {
+  assert.equal(name().type("Ada 2nd L.").backspace(2).is, "Ada 2nd |");
+  assert.equal(name().type("Ada  King").go(5).backspace().is, "Ada |King");
 });

@@ -5,14 +5,14 @@ import { createToken, Refusal } from "../frame/tokens.js";
 const CARD = { number: "4242424242424242", exp_month: 12, exp_year: 2030, cvc: "123" };
 const never = new AbortController().signal;
 
-async function answered(answer, details = {}) {
+async function answered(answer, { what = "card", typed = CARD } = {}) {
   const asked = [];
   globalThis.fetch = async (url, options) => {
     asked.push([url, options]);
     return answer(options);
   };
   try {
-    return { body: await createToken("pk_test_x", CARD, details, never), asked };
+    return { body: await createToken("pk_test_x", what, typed, never), asked };
   } catch (refusal) {
     assert.ok(refusal instanceof Refusal, String(refusal));
     return { refusal, asked };
@@ -20,12 +20,12 @@ async function answered(answer, details = {}) {
 }
 const json = (status, body) => () => new Response(JSON.stringify(body), { status });
 
-test("the card goes to the frame's own origin, once, without cookies and without a trace", async () => {
-  const { body, asked } = await answered(json(201, { token: "tok" }), { name: "Ada", billing_address: { city: "Dublin" } });
+test("what was typed goes to the frame's own origin, once, without cookies and without a trace", async () => {
+  const { body, asked } = await answered(json(201, { token: "tok" }));
   assert.deepEqual(body, { token: "tok" });
   const [[url, options]] = asked;
   assert.equal(url, "../../v1/tokens"); // of …/fields/v1/frame, whatever stage is before it
-  assert.deepEqual(JSON.parse(options.body), { ...CARD, name: "Ada", billing_address: { city: "Dublin" } });
+  assert.deepEqual(JSON.parse(options.body), CARD);
   assert.deepEqual(
     [options.mode, options.credentials, options.cache, options.redirect, options.referrerPolicy, asked.length],
     ["same-origin", "omit", "no-store", "error", "no-referrer", 1],
@@ -53,5 +53,21 @@ for (const [answer, code, problems] of refusals) {
     const { refusal } = await answered(answer);
     assert.deepEqual([refusal.code, refusal.problems], [code, problems]);
     assert.equal(JSON.stringify([refusal.message, refusal.problems]).includes("4242"), false);
+  });
+}
+
+const account = { what: "account", typed: { type: "BANK", iban: "DE00" } };
+const ofAccounts = [
+  [["iban", "holder_name"], "account_refused", { iban: "refused", holder_name: "refused" }],
+  [["iban", "mandate.accepted_at"], "account_refused", { iban: "refused", "mandate.accepted_at": "refused" }],
+  [["mandate.accepted_at"], "clock_wrong", { "mandate.accepted_at": "refused" }],
+  [["billing_address.country"], "details_refused", { "billing_address.country": "refused" }],
+];
+
+for (const [fields, code, problems] of ofAccounts) {
+  test(`an account: ${fields} is ${code}`, async () => {
+    const answer = json(400, { fields: fields.map((field) => ({ field })) });
+    const { refusal } = await answered(answer, account);
+    assert.deepEqual([refusal.code, refusal.problems], [code, problems]);
   });
 }

@@ -1,4 +1,4 @@
-// One card frame in a page: its element, its events, its tokens.
+// One frame in a page: its element, its events, its tokens.
 //
 //     loading ──► ready ◄──► a token is being made
 //        │          └──────► loading again, empty: the page moved the frame
@@ -11,30 +11,30 @@ import { events } from "./events.js";
 import { request } from "./request.js";
 
 const OPTIONS = ["style", "locale", "labels", "autofocus"];
-const DETAILS = ["name", "billing_address"];
 const LOADED_SECONDS_MAX = 30;
 const READY_SECONDS_MAX = 5; // from the frame's load, or its first word, until it is ready
 
-export function mount(frameUrl, key, container, options) {
+export function mount(kind, frameUrl, key, container, options) {
   const host = typeof container === "string" ? document.querySelector(container) : container;
-  if (!(host instanceof Element)) throw new TypeError(`cardFields: there is no ${container}`);
-  if (location.origin === "null") throw new Error("cardFields: this page has no origin");
+  if (!(host instanceof Element)) throw new TypeError(`${kind.call}: there is no ${container}`);
+  if (location.origin === "null") throw new Error(`${kind.call}: this page has no origin`);
   const given = plain(options);
-  const strange = others(given, OPTIONS);
-  if (strange.length > 0) throw new TypeError(`cardFields: there is no option ${strange}`);
-  const frame = element(frameUrl, key, given);
+  const strange = others(given, [...OPTIONS, ...kind.options]);
+  if (strange.length > 0) throw new TypeError(`${kind.call}: there is no option ${strange}`);
+  kind.check(given);
+  const frame = element(kind, frameUrl, key, given);
   const { emit, on, clear } = events();
   const token = request();
   const life = lifeOf(token, emit);
 
   const connection = connect(frame, frameUrl.origin, (post) => {
     if (life.isReady) {
-      token.settle(new FieldsError("frame_unavailable", "the card fields were loaded anew"));
+      token.settle(new FieldsError("frame_unavailable", "the fields were loaded anew"));
     }
     life.begin(post, READY_SECONDS_MAX);
     const locale = document.documentElement.lang || navigator.language;
     post({ type: "mount", locale, ...given });
-    return listener(frame, emit, token, life);
+    return listener(frame, kind, emit, token, life);
   });
   life.onEnd(connection.close);
   life.begin(null, LOADED_SECONDS_MAX);
@@ -46,7 +46,7 @@ export function mount(frameUrl, key, container, options) {
     createToken(details) {
       if (life.over) return Promise.reject(life.over);
       const said = plain(details);
-      const unheard = others(said, DETAILS);
+      const unheard = others(said, kind.details);
       if (unheard.length > 0) return Promise.reject(unknownDetails(unheard));
       const isNew = !token.current;
       const promise = token.begin(said);
@@ -59,7 +59,7 @@ export function mount(frameUrl, key, container, options) {
     },
     clear: () => life.post({ type: "clear" }),
     unmount() {
-      life.end(new FieldsError("unmounted", "the card fields were taken away"));
+      life.end(new FieldsError("unmounted", "the fields were taken away"));
       clear();
       frame.remove();
     },
@@ -86,7 +86,7 @@ function lifeOf(token, emit) {
   function wait(seconds) {
     clearTimeout(timer);
     timer = setTimeout(() => {
-      const why = `the card fields did not load: may ${location.origin} embed them?`;
+      const why = `the fields did not load: may ${location.origin} embed them?`;
       if (end(new FieldsError("frame_unavailable", why))) {
         emit("error", { code: "frame_unavailable", message: why, fields: {} });
       }
@@ -116,7 +116,7 @@ function lifeOf(token, emit) {
 }
 
 // What the frame says, and what becomes of it.
-function listener(frame, emit, token, life) {
+function listener(frame, kind, emit, token, life) {
   const take = {
     ready() {
       life.ready();
@@ -124,7 +124,7 @@ function listener(frame, emit, token, life) {
       emit("ready", {});
     },
     height: ({ px }) => resize(frame, px),
-    change: (message) => emit("change", pick(message, "complete", "empty", "brand", "errors")),
+    change: (message) => emit("change", pick(message, "complete", "empty", kind.told, "errors")),
     error: (message) => emit("error", pick(message, "code", "message", "fields")),
     token: ({ id, token: made }) => { if (token.is(id)) token.settle(null, made); },
     refused({ id, code, message, fields }) {
