@@ -56,9 +56,7 @@ class Emulator:
 
     def start(self) -> None:
         """Start the process group; `wait` says when it answers."""
-        moved = "FARTHING_PORT" in os.environ  # perhaps away from a stack that starts just now
-        preferred = not moved and is_free(PREFERRED_PORT)
-        self.port = PREFERRED_PORT if preferred else any_free_port()
+        self.port = PREFERRED_PORT if is_free(PREFERRED_PORT) else any_free_port()
         for left_by_a_crash in self.folder.parent.glob("run-*"):
             shutil.rmtree(left_by_a_crash, ignore_errors=True)
         temporary = self.folder / "tmp"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,8 +12,7 @@ TEMPLATE = ROOT / "template.yaml"
 CORE_LAYER = ROOT / "layers" / "core"
 DEPS_LAYER = ROOT / "layers" / "deps"
 
-STATE = Path(os.environ.get("FARTHING_STATE") or ROOT / ".farthing").absolute()
-"""Each local stack has one of its own: with two, two stacks run side by side."""
+STATE = ROOT / ".farthing"
 CACHE = STATE / "cache"
 DEV_FILE = STATE / "dev.json"
 

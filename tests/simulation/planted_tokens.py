@@ -225,7 +225,7 @@ def cryptogram_in_the_answer(patch: Patches) -> None:
     patch.attribute(SandboxAcquirer, "send", send)
 
 
-@bug("a turn is taken by whoever comes", invariant=3, limit=300, profile=profiles.PROVISIONING)
+@bug("a turn is taken by whoever comes", invariant=3, profile=profiles.TURNS_AT_ONCE)
 def turn_without_condition(patch: Patches) -> None:
     """The turn that is written is still one more than the one that was read."""
     patch.attribute(on_file, "turn_is", no_condition)
@@ -235,8 +235,8 @@ def turn_without_condition(patch: Patches) -> None:
 @bug(
     "what was learned of a token is written whoever learned something since",
     invariant=9,
-    limit=300,
-    profile=profiles.DELETED,
+    limit=180,
+    profile=profiles.DELETED_AT_ONCE,
 )
 def stale_news_of_a_token(patch: Patches) -> None:
     patch.attribute(tend, "turn_is_ours", no_condition)

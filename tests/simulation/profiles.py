@@ -585,6 +585,22 @@ ISSUERS_ACT = replace(
     ),
     where="dynamodb.transact",
 )
+TURNS_AT_ONCE = _profile(
+    "issuers act, tokens are refused, invocations run twice and freeze",
+    charged_again_and_again,
+    bad(*ISSUERS, At.WEBHOOK_LATE, At.WEBHOOK_TWICE, of=("WEBHOOK",), chance=0.7),
+    {Fault.TWICE: 0.5, Fault.FREEZE: 0.2},
+    seconds=1800.0,
+)
+DELETED_AT_ONCE = replace(
+    _profile(
+        "a method is deleted, and its network token, by two who freeze",
+        charged_then_deleted,
+        bad(*NO_ANSWER, At.DELAYED, of=TOKEN_SERVICE),
+        {Fault.FREEZE: 0.3, Fault.MESSAGE_TWICE: 0.9},
+    ),
+    where="lambda.invoke",
+)
 TOKENS = (
     TOKEN_SILENT,
     TOKEN_UNPRESENTED,
@@ -595,6 +611,8 @@ TOKENS = (
     PROVISIONED,
     DELETED,
     ISSUERS_ACT,
+    TURNS_AT_ONCE,
+    DELETED_AT_ONCE,
 )
 
 # --- a person is asked -------------------------------------------------------------------------

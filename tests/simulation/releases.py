@@ -5,7 +5,8 @@ far as that shows outside of them: what they do not know, they do not write, and
 know to be asked for, they fail at. That is what the constants below say, to be replaced when the
 next release is made. Nothing was released before recovery was; the code before it stands in here,
 but for the expiry marker of payments: holds that were written without one expire at the acquirer
-only, and a marker that old code leaves behind stays.
+only, and a marker that old code leaves behind stays. Debits and network tokens are known to both
+releases: what would not know them was never released.
 """
 
 from __future__ import annotations

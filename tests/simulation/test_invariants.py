@@ -1100,6 +1100,11 @@ WRONG_AT_REST: dict[str, tuple[str, str, Tamper]] = {
         "invariant 1, st_.*the batch is SUBMITTED",
         lambda facts: batch(facts, status="SUBMITTED"),
     ),
+    "a return that no bank made": (
+        "debit",
+        "invariant 1, pi_.*returned 1; the bank took back 1000",
+        lambda facts: intent(facts, amount_returned=1),
+    ),
 }
 
 

@@ -18,7 +18,7 @@ from tests.stack.test_roles import Probe
 
 WAIT = "15m1s"
 CONTEXT = {"purpose": "probe"}
-CARD_REWRAPPED = re.compile("[12] REWRAPPED")
+CARD_REWRAPPED = re.compile(r"\b[12] REWRAPPED")
 """The card, and its network token if the minute's tick came meanwhile."""
 
 

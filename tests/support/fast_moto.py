@@ -1,4 +1,4 @@
-"""moto without two thirds of its work: it does the same, sooner.
+"""moto without most of its copying: it does the same, sooner.
 
 A transaction of moto's copies every table that it writes, with its stream, once for each write;
 here it copies the items of each once. And what an answer shows of an item is in the wire's form

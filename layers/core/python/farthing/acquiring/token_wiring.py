@@ -10,7 +10,7 @@ from farthing.acquiring.charge import CannotSend, NoNetworkToken
 from farthing.acquiring.sandbox import ANSWER_BYTES_MAX
 from farthing.acquiring.wiring import CLAIM_ID_BYTES, before_sending
 from farthing.network_tokens import at_service
-from farthing.network_tokens.on_file import MethodAddress, OnFile, turn_is_ours
+from farthing.network_tokens.on_file import MethodAddress, OnFile, turn_is, turn_is_ours
 from farthing.network_tokens.port import IssuedToken, NoCryptogram, TokenService
 from farthing.network_tokens.sandbox import SandboxTokenService
 from farthing.observe import logger
@@ -115,8 +115,9 @@ def _keys_of_the_card(store: DynamoStore, ref: TokenRef) -> DataKeys:
 def _forgetter(store: DynamoStore) -> Callable[[OnFile], None]:
     @before_sending
     def forget(on_file: OnFile) -> None:
+        still_ours = Check(on_file.address.key, turn_is(on_file.turn))
         try:
-            store.write(Delete(network_token_key(on_file.card), EXISTS))
+            store.write(still_ours, Delete(network_token_key(on_file.card), EXISTS))
         except ConditionFailed:
             return
 

@@ -121,7 +121,7 @@ def _writes(on_file: OnFile, item: Item, state: TokenState, services: Services) 
     card = vars(state.card) if state.card else {}
     after = replace(before, network_token=state.status, **card)
     if after == before:
-        return [_update(on_file, state, {}, now)]
+        return [_update(on_file, state, {"network_token": state.status.value}, now)]
     after = replace(after, network_token_at=to_text(now), event_sequence=before.event_sequence + 1)
     tenant = on_file.address.tenant
     key = customer_key(tenant, after.customer_id)
