@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support.aws import fake_aws
 from tests.support.stack import Stack, start
+
+# How long an example takes says something about the machine, and nothing about what is tested.
+settings.register_profile("farthing", deadline=None)
+settings.load_profile("farthing")
 
 
 @pytest.fixture
