@@ -19,15 +19,13 @@ class Till:
     store: Store
     tenant: TenantScope
     limit: int = 3
-    races_lost_most: int = 0
 
     def read(self, key: Key) -> Counter:
         return counter_of(self.store.get(key))
 
     def begin(self, attempt: Attempt, keys: Sequence[Key], now: datetime) -> bool:
         """Whether it was let in: Tx-1 with the operation and every counter, or nothing."""
-        for lost in range(RACES_MAX):
-            self.races_lost_most = max(self.races_lost_most, lost)
+        for _ in range(RACES_MAX):
             before = {key: self.read(key) for key in keys}
             if any(one.trips(HOUR_SECONDS, self.limit, now) for one in before.values()):
                 return False

@@ -72,6 +72,7 @@ def test_rules_of_either_kind_are_taken(file: Path) -> None:
         ("[NO, SE]", "[NO, Sweden]", "10: rules[0].when[0].value[1]: is two capital letters"),
         ("[NO, SE]", "[1, SE]", "10: rules[0].when[0].value[0]: is two capital letters"),
         ("value: true", "value: yes", "14: rules[0].when[2].value: is true or false"),
+        ("value: true", 'value: "true"', "14: rules[0].when[2].value: is true or false"),
         ("status: ACTIVE", "state: ACTIVE", "6: rules[0].state: is not one of"),
         ("    status: ACTIVE\n", "", "4: rules[0].status: is one of"),
         ("action: REVIEW", "action: REVIEW\n    action: ALLOW", "8: action is there twice"),

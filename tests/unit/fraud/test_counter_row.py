@@ -10,8 +10,14 @@ import boto3
 import pytest
 
 from farthing import runtime
-from farthing.fraud.counter_row import address_key, card_key, counter_of, counter_write
-from farthing.fraud.window import FAILURES_KEPT, Attempt, Counter
+from farthing.fraud.counter_row import (
+    RACES_MAX,
+    address_key,
+    card_key,
+    counter_of,
+    counter_write,
+)
+from farthing.fraud.window import FAILURES_KEPT, HOUR_SECONDS, LIMIT_MAX, Attempt, Counter
 from farthing.ids import make_id
 from farthing.store import ConditionFailed, Key, TenantScope
 from tests.support.attempts import Till, a_card
@@ -128,6 +134,26 @@ def test_of_many_at_once_that_all_fail_four_are_tried(
     assert sum(let_in) == FAILURES_KEPT
     counter = till.read(CARD)
     assert (len(counter.failed), counter.in_flight) == (FAILURES_KEPT, ())
+
+
+def test_who_loses_every_race_to_a_card_tester_is_refused_by_the_last_try() -> None:
+    # Given one who reads both counters, and every time somebody is faster on one of them
+    counters = [Counter(), Counter()]
+    lost = 0
+    for which in (0, 1):
+        for n in range(LIMIT_MAX):
+            # Attempts that begin and fail, one after the other
+            for change in (Counter.begun, Counter.failed_with):
+                assert not any(one.trips(HOUR_SECONDS, LIMIT_MAX, at(9)) for one in counters)
+                before = counters[which]
+                counters[which] = change(before, attempt(n, n))
+                assert counter_write(CARD, before, counters[which]) is not None
+                lost += 1
+    counters[0] = counters[0].begun(attempt(4, 4))
+    lost += 1
+    # Then there is nothing left to lose to: it is refused, by a try that it still has
+    assert counters[0].trips(HOUR_SECONDS, LIMIT_MAX, at(9))
+    assert lost + 1 == RACES_MAX
 
 
 def test_a_busy_address_is_counted_right_by_many_at_once(

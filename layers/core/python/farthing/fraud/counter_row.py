@@ -12,12 +12,13 @@ Each attempt in flight is an attribute of its own, named by its operation, so ta
 touches nothing that somebody else writes, and needs no version. What was read before it may count
 one too many, never one too few.
 
-Contention. Whoever loses a race in Tx-1 reads the counter again and asks the rules again, so two
-that are tried at once cannot both be the fourth. A card tester's attempts all fail: among them a
-race is lost to another beginning or to another failure, of each of which there are four before the
-rule trips, so `RACES_MAX` are enough to be let in or refused. Who loses more than those has lost
-to attempts that went well or were long ago: a busy address, such as a shop's own till. Its payment
-goes on without the mark, and is not counted while it is in flight; if it fails, it is counted then.
+Contention. Whoever loses a race in Tx-1 reads the counters again and asks the rules again, so two
+that are tried at once cannot both be the fourth. A card tester's attempts all fail. Among them a
+race is lost to one that begins or to one that fails: on each of the two counters three begin and
+three fail before one more trips it, so after `RACES_MAX` tries an attempt is let in or refused. Who
+loses more has lost to attempts that went well or were long ago: a busy address, such as a shop's
+own till. Its payment goes on without the mark, and is not counted while it is in flight; if it
+fails, it is counted then.
 
 Whoever loses a race in Tx-2 reads the counter again and writes the same again; after `RACES_MAX`,
 Tx-2 is written without it. A failure that is not written stays in flight, which counts the same; an
@@ -33,11 +34,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from farthing.access.rate_limit import network_of
-from farthing.fraud.window import FAILURES_KEPT, FORGOTTEN_SECONDS, Attempt, Counter
+from farthing.fraud.window import FORGOTTEN_SECONDS, LIMIT_MAX, Attempt, Counter
 from farthing.store import EXISTS, Condition, Item, Key, TenantScope, Update
 from farthing.store.item import SCHEMA_VERSION
 
-RACES_MAX = 2 * FAILURES_KEPT + 1
+COUNTERS = 2
+RACES_MAX = COUNTERS * 2 * LIMIT_MAX + 2
+"""The last of these tries finds a counter tripped, if all were lost to attempts that failed."""
 
 _ATTEMPT_PREFIX = "op_"
 _NO_NETWORK = network_of("")

@@ -222,7 +222,11 @@ def _digits(address: Address) -> str:
 def _range_item(entry: Entry) -> Item:
     network = ipaddress.ip_network(entry.value)
     bounds = {"first": _digits(network[0]), "last": _digits(network[-1])}
-    return {name: value for name, value in entry.to_item().items() if name != "ttl"} | bounds
+    kept = {name: value for name, value in entry.to_item().items() if name not in _OF_A_ROW}
+    return kept | bounds
+
+
+_OF_A_ROW = frozenset({"entity", "schema_version", "ttl"})
 
 
 def _holds(range_: Mapping[str, Any], digits: str) -> bool:
