@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 DOCS = Path(__file__).parent
+VALUES_SHOWN = 5
 sys.path.insert(0, str(DOCS.parent / "layers" / "core" / "python"))
 
 
@@ -153,6 +154,37 @@ def connectors() -> str:
     return table(("guarantee", *declared), rows)
 
 
+def fraud_fields() -> str:
+    """What a rule may ask."""
+    from farthing.fraud.fields import FIELDS, OPERATORS, Operator, Type
+
+    def operators(type_: Type) -> str:
+        return " ".join(f"`{one.value}`" for one in Operator if one in OPERATORS[type_])
+
+    return table(
+        ("field", "holds", "operators"),
+        ((f"`{name}`", field.says, operators(field.type)) for name, field in FIELDS.items()),
+    )
+
+
+def fraud_rules() -> str:
+    """The rules that every merchant begins with."""
+    from farthing.fraud.rule_document import write_rules
+    from farthing.fraud.rule_row import default_rules
+
+    def asked(ask: dict[str, object]) -> str:
+        value = ask.get("value", "")
+        listed = isinstance(value, list) and len(value) > VALUES_SHOWN
+        shown = f"[{len(value)} of them]" if listed else json.dumps(value).replace('"', "")
+        return f"`{ask['field']} {ask['operator']} {shown}`".replace(" `", "`")
+
+    rows = write_rules(default_rules())["rules"]
+    return table(
+        ("rule", "if", "then"),
+        ((f"`{r['id']}`", " and ".join(map(asked, r["when"])), r["action"]) for r in rows),
+    )
+
+
 def word(value: object) -> str:
     """A guarantee as people write it."""
     if isinstance(value, frozenset):
@@ -172,6 +204,8 @@ TABLES: dict[str, Callable[[], str]] = {
     "fields_styles": fields_styles,
     "fields_tag": fields_tag,
     "connectors": connectors,
+    "fraud_fields": fraud_fields,
+    "fraud_rules": fraud_rules,
 }
 _PLACE = re.compile(r"(<!-- generated: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 

@@ -17,6 +17,7 @@ from farthing_cli import (
     clock,
     duration,
     fields,
+    fraud,
     logs,
     merchant,
     recovery,
@@ -38,6 +39,7 @@ clock_app = typer.Typer(no_args_is_help=True, help="Move the time of every funct
 app.add_typer(clock_app, name="clock")
 app.add_typer(merchant.app, name="merchant")
 app.add_typer(fields.app, name="fields")
+app.add_typer(fraud.app, name="fraud")
 app.add_typer(vault.app, name="vault")
 app.add_typer(accounts.app, name="connector")
 console = Console()

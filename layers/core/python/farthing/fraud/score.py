@@ -12,9 +12,11 @@ from typing import Any, Protocol
 
 
 class Action(StrEnum):
-    """ALLOW sends; BLOCK fails the payment before anything is sent."""
+    """ALLOW sends; REVIEW sends too, and asks a person; BLOCK fails the payment before anything is
+    sent."""
 
     ALLOW = "ALLOW"
+    REVIEW = "REVIEW"
     BLOCK = "BLOCK"
 
 

@@ -1,0 +1,64 @@
+"""The decision. Pure: all that it depends on is in its arguments, so it can be replayed.
+
+    allow lists and rules ──► block lists and rules ──► review rules ──► the model's score
+          ALLOW                      BLOCK                 REVIEW         by its thresholds
+
+The first that says something decides, as in Stripe's Radar; the others are kept as signals beside
+it. So who is on an allow list is let through whatever else is true, and what a rule sends to
+review is not blocked by its score.
+"""
+
+from __future__ import annotations
+
+from farthing.fraud.facts import Known
+from farthing.fraud.lists import Hit
+from farthing.fraud.rules import SCORES_PPM, RuleSet
+from farthing.fraud.score import Action
+from farthing.fraud.signals import Decision, FraudSignal, Scored, SignalType
+
+ORDER = (Action.ALLOW, Action.BLOCK, Action.REVIEW)
+
+
+def decide(known: Known, rule_set: RuleSet, scored: Scored | None = None) -> Decision:
+    """What becomes of a payment. `scored` is what the model says, if there is one."""
+    asked = (rule.signal(known, rule_set.version) for rule in rule_set.rules)
+    said = [*map(_of_list, known.hits), *(signal for signal in asked if signal is not None)]
+    by_model = [] if scored is None else [_of_model(scored, rule_set)]
+    deciding = next(
+        (signal for action in ORDER for signal in said if signal.action is action),
+        by_model[0] if by_model else None,
+    )
+    score_ppm = deciding.score_ppm if deciding else 0
+    return Decision(
+        action=deciding.action if deciding else Action.ALLOW,
+        score_ppm=score_ppm if scored is None else scored.score_ppm,
+        decided_by=deciding.source if deciding else None,
+        signals=(*said, *by_model),
+        rules_version=rule_set.version,
+        known=known,
+        scored=scored,
+    )
+
+
+def replay(decision: Decision, rule_set: RuleSet) -> Decision:
+    """The decision again, from what it was made on. With its own rules it is the same; with others
+    it is what they would have said."""
+    return decide(decision.known, rule_set, decision.scored)
+
+
+def _of_list(hit: Hit) -> FraudSignal:
+    return FraudSignal(
+        SignalType.LIST,
+        SCORES_PPM[hit.action],
+        hit.action,
+        hit.reason,
+        hit.entry_id,
+        "list",
+    )
+
+
+def _of_model(scored: Scored, rule_set: RuleSet) -> FraudSignal:
+    action = rule_set.thresholds.action(scored.score_ppm)
+    reason = f"a score of {scored.score_ppm / 1_000_000:.2f}"
+    version = scored.model_version
+    return FraudSignal(SignalType.MODEL, scored.score_ppm, action, reason, "model", version)

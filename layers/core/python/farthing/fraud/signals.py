@@ -1,0 +1,119 @@
+"""What was found for or against a payment, and what was decided: kept so that it can be replayed.
+
+Scores are whole millionths, so that what is compared is what is stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from farthing.fraud.facts import Known
+from farthing.fraud.score import Action
+from farthing.store import Item
+
+SCORE_MAX_PPM = 1_000_000
+
+
+class SignalType(StrEnum):
+    """What a signal is about."""
+
+    LIST = "LIST"
+    VELOCITY = "VELOCITY"
+    COUNTRY = "COUNTRY"
+    COUNTRY_MISMATCH = "COUNTRY_MISMATCH"
+    UNUSUAL_AMOUNT = "UNUSUAL_AMOUNT"
+    AMOUNT_LIMIT = "AMOUNT_LIMIT"
+    DISPOSABLE_EMAIL = "DISPOSABLE_EMAIL"
+    NEW_CARD = "NEW_CARD"
+    CUSTOM = "CUSTOM"
+    MODEL = "MODEL"
+
+
+@dataclass(frozen=True)
+class FraudSignal:
+    """One reason for or against a payment.
+
+    `source` is the list's entry, the rule or the model that says so, `version` that of the rules
+    or of the model. `evidence` are ids of operations.
+    """
+
+    signal_type: SignalType
+    score_ppm: int
+    action: Action
+    reason: str
+    source: str
+    version: str
+    evidence: tuple[str, ...] = ()
+
+    def to_item(self) -> Item:
+        """As kept and as shown."""
+        return {
+            **vars(self),
+            "signal_type": self.signal_type.value,
+            "action": self.action.value,
+            "evidence": list(self.evidence),
+        }
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> FraudSignal:
+        """As read."""
+        changed = {
+            "signal_type": SignalType(item["signal_type"]),
+            "action": Action(item["action"]),
+            "evidence": tuple(item["evidence"]),
+        }
+        return cls(**{**item, **changed})
+
+
+@dataclass(frozen=True)
+class Scored:
+    """What the model says of a payment."""
+
+    score_ppm: int
+    model_version: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.score_ppm <= SCORE_MAX_PPM:
+            raise ValueError(f"a score of {self.score_ppm} millionths")
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided, by which signal (None: nothing was against it), and on what."""
+
+    action: Action
+    score_ppm: int
+    decided_by: str | None
+    signals: tuple[FraudSignal, ...]
+    rules_version: int
+    known: Known
+    scored: Scored | None = None
+
+    def to_item(self) -> Item:
+        """As the operation keeps it."""
+        return {
+            "action": self.action.value,
+            "score_ppm": self.score_ppm,
+            "decided_by": self.decided_by,
+            "signals": [signal.to_item() for signal in self.signals],
+            "rules_version": self.rules_version,
+            "known": self.known.to_item(),
+            "scored": vars(self.scored) if self.scored else None,
+        }
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Decision:
+        """As read."""
+        scored = item["scored"]
+        return cls(
+            action=Action(item["action"]),
+            score_ppm=item["score_ppm"],
+            decided_by=item["decided_by"],
+            signals=tuple(FraudSignal.from_item(signal) for signal in item["signals"]),
+            rules_version=item["rules_version"],
+            known=Known.from_item(item["known"]),
+            scored=Scored(**scored) if scored else None,
+        )
