@@ -26,6 +26,7 @@ from farthing_cli import (
 )
 from farthing_cli.aws import Account
 from farthing_cli.failure import Failure
+from farthing_cli.fraud import commands as fraud
 from farthing_cli.project import run_folder
 
 app = typer.Typer(
@@ -40,6 +41,7 @@ app.add_typer(merchant.app, name="merchant")
 app.add_typer(fields.app, name="fields")
 app.add_typer(vault.app, name="vault")
 app.add_typer(accounts.app, name="connector")
+app.add_typer(fraud.app, name="fraud")
 console = Console()
 
 
