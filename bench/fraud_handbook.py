@@ -99,7 +99,7 @@ def week(rows: Rows, test_day: int, learned_days: int) -> tuple[dict[str, float 
     """The measures of one week, and how large its model is."""
     until = test_day - DELAY
     learned = training.between(rows, (until - learned_days) * DAY, until * DAY)
-    packed = pack(artefact_of(training.fit(rows, learned), "handbook"))
+    packed = pack(artefact_of(training.fit(rows, learned, known_by=test_day * DAY), "handbook"))
     model = Model.from_bytes(packed)
     chosen = tested(rows, test_day)
     scored: list[Scored] = training.scored(model, rows, chosen)

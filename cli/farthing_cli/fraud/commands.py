@@ -16,7 +16,7 @@ from farthing.fraud.model.artefact import BadModel, digest
 from farthing.fraud.model.evaluate import Model
 from farthing_cli import wide
 from farthing_cli.failure import Failure
-from farthing_cli.fraud import card, dataset, training
+from farthing_cli.fraud import card, dataset, simulator, training
 from farthing_cli.fraud.metrics import measure
 from farthing_cli.fraud.replay import Rows
 
@@ -99,6 +99,22 @@ def explain(
         value = f"{values[share.feature]:g}"
         table.add_row(share.feature, FEATURES[share.feature], value, f"{share.amount:+.3f}")
     wide.show(console, table)
+
+
+@app.command()
+def simulate(
+    into: Annotated[Path, typer.Option(help="the CSV file to write")],
+    days: Annotated[int, typer.Option(min=1, max=1000, help="for so long")] = 120,
+    customers: Annotated[int, typer.Option(min=100, max=100_000, help="so many people")] = 4000,
+    seed: Annotated[int, typer.Option(help="another one makes other payments")] = 1,
+) -> None:
+    """Write payments of people who do not exist, with attacks, to try rules and models on."""
+    if not into.parent.is_dir():
+        raise Failure(f"There is no folder {into.parent}.")
+    payments = simulator.simulate(seed, days, customers)
+    dataset.write(into, payments)
+    frauds = sum(one.fraud and not one.failed for one in payments)
+    _say(f"{into}: {len(payments):,} tries to pay, {frauds:,} of those that went through are fraud")
 
 
 def _find(rows: Rows, payment: str) -> int:

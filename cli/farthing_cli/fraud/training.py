@@ -23,7 +23,7 @@ from farthing_cli.failure import Failure
 from farthing_cli.fraud import calibration
 from farthing_cli.fraud.metrics import Scored, measure
 from farthing_cli.fraud.packing import artefact_of
-from farthing_cli.fraud.replay import Rows
+from farthing_cli.fraud.replay import Rows, known_at
 
 ROUNDS = 200
 PARAMETERS: Mapping[str, Any] = {
@@ -80,9 +80,16 @@ def between(rows: Rows, since: int, until: int) -> list[int]:
     ]
 
 
-def fit(rows: Rows, chosen: Sequence[int], rounds: int = ROUNDS, **more: Any) -> str:
-    """A booster's text, learned from the chosen payments."""
-    frauds = sum(rows.payments[at].fraud for at in chosen)
+def labels(rows: Rows, chosen: Sequence[int], known_by: int) -> list[bool]:
+    """Which of the payments were known to be fraud by then."""
+    payments = (rows.payments[at] for at in chosen)
+    return [one.fraud and known_at(one) <= known_by for one in payments]
+
+
+def fit(rows: Rows, chosen: Sequence[int], known_by: int) -> str:
+    """A booster's text, learned from the chosen payments by what was known of them then."""
+    fraud = labels(rows, chosen, known_by)
+    frauds = sum(fraud)
     if frauds < FRAUDS_MIN:
         raise Failure(f"There are {frauds} frauds to learn from, at least {FRAUDS_MIN} are needed.")
     if importlib.util.find_spec("lightgbm") is None:
@@ -90,19 +97,18 @@ def fit(rows: Rows, chosen: Sequence[int], rounds: int = ROUNDS, **more: Any) ->
     import lightgbm
     import numpy as np
 
-    labels = np.array([rows.payments[at].fraud for at in chosen], dtype=np.float64)
-    names = list(FEATURES)
-    data = lightgbm.Dataset(rows.matrix()[list(chosen)], labels, feature_name=names)
-    return str(lightgbm.train({**PARAMETERS, **more}, data, rounds).model_to_string())
+    names, wanted = list(FEATURES), np.array(fraud, dtype=np.float64)
+    data = lightgbm.Dataset(rows.matrix()[list(chosen)], wanted, feature_name=names)
+    return str(lightgbm.train(dict(PARAMETERS), data, ROUNDS).model_to_string())
 
 
 def scored(model: Model, rows: Rows, chosen: Sequence[int]) -> list[Scored]:
-    """The model's own scores of the chosen payments."""
+    """The model's own scores of the chosen payments, beside all that the data know of them."""
     found = []
     for at in chosen:
         one = rows.payments[at]
-        day = one.payment.at // DAY
-        found.append(Scored(model.score(rows[at]), one.fraud, day, one.payment.customer))
+        day, who = one.payment.at // DAY, one.payment.customer
+        found.append(Scored(model.score(rows[at]), one.fraud, day, who))
     return found
 
 
@@ -115,7 +121,7 @@ def train(
     """
     parts = plan(rows, holdout_days)
     chosen = between(rows, parts.learned_from, parts.learned_until)
-    text = fit(rows, chosen)
+    text = fit(rows, chosen, parts.measured_from)
     middle = (parts.measured_from + parts.mature_until) // 2
     uncalibrated = Model(artefact_of(text, name))
     before = scored(uncalibrated, rows, between(rows, parts.measured_from, middle))
@@ -129,7 +135,7 @@ def train(
         "calibrated_on": f"{_day(parts.measured_from)} to {_day(middle)}" if points else "nothing",
         "measured_on": f"{_day(middle)} to {_day(parts.mature_until)}",
         "payments": len(chosen),
-        "frauds": sum(rows.payments[at].fraud for at in chosen),
+        "frauds": sum(labels(rows, chosen, parts.measured_from)),
         "label_delay_days": LABEL_DELAY_SECONDS // DAY,
         "rounds": ROUNDS,
         "parameters": dict(PARAMETERS),
