@@ -8,7 +8,8 @@ DIR holds the handbook's daily files (`data/2018-04-01.pkl` …, converted: see 
 Four weeks from 2018-08-08 are tested, each with a model that learned from the ten weeks that ended
 seven days before it. As in the handbook, customers known as compromised are no longer tested: those
 of the week before the delay, and each day those of eight days ago. Every score is given by the
-packed artefact in pure Python. Features and parameters were chosen on weeks before 2018-08-01.
+packed artefact in pure Python. Features and parameters were chosen on weeks before 2018-08-01;
+NOISE was left out there, for in these data fraud has neither an hour nor a pace.
 """
 
 from __future__ import annotations
@@ -36,6 +37,15 @@ FIRST_DAY = int(datetime(2018, 4, 1, tzinfo=UTC).timestamp()) // DAY
 FIRST_TEST = datetime(2018, 8, 8, tzinfo=UTC)
 WEEKS, WEEK, DELAY = 4, 7, 7
 LEARNED_DAYS = 70
+NOISE = frozenset(
+    {
+        "hour",
+        "customer_hours_since_last",
+        "customer_payments_1d",
+        "customer_payments_7d",
+        "terminal_payments_1d",
+    }
+)
 
 MEASURES = {
     "auc": ("AUC ROC", 0.876, 0.88),
@@ -99,7 +109,7 @@ def week(rows: Rows, test_day: int, learned_days: int) -> tuple[dict[str, float 
     """The measures of one week, and how large its model is."""
     until = test_day - DELAY
     learned = training.between(rows, (until - learned_days) * DAY, until * DAY)
-    packed = pack(artefact_of(training.fit(rows, learned, known_by=test_day * DAY), "handbook"))
+    packed = pack(artefact_of(training.fit(rows, learned, test_day * DAY, NOISE), "handbook"))
     model = Model.from_bytes(packed)
     chosen = tested(rows, test_day)
     scored: list[Scored] = training.scored(model, rows, chosen)
@@ -138,7 +148,8 @@ def main(arguments: Sequence[str]) -> int:
             f"AP {metrics['average_precision']:.3f}, model of {size:,} bytes"
         )
         found.append(metrics)
-    print(f"\n{len(FEATURES)} features; packed artefact, pure Python; mean ± sd of the weeks")
+    used = f"{len(FEATURES) - len(NOISE)} of {len(FEATURES)} features"
+    print(f"\n{used}; packed artefact, pure Python; mean ± sd of the weeks")
     print(f"{'':<26}{'here':>16}{'published best':>16}{'goal':>8}")
     for name, (words, published, goal) in MEASURES.items():
         values = [each[name] for each in found]

@@ -10,6 +10,7 @@ onnxmltools onnx.
 from __future__ import annotations
 
 import argparse
+import importlib
 import importlib.util
 import json
 import math
@@ -27,6 +28,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[1]
 DEFAULT = ROOT / "layers/core/python/farthing/fraud/model/default.farthing"
 ROWS, WARM, STARTS = 5000, 200, 5
+OURS = "farthing.fraud.model.evaluate"
+"""It imports json, hashlib and dataclasses, which a function has anyway."""
 TARGETS = "targets: load under 10 ms, p99 under 0.5 ms, under 300 kB"
 
 
@@ -44,7 +47,6 @@ def rows(width: int, count: int = ROWS) -> list[list[float]]:
 
 def ours(path: Path) -> Callable[[list[float]], float]:
     """The evaluator that is deployed."""
-    sys.path.insert(0, str(ROOT / "layers/core/python"))
     from farthing.fraud.model.evaluate import Model
 
     return Model.load(path).probability
@@ -52,7 +54,6 @@ def ours(path: Path) -> Callable[[list[float]], float]:
 
 def ours_explained(path: Path) -> Callable[[list[float]], Any]:
     """The same with the shares of all features."""
-    sys.path.insert(0, str(ROOT / "layers/core/python"))
     from farthing.fraud.model.evaluate import Model
 
     model = Model.load(path)
@@ -81,19 +82,22 @@ def with_onnxruntime(path: Path) -> Callable[[list[float]], float]:
 
 
 RUNTIMES: dict[str, tuple[Callable[[Path], Callable[[list[float]], Any]], str, str]] = {
-    "farthing": (ours, "", ".farthing"),
-    "farthing, explained": (ours_explained, "", ".farthing"),
+    "farthing": (ours, OURS, ".farthing"),
+    "farthing, explained": (ours_explained, OURS, ".farthing"),
     "lightgbm": (with_lightgbm, "lightgbm", ".txt"),
     "onnxruntime": (with_onnxruntime, "onnxruntime", ".onnx"),
 }
-"""How to load, the package that it needs, and the file."""
+"""How to load, what is imported for it, and the file."""
 
 
 def child(runtime: str, path: Path, width: int) -> None:
     """Load, score every row by itself, and say how long that took."""
     wanted = rows(width)
+    load, module, _ = RUNTIMES[runtime]
+    start = time.perf_counter()
+    importlib.import_module(module)
     began = time.perf_counter()
-    score = RUNTIMES[runtime][0](path)
+    score = load(path)
     loaded = time.perf_counter()
     score(wanted[0])
     first = time.perf_counter()
@@ -106,8 +110,9 @@ def child(runtime: str, path: Path, width: int) -> None:
         took.append(time.perf_counter() - at)
     took.sort()
     found = {
+        "import_ms": 1e3 * (began - start),
         "load_ms": 1e3 * (loaded - began),
-        "first_ms": 1e3 * (first - began),
+        "first_ms": 1e3 * (first - start),
         "p50_us": 1e6 * took[len(took) // 2],
         "p99_us": 1e6 * took[len(took) * 99 // 100],
         "scores": scores,
@@ -195,7 +200,7 @@ def measured(runtime: str, path: Path, width: int) -> dict[str, Any]:
             [*command, str(width)], cwd=ROOT, env=environment, capture_output=True, check=True
         )
         runs.append(json.loads(ran.stdout.splitlines()[-1]))
-    names = ("load_ms", "first_ms", "p50_us", "p99_us")
+    names = ("import_ms", "load_ms", "first_ms", "p50_us", "p99_us")
     medians = {name: sorted(run[name] for run in runs)[STARTS // 2] for name in names}
     return medians | {"scores": runs[0]["scores"]}
 
@@ -210,21 +215,21 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     print(f"Python {platform.python_version()}, {os.cpu_count()} cores, ", end="")
     print(f"load {os.getloadavg()[0]:.1f}; {ROWS:,} rows, median of {STARTS} processes; {TARGETS}")
-    head = ("load ms", "to first score", "p50 µs", "p99 µs", "file kB", "max error")
+    head = ("import ms", "load ms", "first score ms", "p50 µs", "p99 µs", "file kB", "max error")
     print(f"{'':<22}" + "".join(f"{name:>16}" for name in head))
     with tempfile.TemporaryDirectory() as folder:
         path, width = files_of(given.model, Path(folder))
         exact: list[float] = []
         for runtime, (_, package, suffix) in RUNTIMES.items():
             file = path.with_suffix(suffix)
-            if (package and importlib.util.find_spec(package) is None) or not file.exists():
+            if importlib.util.find_spec(package) is None or not file.exists():
                 print(f"{runtime:<22}{'not installed':>16}")
                 continue
             found = measured(runtime, path, width)
             exact = exact or found["scores"]
             error = max(abs(a - b) for a, b in zip(exact, found["scores"], strict=True))
             said = f"{error:.1e}" if runtime != "farthing, explained" else ""
-            times = (f"{found[name]:.1f}" for name in ("load_ms", "first_ms", "p50_us", "p99_us"))
+            times = [f"{value:.1f}" for name, value in found.items() if name != "scores"]
             cells = (*times, f"{file.stat().st_size / 1000:.0f}", said)
             print(f"{runtime:<22}" + "".join(f"{cell:>16}" for cell in cells))
     return 0

@@ -44,12 +44,18 @@ def train(
     holdout_days: Annotated[
         int, typer.Option(min=2, max=90, help="how many days to calibrate and measure on")
     ] = training.HOLDOUT_DAYS,
+    without: Annotated[
+        list[str] | None, typer.Option(help="a feature that is noise in these payments; repeat it")
+    ] = None,
 ) -> None:
     """Train a model. Labels younger than seven days are not used, nor are ids."""
+    ignored = frozenset(without or ())
+    if unknown := ignored - FEATURES.keys():
+        raise Failure(f"There is no feature {', '.join(sorted(unknown))}: {', '.join(FEATURES)}")
     if not into.parent.is_dir():
         raise Failure(f"There is no folder {into.parent}.")
     rows = _replayed(data)
-    packed, artefact = training.train(rows, name, trained_on, holdout_days)
+    packed, artefact = training.train(rows, name, trained_on, holdout_days, ignored)
     into.write_bytes(packed)
     sha256 = digest(packed)
     page = into.with_suffix(".md")

@@ -10,7 +10,8 @@ is learned from them, and nothing of the last seven days is measured.
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -32,6 +33,7 @@ PARAMETERS: Mapping[str, Any] = {
     "learning_rate": 0.05,
     "min_data_in_leaf": 50,
     "lambda_l2": 50.0,
+    "min_gain_to_split": 3.0,
     "feature_fraction": 0.7,
     "max_bin": 4095,  # fraud is in the tails, which fewer bins would lump together
     "num_threads": 1,
@@ -86,8 +88,13 @@ def labels(rows: Rows, chosen: Sequence[int], known_by: int) -> list[bool]:
     return [one.fraud and known_at(one) <= known_by for one in payments]
 
 
-def fit(rows: Rows, chosen: Sequence[int], known_by: int) -> str:
-    """A booster's text, learned from the chosen payments by what was known of them then."""
+def fit(
+    rows: Rows, chosen: Sequence[int], known_by: int, without: Collection[str] = frozenset()
+) -> str:
+    """A booster's text, learned from the chosen payments by what was known of them then.
+
+    It never asks for a feature of `without`: one that can only be noise in these payments.
+    """
     fraud = labels(rows, chosen, known_by)
     frauds = sum(fraud)
     if frauds < FRAUDS_MIN:
@@ -98,7 +105,9 @@ def fit(rows: Rows, chosen: Sequence[int], known_by: int) -> str:
     import numpy as np
 
     names, wanted = list(FEATURES), np.array(fraud, dtype=np.float64)
-    data = lightgbm.Dataset(rows.matrix()[list(chosen)], wanted, feature_name=names)
+    values = rows.matrix()[list(chosen)]
+    values[:, [names.index(name) for name in without]] = math.nan
+    data = lightgbm.Dataset(values, wanted, feature_name=names)
     return str(lightgbm.train(dict(PARAMETERS), data, ROUNDS).model_to_string())
 
 
@@ -113,7 +122,11 @@ def scored(model: Model, rows: Rows, chosen: Sequence[int]) -> list[Scored]:
 
 
 def train(
-    rows: Rows, name: str, trained_on: str, holdout_days: int = HOLDOUT_DAYS
+    rows: Rows,
+    name: str,
+    trained_on: str,
+    holdout_days: int = HOLDOUT_DAYS,
+    without: Collection[str] = frozenset(),
 ) -> tuple[bytes, Artefact]:
     """The packed model and what is in it. Raises Failure when there is too little to learn from.
 
@@ -121,7 +134,7 @@ def train(
     """
     parts = plan(rows, holdout_days)
     chosen = between(rows, parts.learned_from, parts.learned_until)
-    text = fit(rows, chosen, parts.measured_from)
+    text = fit(rows, chosen, parts.measured_from, without)
     middle = (parts.measured_from + parts.mature_until) // 2
     uncalibrated = Model(artefact_of(text, name))
     before = scored(uncalibrated, rows, between(rows, parts.measured_from, middle))
@@ -137,6 +150,7 @@ def train(
         "payments": len(chosen),
         "frauds": sum(labels(rows, chosen, parts.measured_from)),
         "label_delay_days": LABEL_DELAY_SECONDS // DAY,
+        "without": ", ".join(sorted(without)) or "nothing",
         "rounds": ROUNDS,
         "parameters": dict(PARAMETERS),
     }

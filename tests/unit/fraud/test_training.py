@@ -70,6 +70,18 @@ def test_the_same_payments_train_the_same_file(folder: Path) -> None:
     assert again.read_bytes() == (folder / "model.farthing").read_bytes()
 
 
+def test_a_feature_that_is_left_out_is_never_asked(folder: Path) -> None:
+    into, data = folder / "without.farthing", folder / "payments.csv"
+    left_out = ("--without", "amount", "--without", "hour")
+    assert run("train", "--data", data, "--into", into, *left_out).exit_code == 0
+    model = Model.load(into)
+    asked = {model.features[at] for at in model.artefact.trees.feature}
+    assert asked and not asked & {"amount", "hour"}
+    assert model.artefact.card["without"] == "amount, hour"
+    wrong = run("train", "--data", data, "--into", into, "--without", "colour")
+    assert "There is no feature colour" in str(wrong.exception)
+
+
 def test_labels_of_the_last_seven_days_change_neither_model_nor_metrics(folder: Path) -> None:
     # Given the same payments, the labels of the last seven days turned round
     payments = shop()
