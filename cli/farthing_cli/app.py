@@ -17,7 +17,6 @@ from farthing_cli import (
     clock,
     duration,
     fields,
-    fraud,
     logs,
     merchant,
     recovery,
@@ -27,6 +26,7 @@ from farthing_cli import (
 )
 from farthing_cli.aws import Account
 from farthing_cli.failure import Failure
+from farthing_cli.fraud import commands as fraud
 from farthing_cli.project import run_folder
 
 app = typer.Typer(
@@ -39,9 +39,9 @@ clock_app = typer.Typer(no_args_is_help=True, help="Move the time of every funct
 app.add_typer(clock_app, name="clock")
 app.add_typer(merchant.app, name="merchant")
 app.add_typer(fields.app, name="fields")
-app.add_typer(fraud.app, name="fraud")
 app.add_typer(vault.app, name="vault")
 app.add_typer(accounts.app, name="connector")
+app.add_typer(fraud.app, name="fraud")
 console = Console()
 
 

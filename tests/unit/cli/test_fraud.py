@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 from farthing.fraud.rule_row import DEFAULT_RULES
 from farthing_cli.app import app
 from farthing_cli.failure import Failure
-from farthing_cli.rules_file import FILE_BYTES_MAX
+from farthing_cli.fraud.rules_file import FILE_BYTES_MAX
 
 YAML = """\
 # What this shop looks at

@@ -1,4 +1,4 @@
-"""`farthing fraud`: a merchant's rules, checked before they are put in force."""
+"""`farthing fraud rules`: a merchant's rules, checked before they are put in force."""
 
 from __future__ import annotations
 
@@ -11,18 +11,16 @@ import typer
 
 from farthing.fraud.rule_row import DEFAULT_RULES
 from farthing.fraud.rule_schema import rule_schema
-from farthing_cli import rules_file
+from farthing_cli.fraud import rules_file
 
-app = typer.Typer(no_args_is_help=True, help="What blocks a payment, or sends it to a person.")
-rules_app = typer.Typer(no_args_is_help=True, help="Rules as files of JSON or YAML.")
-app.add_typer(rules_app, name="rules")
+app = typer.Typer(no_args_is_help=True, help="Rules as files of JSON or YAML.")
 
 File = Annotated[
     Path, typer.Argument(help="rules in JSON (.json) or YAML", metavar="FILE", show_default=False)
 ]
 
 
-@rules_app.command()
+@app.command()
 def check(file: File) -> None:
     """Read a file of rules; fail and name the line of each mistake."""
     try:
@@ -36,13 +34,13 @@ def check(file: File) -> None:
     typer.echo(f"{file}: {len(rule_set.rules)} rules ({counts or 'none'})")
 
 
-@rules_app.command()
+@app.command()
 def default() -> None:
     """Print the rules that every merchant begins with."""
     typer.echo(DEFAULT_RULES.read_text(), nl=False)
 
 
-@rules_app.command()
+@app.command()
 def schema() -> None:
     """Print the JSON Schema of rules, for an editor."""
     typer.echo(json.dumps(rule_schema(), indent=2))

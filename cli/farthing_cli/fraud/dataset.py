@@ -1,0 +1,150 @@
+"""Payments with their labels, from CSV or Parquet, in the order of time.
+
+One row is one try to pay:
+
+    paid_at       Unix seconds, or RFC 3339 such as 2026-11-22T09:00:00Z          needed
+    amount_cents  in the minor unit                                                needed
+    customer      who paid; the card's fingerprint where nobody is known           needed
+    terminal      the merchant, or the point of sale                               needed
+    fraud         1 or true if it turned out to be fraud                           needed
+    labelled_at   when that was known; else seven days after the payment
+    failed        1 or true if the try did not succeed
+    payment, card, ip, card_country, ip_country                                    text
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from farthing.fraud.features import Payment
+from farthing_cli.failure import Failure
+
+NEEDED = ("paid_at", "amount_cents", "customer", "terminal", "fraud")
+OPTIONAL = ("labelled_at", "failed", "payment", "card", "ip", "card_country", "ip_country")
+_TRUE, _FALSE = {"1", "true", "True"}, {"0", "false", "False", "", "None"}
+
+
+class Labelled(NamedTuple):
+    """A payment and what became of it. `labelled_at` in Unix seconds, if it is known."""
+
+    payment: Payment
+    fraud: bool
+    failed: bool = False
+    labelled_at: int | None = None
+    id: str = ""
+
+
+def read(path: Path) -> list[Labelled]:
+    """All payments of the file, sorted by time. Raises Failure that names the line and column."""
+    if not path.is_file():
+        raise Failure(f"There is no file {path}.")
+    rows = _parquet(path) if path.suffix == ".parquet" else _csv(path)
+    found = [_labelled(row, f"{path.name}, row {number}") for number, row in enumerate(rows, 1)]
+    if not found:
+        raise Failure(f"{path} has no payments.")
+    found.sort(key=lambda one: one.payment.at)
+    return found
+
+
+def write(path: Path, payments: Iterable[Labelled]) -> int:
+    """Write them as CSV, as `read` reads them. How many."""
+    count = 0
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow((*NEEDED, *OPTIONAL))
+        for one in payments:
+            paid = one.payment
+            count += 1
+            needed = (paid.at, paid.amount_cents, paid.customer, paid.terminal, int(one.fraud))
+            known = (one.labelled_at, int(one.failed), one.id, paid.card, paid.ip)
+            writer.writerow((*needed, *known, paid.card_country, paid.ip_country))
+    return count
+
+
+def _csv(path: Path) -> Iterator[Mapping[str, Any]]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.DictReader(file)
+            _require_columns(path, rows.fieldnames or ())
+            yield from rows
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise Failure(f"{path} is no CSV in UTF-8: {error}") from None
+
+
+def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
+    if importlib.util.find_spec("pyarrow") is None:
+        raise Failure("Parquet is read with pyarrow: pip install pyarrow, or give a CSV file.")
+    from pyarrow import ArrowException, parquet
+
+    try:
+        file = parquet.ParquetFile(path)
+    except (ArrowException, OSError) as error:
+        raise Failure(f"{path} is no Parquet file: {error}") from None
+    _require_columns(path, file.schema_arrow.names)
+    for batch in file.iter_batches():
+        yield from batch.to_pylist()
+
+
+def _require_columns(path: Path, there: Iterable[str]) -> None:
+    lacking = [name for name in NEEDED if name not in there]
+    if lacking:
+        raise Failure(f"{path} lacks {', '.join(lacking)}. It needs {', '.join(NEEDED)}.")
+
+
+def _labelled(row: Mapping[str, Any], where: str) -> Labelled:
+    def text(name: str) -> str | None:
+        value = row.get(name)
+        return None if value is None or value == "" else str(value)
+
+    def must(name: str) -> str:
+        value = text(name)
+        if value is None:
+            raise Failure(f"{where}: {name} is empty.")
+        return value
+
+    def truth(name: str) -> bool:
+        value = text(name) or ""
+        if value not in _TRUE | _FALSE:
+            raise Failure(f"{where}: {name} is {value!r}, not 0 or 1.")
+        return value in _TRUE
+
+    told = row.get("labelled_at")
+    payment = Payment(
+        at=seconds(row.get("paid_at"), f"{where}: paid_at"),
+        amount_cents=_cents(must("amount_cents"), where),
+        customer=must("customer"),
+        terminal=must("terminal"),
+        card=text("card"),
+        ip=text("ip"),
+        card_country=text("card_country"),
+        ip_country=text("ip_country"),
+    )
+    labelled_at = None if told in (None, "") else seconds(told, f"{where}: labelled_at")
+    return Labelled(payment, truth("fraud"), truth("failed"), labelled_at, text("payment") or "")
+
+
+def _cents(text: str, where: str) -> int:
+    if not text.isascii() or not text.isdigit():
+        raise Failure(f"{where}: amount_cents is {text!r}, not a whole number.")
+    return int(text)
+
+
+def seconds(value: Any, where: str) -> int:
+    """An instant in Unix seconds. Raises Failure that begins with `where`."""
+    if isinstance(value, datetime):
+        return int((value if value.tzinfo else value.replace(tzinfo=UTC)).timestamp())
+    text = "" if value is None else str(value)
+    try:
+        if text.isascii() and text.isdigit():
+            return int(text)
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None:
+        raise Failure(f"{where} is {text!r}, neither Unix seconds nor a time with its zone.")
+    return int(at.timestamp())
