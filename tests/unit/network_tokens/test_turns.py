@@ -7,11 +7,19 @@ from typing import Any
 
 import pytest
 
+from farthing.acquiring import token_wiring
 from farthing.clock import from_text
 from farthing.network_tokens import on_file as domain
 from farthing.network_tokens.at_service import Services as AtService
 from farthing.network_tokens.at_service import tend as at_service
-from farthing.network_tokens.on_file import MethodAddress, OnFile, Step, take_turn, turn_is
+from farthing.network_tokens.on_file import (
+    MethodAddress,
+    OnFile,
+    Step,
+    take_turn,
+    turn_is,
+    wanted,
+)
 from farthing.network_tokens.port import CardNow, IssuedToken, TokenState, TokenStatus
 from farthing.network_tokens.tend import TURNS_MAX, Contended, tend
 from farthing.payments.services import Services
@@ -182,6 +190,35 @@ def test_a_number_that_nobody_forgot_yet_is_forgotten_by_the_next_tick(shop: Sho
     shop.tick()
     # Then the number is gone, and nobody needs to look again
     assert shop.vault("network_token") == [] and "due_pk" not in shop.row(method_id)
+
+
+def test_a_number_is_not_forgotten_by_whoever_stood_still_while_others_took_a_turn(
+    shop: Shop,
+) -> None:
+    # Given one who read the row, and stands still before the number is deleted
+    method_id = shop.with_token()
+    store, address = services_of(TENANT).store, MethodAddress(TENANT, method_id)
+    read_then = OnFile.of(address, store.get(address.key))
+    assert read_then is not None
+    # When somebody else takes the next turn
+    store.write(take_turn(read_then, NOW))
+    token_wiring.services(address).forget(read_then)
+    # Then what the first one meant to delete is left to the second
+    assert shop.vault("network_token") != []
+
+
+def test_a_look_that_finds_nothing_new_leaves_no_token_waiting_in_no_index(shop: Shop) -> None:
+    # Given a look at an active token, and another charge that ends late meanwhile
+    method_id = shop.with_token()
+    address = MethodAddress(TENANT, method_id)
+    known = services_of(TENANT).sender.tend(address)
+
+    def late_approval() -> None:
+        services_of(TENANT).store.write(Update(address.key, EXISTS, set=wanted(method_id, NOW)))
+
+    tend(address, world(Told(known, late_approval)))
+    # Then the row says what was learned: a token that is PENDING and not due is never asked for
+    assert shop.token_of(method_id) == "ACTIVE" and "due_pk" not in shop.row(method_id)
 
 
 def test_a_method_that_is_deleted_meanwhile_is_not_told_of(shop: Shop) -> None:
