@@ -23,9 +23,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import mean, pstdev
 
-from farthing.fraud.features import FEATURES, Payment
 from farthing.fraud.model.artefact import pack
 from farthing.fraud.model.evaluate import Model
+from farthing.fraud.model.features import FEATURES, Payment
 from farthing.fraud.model.history import DAY
 from farthing_cli.fraud import training
 from farthing_cli.fraud.dataset import Labelled

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from farthing.fraud.features import FEATURES
 from farthing.fraud.model.artefact import Artefact
+from farthing.fraud.model.features import FEATURES
 
 WARNING = (
     "Scores of another merchant's payments than those that a model was trained on are worth less "

@@ -10,9 +10,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from farthing.fraud.features import FEATURES
 from farthing.fraud.model.artefact import BadModel, digest
 from farthing.fraud.model.evaluate import Model
+from farthing.fraud.model.features import FEATURES
 from farthing.fraud.model.history import LABEL_DELAY_SECONDS
 from farthing_cli import wide
 from farthing_cli.failure import Failure

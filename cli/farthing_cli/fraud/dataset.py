@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from farthing.fraud.features import Payment
+from farthing.fraud.model.features import Payment
 from farthing_cli.failure import Failure
 
 NEEDED = ("paid_at", "amount_cents", "customer", "terminal", "fraud")

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from farthing.fraud.features import FEATURES, History, record, row
+from farthing.fraud.model.features import FEATURES, History, record, row
 from farthing.fraud.model.history import LABEL_DELAY_SECONDS, Customer, Terminal, Tries
 from farthing_cli.failure import Failure
 from farthing_cli.fraud.dataset import Labelled

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from random import Random
 
-from farthing.fraud.features import Payment
+from farthing.fraud.model.features import Payment
 from farthing.fraud.model.history import DAY, HOUR
 from farthing_cli.fraud.dataset import Labelled
 

@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from farthing.fraud.features import FEATURES
 from farthing.fraud.model.artefact import Artefact, pack
 from farthing.fraud.model.evaluate import Model
+from farthing.fraud.model.features import FEATURES
 from farthing.fraud.model.history import DAY, LABEL_DELAY_SECONDS
 from farthing_cli.failure import Failure
 from farthing_cli.fraud import calibration

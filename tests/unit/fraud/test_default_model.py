@@ -7,8 +7,8 @@ from statistics import mean
 
 import pytest
 
-from farthing.fraud.features import FEATURES
 from farthing.fraud.model.evaluate import Model
+from farthing.fraud.model.features import FEATURES
 from farthing.fraud.model.history import DAY
 from farthing_cli.fraud import simulator, training
 from farthing_cli.fraud.metrics import measure

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farthing.fraud.features import FEATURES, FEATURES_MAX, History, Payment, record, row
+from farthing.fraud.model.features import FEATURES, FEATURES_MAX, History, Payment, record, row
 from farthing.fraud.model.history import (
     BUCKETS_SECONDS,
     DAY,

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from farthing.fraud.features import FEATURES, Payment
 from farthing.fraud.model.evaluate import Model
+from farthing.fraud.model.features import FEATURES, Payment
 from farthing.fraud.model.history import DAY, HOUR, LABEL_DELAY_SECONDS
 from farthing_cli.app import app
 from farthing_cli.failure import Failure
