@@ -6,32 +6,29 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from farthing.fraud.model.artefact import BadModel, digest
-from farthing.fraud.model.evaluate import Model
+from farthing.fraud.model.artefact import digest
 from farthing.fraud.model.features import FEATURES
 from farthing.fraud.model.history import LABEL_DELAY_SECONDS
 from farthing_cli import wide
 from farthing_cli.failure import Failure
-from farthing_cli.fraud import card, dataset, rules, simulator, training
+from farthing_cli.fraud import card, dataset, export, rules, simulator, training
+from farthing_cli.fraud.inputs import (
+    Data,
+    ModelFile,
+    console,
+    model_of,
+    replayed,
+    require_folder_of,
+    say,
+)
 from farthing_cli.fraud.metrics import measure
 from farthing_cli.fraud.replay import Rows
 
 app = typer.Typer(no_args_is_help=True, help="Rules, and models: train, measure, explain.")
 app.add_typer(rules.app, name="rules")
-console = Console()
-
-Data = Annotated[
-    Path,
-    typer.Option(
-        help="CSV or Parquet, one row a try to pay: paid_at, amount_cents, customer, terminal, "
-        "fraud; if known also labelled_at, failed, payment, card, ip, card_country, ip_country"
-    ),
-]
-ModelFile = Annotated[Path, typer.Option("--model", help="a file that `train` wrote")]
+app.command()(export.export)
 
 
 @app.command()
@@ -48,14 +45,16 @@ def train(
     without: Annotated[
         list[str] | None, typer.Option(help="a feature that is noise in these payments; repeat it")
     ] = None,
+    day: Annotated[
+        str | None, typer.Option("--as-of", help="as if trained then: 2026-11-01T00:00:00Z")
+    ] = None,
 ) -> None:
     """Train a model. Labels younger than seven days are not used, nor are ids."""
     ignored = frozenset(without or ())
     if unknown := ignored - FEATURES.keys():
         raise Failure(f"There is no feature {', '.join(sorted(unknown))}: {', '.join(FEATURES)}")
-    if not into.parent.is_dir():
-        raise Failure(f"There is no folder {into.parent}.")
-    rows = _replayed(data)
+    require_folder_of(into)
+    rows = replayed(data, None if day is None else dataset.seconds(day, "--as-of"))
     packed, artefact = training.train(rows, name, trained_on, holdout_days, ignored)
     into.write_bytes(packed)
     sha256 = digest(packed)
@@ -63,7 +62,7 @@ def train(
     page.write_text(card.markdown(artefact, sha256, len(packed)), encoding="utf-8")
     into.with_suffix(".json").write_text(card.as_json(artefact, sha256), encoding="utf-8")
     _show_metrics(artefact.metrics)
-    _say(f"{into}: {len(packed):,} bytes, sha256 {sha256[:16]}…; its card is {page}")
+    say(f"{into}: {len(packed):,} bytes, sha256 {sha256[:16]}…; its card is {page}")
 
 
 @app.command()
@@ -75,14 +74,14 @@ def evaluate(
     ] = None,
 ) -> None:
     """Measure a model on payments whose labels are known by the last of them."""
-    loaded = _model(model)
+    loaded = model_of(model)
     first = 0 if since is None else dataset.seconds(since, "--since")
-    rows = _replayed(data)
+    rows = replayed(data)
     until = rows.payments[-1].payment.at - LABEL_DELAY_SECONDS
     chosen = training.between(rows, first, until)
     if not chosen:
         raise Failure("No payment of that time is older than seven days by the end of the data.")
-    _say(f"{loaded.artefact.name}, trained on {loaded.artefact.card.get('trained_on', '?')}")
+    say(f"{loaded.artefact.name}, trained on {loaded.artefact.card.get('trained_on', '?')}")
     _show_metrics(measure(training.scored(loaded, rows, chosen)))
 
 
@@ -94,13 +93,13 @@ def explain(
     top: Annotated[int, typer.Option(min=1, max=25, help="how many features to show")] = 5,
 ) -> None:
     """Show a payment's score, and what moved it most."""
-    loaded = _model(model)
-    rows = _replayed(data)
+    loaded = model_of(model)
+    rows = replayed(data)
     at = _find(rows, payment)
     row = rows[at]
     score, shares = loaded.explain(row)
     values = dict(zip(FEATURES, row, strict=True))
-    _say(f"score {score:.4f}")
+    say(f"score {score:.4f}")
     table = Table("feature", "is", "value", "moves the log odds by")
     for share in sorted(shares, key=lambda one: abs(one.amount), reverse=True)[:top]:
         value = f"{values[share.feature]:g}"
@@ -116,12 +115,11 @@ def simulate(
     seed: Annotated[int, typer.Option(help="another one makes other payments")] = 1,
 ) -> None:
     """Write payments of people who do not exist, with attacks, to try rules and models on."""
-    if not into.parent.is_dir():
-        raise Failure(f"There is no folder {into.parent}.")
+    require_folder_of(into)
     payments = simulator.simulate(seed, days, customers)
     dataset.write(into, payments)
     frauds = sum(one.fraud and not one.failed for one in payments)
-    _say(f"{into}: {len(payments):,} tries to pay, {frauds:,} of those that went through are fraud")
+    say(f"{into}: {len(payments):,} tries to pay, {frauds:,} of those that went through are fraud")
 
 
 def _find(rows: Rows, payment: str) -> int:
@@ -135,37 +133,8 @@ def _find(rows: Rows, payment: str) -> int:
     raise Failure(f"There is no payment {payment} in the data.")
 
 
-def _model(path: Path) -> Model:
-    try:
-        model = Model.load(path)
-    except OSError as error:
-        raise Failure(f"{path} cannot be read: {error.strerror}.") from None
-    except BadModel as error:
-        raise Failure(f"{path} is no model: {error}.") from None
-    if model.features != tuple(FEATURES):
-        raise Failure(f"{path} was trained on other features than this version makes.")
-    return model
-
-
-def _replayed(data: Path) -> Rows:
-    payments = dataset.read(data)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} payments"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-    ) as bar:
-        task = bar.add_task("replaying", total=len(payments))
-        return Rows.of(payments, lambda done: bar.update(task, completed=done))
-
-
 def _show_metrics(metrics: dict[str, float | int]) -> None:
     table = Table("measure", "value")
     for name, value in metrics.items():
         table.add_row(name.replace("_", " "), f"{value:,}")
     wide.show(console, table)
-
-
-def _say(line: str) -> None:
-    console.print(line, highlight=False, soft_wrap=True, markup=False)

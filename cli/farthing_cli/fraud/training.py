@@ -74,11 +74,14 @@ def plan(rows: Rows, holdout_days: int = HOLDOUT_DAYS) -> Plan:
 
 
 def between(rows: Rows, since: int, until: int) -> list[int]:
-    """Which payments of that time went through; what a failed one was nobody learns."""
+    """Which payments of that time can teach anything by the time that their labels are used."""
+    known_by = until + LABEL_DELAY_SECONDS
     return [
         at
         for at, one in enumerate(rows.payments)
-        if since <= one.payment.at < until and not one.failed
+        if since <= one.payment.at < until
+        and one.teaches
+        and (not one.unsent or known_at(one) <= known_by)
     ]
 
 

@@ -1,0 +1,119 @@
+"""One decision about a payment: what it was made on and what became of it, as a line of JSON.
+
+    payment, operation     pi_… and op_…; a decision that sent nothing has an op_… too
+    merchant, mode, paid_at, amount_cents, currency
+    customer               the customer, else the card, with the currency: a history has one
+    terminal               the merchant
+    card, ip, card_country, ip_country
+    outcome                the operation's state; HELD: nothing was sent; BLOCKED
+    failed                 the issuer declined it
+    blocked, reviewed      what was decided
+    decision               farthing.fraud.signals.Decision, its features in base64
+    fraud, labelled_at     whether and since when it is known to be fraud
+    label_source           DISPUTE, REFUND or REVIEW
+
+No number of a card, no name and no e-mail is in it, nor what people wrote beside the entry of a
+list, which may hold one. Addresses and customers' ids are.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from farthing.fraud.score import Action
+from farthing.fraud.signals import SignalType
+from farthing.payments.operation import OperationState
+
+HELD, BLOCKED = "HELD", "BLOCKED"
+LEFT_OUT = "(left out)"
+
+
+class Source(StrEnum):
+    """Who said that it was fraud."""
+
+    DISPUTE = "DISPUTE"
+    REFUND = "REFUND"
+    REVIEW = "REVIEW"
+
+
+class Label(NamedTuple):
+    """A payment is fraud, and known to be since `at` (RFC 3339)."""
+
+    at: str
+    source: Source
+
+
+def line(
+    operation: Mapping[str, Any], intent: Mapping[str, Any], label: Label | None
+) -> dict[str, Any]:
+    """The line of an operation's row, or of a decision's without one, whose `state` is HELD."""
+    decision = operation["decision"]
+    blocked = operation["state"] == HELD and decision["action"] == Action.BLOCK
+    failed = operation["state"] == OperationState.DECLINED
+    known = label if _may_be_known(operation["state"], blocked, label) else None
+    card = _card_of(operation, intent)
+    values = decision["known"]["values"]
+    currency = operation["currency"] or intent["currency"]
+    who = intent["customer_id"] or card or operation["intent_id"]
+    return {
+        "payment": operation["intent_id"],
+        "operation": operation["operation_id"],
+        "merchant": operation["merchant_id"],
+        "mode": operation["mode"],
+        "paid_at": operation["created_at"],
+        "amount_cents": operation["amount_cents"] or intent["amount_cents"],
+        "currency": currency,
+        "customer": f"{who}:{currency}",
+        "terminal": operation["merchant_id"],
+        "card": card,
+        "ip": intent["ip_address"],
+        "card_country": values.get("billing_country"),
+        "ip_country": values.get("ip_country"),
+        "failed": failed,
+        "outcome": BLOCKED if blocked else operation["state"],
+        "blocked": blocked,
+        "reviewed": decision["action"] == Action.REVIEW,
+        "decision": _without_writing(decision),
+        "fraud": known is not None,
+        "labelled_at": known.at if known else None,
+        "label_source": known.source.value if known else None,
+    }
+
+
+def _may_be_known(state: str, blocked: bool, label: Label | None) -> bool:
+    """A label is of the try that went through, or of one that a person held and declined."""
+    if state == HELD:
+        return not blocked and label is not None and label.source is Source.REVIEW
+    return state == OperationState.APPROVED
+
+
+def as_text(value: Any) -> str:
+    """For `json.dumps`: bytes as base64."""
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    raise TypeError(f"no JSON: {type(value).__name__}")
+
+
+def _card_of(operation: Mapping[str, Any], intent: Mapping[str, Any]) -> str | None:
+    """The card's fingerprint, if the payment was not tried with another one since."""
+    instrument = intent["instrument"] or {}
+    token = operation["token"]
+    if token is not None and instrument.get("token") != token:
+        return None
+    return instrument.get("fingerprint") or None
+
+
+def _without_writing(decision: Mapping[str, Any]) -> dict[str, Any]:
+    """The decision without what people wrote beside the entries of lists."""
+    known = decision["known"]
+    return {
+        **decision,
+        "signals": [
+            {**one, "reason": LEFT_OUT} if one["signal_type"] == SignalType.LIST else one
+            for one in decision["signals"]
+        ],
+        "known": {**known, "hits": [{**one, "reason": LEFT_OUT} for one in known["hits"]]},
+    }
