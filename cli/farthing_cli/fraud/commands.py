@@ -13,8 +13,18 @@ from farthing.fraud.model.features import FEATURES
 from farthing.fraud.model.history import LABEL_DELAY_SECONDS
 from farthing_cli import wide
 from farthing_cli.failure import Failure
-from farthing_cli.fraud import card, dataset, export, rules, simulator, training
+from farthing_cli.fraud import (
+    backtesting,
+    card,
+    dataset,
+    export,
+    rules,
+    simulated_decisions,
+    simulator,
+    training,
+)
 from farthing_cli.fraud.inputs import (
+    DEFAULT,
     Data,
     ModelFile,
     console,
@@ -29,6 +39,7 @@ from farthing_cli.fraud.replay import Rows
 app = typer.Typer(no_args_is_help=True, help="Rules, and models: train, measure, explain.")
 app.add_typer(rules.app, name="rules")
 app.command()(export.export)
+app.command()(backtesting.backtest)
 
 
 @app.command()
@@ -109,7 +120,9 @@ def explain(
 
 @app.command()
 def simulate(
-    into: Annotated[Path, typer.Option(help="the CSV file to write")],
+    into: Annotated[
+        Path, typer.Option(help="the file to write: CSV, or .ndjson as `export` writes it")
+    ],
     days: Annotated[int, typer.Option(min=1, max=1000, help="for so long")] = 120,
     customers: Annotated[int, typer.Option(min=100, max=100_000, help="so many people")] = 4000,
     seed: Annotated[int, typer.Option(help="another one makes other payments")] = 1,
@@ -117,7 +130,10 @@ def simulate(
     """Write payments of people who do not exist, with attacks, to try rules and models on."""
     require_folder_of(into)
     payments = simulator.simulate(seed, days, customers)
-    dataset.write(into, payments)
+    if into.suffix == dataset.LINES:
+        export.write(into, simulated_decisions.lines(payments, model_of(Path(DEFAULT))))
+    else:
+        dataset.write(into, payments)
     frauds = sum(one.fraud and not one.failed for one in payments)
     say(f"{into}: {len(payments):,} tries to pay, {frauds:,} of those that went through are fraud")
 

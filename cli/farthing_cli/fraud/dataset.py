@@ -10,7 +10,7 @@ One row, or line, is one try to pay:
     labelled_at   when that was known; else seven days after the payment
     failed        1 or true if the issuer declined it
     blocked       1 or true if it was not let through: nobody knows what it was
-    outcome       APPROVED, DECLINED; anything else went neither through nor wrong
+    outcome       APPROVED, DECLINED, VOIDED; anything else went neither through nor wrong
     payment, card, ip, card_country, ip_country                                    text
 
 A line of the export has the features that it was scored by: they are taken as they are, so that a
@@ -35,14 +35,16 @@ NEEDED = ("paid_at", "amount_cents", "customer", "terminal", "fraud")
 OPTIONAL = ("labelled_at", "failed", "payment", "card", "ip", "card_country", "ip_country")
 LINES = ".ndjson"
 """How the name of an export ends."""
-_ENDS = {"", "APPROVED", "DECLINED"}
+VOIDED = "VOIDED"
+_ENDS = {"", "APPROVED", "DECLINED", VOIDED}
 _TRUE, _FALSE = {"1", "true", "True"}, {"0", "false", "False", "", "None"}
 
 
 class Labelled(NamedTuple):
     """A payment and what became of it. `labelled_at` in Unix seconds, if it is known.
 
-    `unsent` went neither through nor wrong: held, never sent, or nobody knows yet.
+    `unsent` went neither through nor wrong: held, never sent, or nobody knows yet. `voided` was
+    granted and given up, so that nobody can ever dispute it.
     """
 
     payment: Payment
@@ -52,6 +54,7 @@ class Labelled(NamedTuple):
     id: str = ""
     blocked: bool = False
     unsent: bool = False
+    voided: bool = False
     features: tuple[float, ...] | None = None
 
     @property
@@ -63,7 +66,9 @@ class Labelled(NamedTuple):
     def teaches(self) -> bool:
         """Whether its label can be known: it went through, or a person held it and called it
         fraud. What a declined or a blocked one was nobody learns."""
-        return not self.failed and not self.blocked and (self.fraud or not self.unsent)
+        if self.failed or self.blocked:
+            return False
+        return self.fraud or not (self.unsent or self.voided)
 
 
 def read(path: Path) -> list[Labelled]:
@@ -167,7 +172,7 @@ def labelled(row: Mapping[str, Any], where: str) -> Labelled:
         ip_country=text("ip_country"),
     )
     labelled_at = None if told in (None, "") else seconds(told, f"{where}: labelled_at")
-    blocked = truth("blocked")
+    blocked, outcome = truth("blocked"), text("outcome") or ""
     return Labelled(
         payment,
         truth("fraud"),
@@ -175,7 +180,8 @@ def labelled(row: Mapping[str, Any], where: str) -> Labelled:
         labelled_at,
         text("payment") or "",
         blocked,
-        unsent=not blocked and (text("outcome") or "") not in _ENDS,
+        unsent=not blocked and outcome not in _ENDS,
+        voided=outcome == VOIDED,
         features=features_of(row.get("decision"), where),
     )
 

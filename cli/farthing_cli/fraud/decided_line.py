@@ -5,7 +5,8 @@
     customer               the customer, else the card, with the currency: a history has one
     terminal               the merchant
     card, ip, card_country, ip_country
-    outcome                the operation's state; HELD: nothing was sent; BLOCKED
+    outcome                the operation's state; VOIDED: granted and given up; HELD: nothing was
+                           sent; BLOCKED
     failed                 the issuer declined it
     blocked, reviewed      what was decided
     decision               farthing.fraud.signals.Decision, its features in base64
@@ -26,6 +27,8 @@ from typing import Any, NamedTuple
 from farthing.fraud.score import Action
 from farthing.fraud.signals import SignalType
 from farthing.payments.operation import OperationState
+from farthing.payments.states import Status
+from farthing_cli.fraud.dataset import VOIDED
 
 HELD, BLOCKED = "HELD", "BLOCKED"
 LEFT_OUT = "(left out)"
@@ -53,7 +56,8 @@ def line(
     decision = operation["decision"]
     blocked = operation["state"] == HELD and decision["action"] == Action.BLOCK
     failed = operation["state"] == OperationState.DECLINED
-    known = label if _may_be_known(operation["state"], blocked, label) else None
+    outcome = BLOCKED if blocked else _outcome(operation, intent)
+    known = label if label and label.source in _MAY_SAY.get(outcome, ()) else None
     card = _card_of(operation, intent)
     values = decision["known"]["values"]
     currency = operation["currency"] or intent["currency"]
@@ -73,7 +77,7 @@ def line(
         "card_country": values.get("billing_country"),
         "ip_country": values.get("ip_country"),
         "failed": failed,
-        "outcome": BLOCKED if blocked else operation["state"],
+        "outcome": outcome,
         "blocked": blocked,
         "reviewed": decision["action"] == Action.REVIEW,
         "decision": _without_writing(decision),
@@ -83,18 +87,25 @@ def line(
     }
 
 
-def _may_be_known(state: str, blocked: bool, label: Label | None) -> bool:
-    """A label is of the try that went through, or of one that a person held and declined."""
-    if state == HELD:
-        return not blocked and label is not None and label.source is Source.REVIEW
-    return state == OperationState.APPROVED
-
-
 def as_text(value: Any) -> str:
     """For `json.dumps`: bytes as base64."""
     if isinstance(value, bytes):
         return base64.b64encode(value).decode()
     raise TypeError(f"no JSON: {type(value).__name__}")
+
+
+_MAY_SAY = {
+    OperationState.APPROVED.value: frozenset(Source),
+    VOIDED: {Source.REVIEW},
+    HELD: {Source.REVIEW},
+}
+"""A label is of the try that went through, or of one that a person held and declined."""
+
+
+def _outcome(operation: Mapping[str, Any], intent: Mapping[str, Any]) -> str:
+    state = str(operation["state"])
+    given_up = state == OperationState.APPROVED and intent["status"] == Status.CANCELLED
+    return VOIDED if given_up else state
 
 
 def _card_of(operation: Mapping[str, Any], intent: Mapping[str, Any]) -> str | None:

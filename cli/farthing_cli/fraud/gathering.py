@@ -30,7 +30,7 @@ CREATE INDEX by_payment ON labels (of, at);
 _OF_OPERATION = (
     "operation_id merchant_id mode intent_id amount_cents currency created_at state token decision"
 )
-_OF_INTENT = "customer_id ip_address instrument amount_cents currency"
+_OF_INTENT = "status customer_id ip_address instrument amount_cents currency"
 
 
 class Gathering:

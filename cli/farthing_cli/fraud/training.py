@@ -81,7 +81,7 @@ def between(rows: Rows, since: int, until: int) -> list[int]:
         for at, one in enumerate(rows.payments)
         if since <= one.payment.at < until
         and one.teaches
-        and (not one.unsent or known_at(one) <= known_by)
+        and (not (one.unsent or one.voided) or known_at(one) <= known_by)
     ]
 
 

@@ -30,6 +30,7 @@ from farthing.ids import make_id
 from farthing.payments.intent import CaptureMethod, Instrument, Intent, intent_key
 from farthing.payments.operation import Operation
 from farthing.payments.refund import Refund, refund_key
+from farthing.payments.states import Status
 from farthing.payments.told import notice_key
 from farthing.store import Item, Key, TenantScope
 from farthing.store.item import item_to_wire
@@ -109,6 +110,8 @@ def payment(
         customer_id=more.pop("customer_id", None),
         instrument=instrument,
         ip_address="192.0.2.7",
+        status=more.pop("status", Status.SUCCEEDED),
+        status_detail=None,
         metadata={"name": SECRET},
     )
     put(intent_key(tenant, intent.intent_id), intent.to_item())
@@ -271,6 +274,16 @@ def test_a_review_that_was_declined_as_fraud_is_a_label(exported: Exported) -> N
     (line,) = exported()
     assert (line["outcome"], line["fraud"], line["label_source"]) == ("HELD", True, "REVIEW")
     assert line["labelled_at"] == to_text(at(2))
+
+
+def test_what_was_granted_and_given_up_is_voided(exported: Exported, tmp_path: Path) -> None:
+    payment(1, status=Status.CANCELLED)
+    dispute(1, 9, reason="fraudulent")
+    (line,) = exported()
+    assert (line["outcome"], line["fraud"]) == ("VOIDED", False)
+    # Nobody can dispute it, so that nobody did says nothing
+    (read,) = dataset.read(tmp_path / "payments.ndjson")
+    assert (read.was_tried, read.teaches) == (True, False)
 
 
 def test_a_held_payment_that_was_sent_after_all_is_one_line(exported: Exported) -> None:
