@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from farthing_cli.fraud import backtest_report, page
 from farthing_cli.fraud.backtest import Backtest
@@ -16,14 +16,14 @@ FOOTER = (
 )
 
 
-def html(found: Backtest, title: str, version: int | None) -> str:
+def html(found: Backtest, title: str, cautions: Sequence[str]) -> str:
     """The page's file."""
-    return page.page(title, _parts(found, version), FOOTER)
+    return page.page(title, _parts(found, cautions), FOOTER)
 
 
-def _parts(found: Backtest, version: int | None) -> Iterator[Html]:
+def _parts(found: Backtest, cautions: Sequence[str]) -> Iterator[Html]:
     yield page.paragraph(backtest_report.sentence(found))
-    for caution in backtest_report.cautions(found, version):
+    for caution in cautions:
         yield page.note(caution)
     yield page.figures(
         [("Before and after", _bars(found), "How many decisions; each step is ten times more.")]
@@ -46,6 +46,10 @@ def _bars(found: Backtest) -> Html:
             bars.append(Bar(left, left + 0.36, place_of(count), action.value.lower(), what))
             ticks.append((left + 0.18, when))
     most = max(1, *(count for pair in counts for count in pair))
-    panel = Panel(Axis("when, for each action", ticks, 0, 3), counts_axis(most, "decisions"), bars)
+    panel = Panel(
+        Axis("when, for each action", ticks, 0, 3, ruled=False),
+        counts_axis(most, "decisions"),
+        bars,
+    )
     legend = [(action.value.lower(), action.value) for action in ACTIONS]
     return chart("actions", "Decisions before and after", "; ".join(says), [panel], legend)

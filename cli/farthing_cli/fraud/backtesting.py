@@ -12,14 +12,16 @@ import typer
 from rich.table import Table
 
 from farthing.access.principal import Mode
+from farthing.fraud.model.evaluate import Model
 from farthing.fraud.rule_row import DEFAULT_VERSION, default_rules
 from farthing.fraud.rules import RuleSet
 from farthing_cli import wide
 from farthing_cli.failure import Failure
-from farthing_cli.fraud import backtest_page, backtest_report, rules_file
+from farthing_cli.fraud import backtest_page, backtest_report, dataset, rules_file
 from farthing_cli.fraud.backtest import Backtest, differing
 from farthing_cli.fraud.backtest import backtest as decide_anew
 from farthing_cli.fraud.backtest_report import Grid
+from farthing_cli.fraud.comparison import has_learned_of
 from farthing_cli.fraud.inputs import bar, console, model_of, require_folder_of, say
 from farthing_cli.fraud.past import Extent, File, Past
 
@@ -36,6 +38,9 @@ def backtest(
     ] = None,
     merchant: Annotated[str | None, typer.Option(help="payments of this merchant alone")] = None,
     mode: Annotated[Mode | None, typer.Option(help="payments in this mode alone")] = None,
+    since: Annotated[
+        str | None, typer.Option(help="only payments from then on: 2026-11-01T00:00:00Z")
+    ] = None,
     page: Annotated[Path | None, typer.Option(help="an HTML file to write")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print it for programs")] = False,
     check: Annotated[
@@ -53,7 +58,8 @@ def backtest(
         raise Failure("--check asks nothing but whether the same comes out: it takes --rules.")
     if version is not None and rules is None:
         raise Failure("--rules-version belongs to --rules: in which version those were published.")
-    file = File(data, merchant, mode.value if mode else None)
+    begins = 0 if since is None else dataset.seconds(since, "--since")
+    file = File(data, merchant, mode.value if mode else None, begins)
     rule_set, known = _rules(rules, version)
     extent = file.extent()
     if check:
@@ -61,15 +67,25 @@ def backtest(
         return
     scorer = model_of(model) if model else None
     found = decide_anew(_counted(file, extent), rule_set, scorer, extent.last)
+    cautions = _cautions(found, known, scorer)
     if page is not None:
-        title = f"Backtest: {rules or 'the default rules'}, {model or 'the scores of then'}"
-        page.write_text(backtest_page.html(found, title, known), encoding="utf-8")
+        by = rules.name if rules else "the default rules"
+        title = f"Backtest: {by} and {model.name if model else 'the scores of then'}"
+        page.write_text(backtest_page.html(found, title, cautions), encoding="utf-8")
     if as_json:
-        typer.echo(json.dumps(backtest_report.as_json(found), indent=2))
+        told = {**backtest_report.as_json(found), "cautions": cautions}
+        typer.echo(json.dumps(told, indent=2))
         return
-    _show(found, known)
+    _show(found, cautions)
     if page is not None:
         say(f"The page is {page}")
+
+
+def _cautions(found: Backtest, version: int | None, scorer: Model | None) -> list[str]:
+    cautions = list(backtest_report.cautions(found, version))
+    if scorer and (said := has_learned_of(scorer, found.first, found.last + 1)):
+        cautions.insert(0, f"{scorer.artefact.name} {said}")
+    return cautions
 
 
 def _rules(path: Path | None, version: int | None) -> tuple[RuleSet, int | None]:
@@ -113,11 +129,11 @@ def _counted(file: File, extent: Extent) -> Iterator[Past]:
         yield from progress.track(file.decided(), total=extent.decisions, description="deciding")
 
 
-def _show(found: Backtest, version: int | None) -> None:
+def _show(found: Backtest, cautions: list[str]) -> None:
     say(backtest_report.sentence(found))
     for grid in backtest_report.grids(found):
         wide.show(console, _table(grid))
-    for caution in backtest_report.cautions(found, version):
+    for caution in cautions:
         say(caution)
 
 

@@ -12,23 +12,25 @@ from math import log10
 
 from farthing_cli.fraud.page import Html
 
-WIDTH, HEIGHT = 400, 250
+WIDTH, HEIGHT = 360, 240
 """Of the part between the axes, with what stands beside them; in the units of the picture."""
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 10, 44
+LEFT, RIGHT, TOP, BOTTOM = 64, 12, 10, 44
 LEGEND_ROW = 18
-NAME_LENGTH_MAX = 44
+NAME_LENGTH_MAX = 38
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class Axis:
-    """What is shown along it, from `low` to `high`, with texts at some places."""
+    """What is shown along it, from `low` to `high`, with texts at some places, and a line through
+    the plot at each unless it is not `ruled`."""
 
     says: str
     ticks: Sequence[tuple[float, str]]
     low: float = 0.0
     high: float = 1.0
+    ruled: bool = True
 
     def place(self, value: float) -> float:
         """From 0 to 1."""
@@ -119,7 +121,7 @@ def _panel(panel: Panel, down: int) -> str:
         return down + HEIGHT - BOTTOM - panel.y.place(value) * (HEIGHT - TOP - BOTTOM)
 
     bottom, top, right = y(panel.y.low), y(panel.y.high), x(panel.x.high)
-    drawn = [_rule(x(at), top, x(at), bottom) for at, _ in panel.x.ticks]
+    drawn = [_rule(x(at), top, x(at), bottom) for at, _ in panel.x.ticks if panel.x.ruled]
     drawn += [_rule(LEFT, y(at), right, y(at)) for at, _ in panel.y.ticks]
     drawn += [_text(x(at), bottom + 16, said, "middle") for at, said in panel.x.ticks]
     drawn += [_text(LEFT - 6, y(at) + 4, said, "end") for at, said in panel.y.ticks]

@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from farthing.fraud.model.artefact import digest
+from farthing.fraud.model.evaluate import Model
 from farthing.fraud.model.features import FEATURES
 from farthing.fraud.model.history import LABEL_DELAY_SECONDS
 from farthing_cli import wide
@@ -16,6 +17,8 @@ from farthing_cli.failure import Failure
 from farthing_cli.fraud import (
     backtesting,
     card,
+    comparing,
+    comparison,
     dataset,
     export,
     rules,
@@ -23,6 +26,7 @@ from farthing_cli.fraud import (
     simulator,
     training,
 )
+from farthing_cli.fraud.comparing import Page
 from farthing_cli.fraud.inputs import (
     DEFAULT,
     Data,
@@ -40,6 +44,7 @@ app = typer.Typer(no_args_is_help=True, help="Rules, and models: train, measure,
 app.add_typer(rules.app, name="rules")
 app.command()(export.export)
 app.command()(backtesting.backtest)
+app.command()(comparing.compare)
 
 
 @app.command()
@@ -59,21 +64,36 @@ def train(
     day: Annotated[
         str | None, typer.Option("--as-of", help="as if trained then: 2026-11-01T00:00:00Z")
     ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="another model, or `default`, to compare it with")
+    ] = None,
+    page: Page = None,
 ) -> None:
-    """Train a model. Labels younger than seven days are not used, nor are ids."""
+    """Train a model. Labels younger than seven days are not used, nor are ids.
+
+    It is measured on the last days of which the labels are known, and so is the other one.
+    """
     ignored = frozenset(without or ())
     if unknown := ignored - FEATURES.keys():
         raise Failure(f"There is no feature {', '.join(sorted(unknown))}: {', '.join(FEATURES)}")
     require_folder_of(into)
+    if page is not None and against is None:
+        raise Failure("--page compares with another model: give --against too.")
+    other = model_of(against) if against else None
     rows = replayed(data, None if day is None else dataset.seconds(day, "--as-of"))
     packed, artefact = training.train(rows, name, trained_on, holdout_days, ignored)
     into.write_bytes(packed)
     sha256 = digest(packed)
-    page = into.with_suffix(".md")
-    page.write_text(card.markdown(artefact, sha256, len(packed)), encoding="utf-8")
+    for_people = into.with_suffix(".md")
+    for_people.write_text(card.markdown(artefact, sha256, len(packed)), encoding="utf-8")
     into.with_suffix(".json").write_text(card.as_json(artefact, sha256), encoding="utf-8")
-    _show_metrics(artefact.metrics)
-    say(f"{into}: {len(packed):,} bytes, sha256 {sha256[:16]}…; its card is {page}")
+    if other is None:
+        _show_metrics(artefact.metrics)
+    else:
+        parts = training.plan(rows, holdout_days)
+        made, since, until = Model(artefact, sha256), parts.compared_from, parts.mature_until
+        comparing.show(comparison.compare(made, other, rows, since, until, trained_on), page)
+    say(f"{into}: {len(packed):,} bytes, sha256 {sha256[:16]}…; its card is {for_people}")
 
 
 @app.command()

@@ -30,12 +30,14 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { text-align: left; color: var(--soft); padding-bottom: .4rem; }
 th, td { padding: .35rem 1.1rem .35rem 0; border-bottom: 1px solid var(--line); text-align: right;
   vertical-align: top; white-space: nowrap; }
-th:first-child, td:first-child, table.text td { text-align: left; }
-table.text td { white-space: normal; }
+th:first-child, table.text th, table.text td { text-align: left; }
+table.text td { white-space: normal; overflow-wrap: anywhere; min-width: 6rem; }
+@media (max-width: 45rem) { table { font-size: .9rem; }
+  th, td { white-space: normal; padding-right: .8rem; } }
 th { font-weight: 600; } tbody th { font-weight: 400; } td.best { font-weight: 700; }
 .figures { display: grid; gap: 1.5rem 2.5rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 24rem), 1fr)); }
-figure { margin: 0; max-width: 34rem; } figcaption { color: var(--soft); font-size: .92rem; }
+figure { margin: 0; max-width: 30rem; } figcaption { color: var(--soft); font-size: .92rem; }
 figure h2 { margin: 1rem 0 .25rem; }
 svg { display: block; width: 100%; height: auto; }
 svg text { font: 12px system-ui, sans-serif; fill: var(--soft); }

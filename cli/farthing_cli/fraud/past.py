@@ -38,11 +38,13 @@ class Past(NamedTuple):
 
 @dataclass(frozen=True)
 class File:
-    """A file of them, of a merchant or a mode alone. It is read line by line, however long."""
+    """A file of them, of a merchant, a mode or from a time on alone. It is read line by line,
+    however long."""
 
     path: Path
     merchant: str | None = None
     mode: str | None = None
+    since: int = 0
 
     def __post_init__(self) -> None:
         if not self.path.is_file():
@@ -72,11 +74,15 @@ class File:
             decision = line.get("decision")
             if not isinstance(decision, dict) or not {"known", "rules_version"} <= decision.keys():
                 raise Failure(f"{where} has no decision that can be replayed.")
-            if self.merchant in (None, line.get("merchant")) and self.mode in (
-                None,
-                line.get("mode"),
-            ):
+            if self._wants(line, where):
                 yield line, where
+
+    def _wants(self, line: Mapping[str, Any], where: str) -> bool:
+        if self.merchant not in (None, line.get("merchant")):
+            return False
+        if self.mode not in (None, line.get("mode")):
+            return False
+        return dataset.seconds(line.get("paid_at"), f"{where}: paid_at") >= self.since
 
 
 class Extent(NamedTuple):

@@ -57,6 +57,11 @@ class Plan:
     measured_from: int
     mature_until: int
 
+    @property
+    def compared_from(self) -> int:
+        """The earlier half of what is measured on makes the calibration, the later the metrics."""
+        return (self.measured_from + self.mature_until) // 2
+
 
 def plan(rows: Rows, holdout_days: int = HOLDOUT_DAYS) -> Plan:
     """The last days with known labels are measured on. Raises Failure if little is left."""
@@ -131,14 +136,11 @@ def train(
     holdout_days: int = HOLDOUT_DAYS,
     without: Collection[str] = frozenset(),
 ) -> tuple[bytes, Artefact]:
-    """The packed model and what is in it. Raises Failure when there is too little to learn from.
-
-    The earlier half of what is measured on makes the calibration, the later half the metrics.
-    """
+    """The packed model and what is in it. Raises Failure when there is too little to learn from."""
     parts = plan(rows, holdout_days)
     chosen = between(rows, parts.learned_from, parts.learned_until)
     text = fit(rows, chosen, parts.measured_from, without)
-    middle = (parts.measured_from + parts.mature_until) // 2
+    middle = parts.compared_from
     uncalibrated = Model(artefact_of(text, name))
     before = scored(uncalibrated, rows, between(rows, parts.measured_from, middle))
     points = calibration.curve((one.score, one.fraud) for one in before)
