@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 from farthing.fraud.decide import ORDER, decide, replay
 from farthing.fraud.model.evaluate import Model
-from farthing.fraud.model.history import LABEL_DELAY_SECONDS
 from farthing.fraud.rules import RuleSet
 from farthing.fraud.score import Action
 from farthing.fraud.signals import SCORE_MAX_PPM, Decision, FraudSignal, Scored, SignalType
@@ -168,9 +167,9 @@ class Backtest:
 
 
 def backtest(
-    decided: Iterable[Past], rule_set: RuleSet, model: Model | None, last: int
+    decided: Iterable[Past], rule_set: RuleSet, model: Model | None, known_until: int
 ) -> Backtest:
-    """Decide all of them anew. `last` is when the data end: what is known is known by then."""
+    """Decide all of them anew. Of payments after `known_until` nobody knows yet what they were."""
     found = Backtest(rules={rule.rule_id: RuleTally() for rule in rule_set.rules})
     for one in decided:
         found.versions[one.decision.rules_version] += 1
@@ -185,7 +184,7 @@ def backtest(
                 one.amount_cents,
                 one.decision.action,
                 again.action,
-                truth(one, last),
+                truth(one, known_until),
                 tuple(_said(again)),
             )
         )
@@ -202,8 +201,8 @@ def decided_anew(one: Past, rule_set: RuleSet, model: Model | None) -> Decision 
     return decide(one.decision.known, rule_set, Scored(score, model.sha256))
 
 
-def truth(one: Past, last: int) -> Truth:
-    """What a payment was, as far as it is known when the data end."""
+def truth(one: Past, known_until: int) -> Truth:
+    """What a payment was, as far as it is known."""
     paid = one.labelled
     if paid.blocked or one.decision.action is Action.BLOCK:
         return Truth.BLOCKED
@@ -211,7 +210,7 @@ def truth(one: Past, last: int) -> Truth:
         return Truth.DECLINED
     if not paid.teaches:
         return Truth.UNSENT
-    if one.at > last - LABEL_DELAY_SECONDS:
+    if one.at > known_until:
         return Truth.YOUNG
     return Truth.FRAUD if paid.fraud else Truth.GOOD
 

@@ -17,7 +17,7 @@ WHY_UNKNOWN = {
     Truth.BLOCKED: "blocked then: nobody knows what they were",
     Truth.DECLINED: "declined by the issuer: nobody knows",
     Truth.UNSENT: "never sent, or given up: nobody knows",
-    Truth.YOUNG: "younger than seven days when the data end: not known yet",
+    Truth.YOUNG: "too young when the data end: not known yet",
 }
 SELECTION = (
     "What was blocked then is in no count of fraud, so before the change nothing blocked is known, "

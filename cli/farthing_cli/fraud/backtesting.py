@@ -13,6 +13,7 @@ from rich.table import Table
 
 from farthing.access.principal import Mode
 from farthing.fraud.model.evaluate import Model
+from farthing.fraud.model.history import DAY
 from farthing.fraud.rule_row import DEFAULT_VERSION, default_rules
 from farthing.fraud.rules import RuleSet
 from farthing_cli import wide
@@ -22,8 +23,9 @@ from farthing_cli.fraud.backtest import Backtest, differing
 from farthing_cli.fraud.backtest import backtest as decide_anew
 from farthing_cli.fraud.backtest_report import Grid
 from farthing_cli.fraud.comparison import has_learned_of
-from farthing_cli.fraud.inputs import bar, console, model_of, require_folder_of, say
+from farthing_cli.fraud.inputs import LabelDays, bar, console, model_of, require_folder_of, say
 from farthing_cli.fraud.past import Extent, File, Past
+from farthing_cli.fraud.training import LABEL_DAYS
 
 
 def backtest(
@@ -41,6 +43,7 @@ def backtest(
     since: Annotated[
         str | None, typer.Option(help="only payments from then on: 2026-11-01T00:00:00Z")
     ] = None,
+    label_days: LabelDays = LABEL_DAYS,
     page: Annotated[Path | None, typer.Option(help="an HTML file to write")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="print it for programs")] = False,
     check: Annotated[
@@ -66,7 +69,8 @@ def backtest(
         _check(file, extent, rule_set, known)
         return
     scorer = model_of(model) if model else None
-    found = decide_anew(_counted(file, extent), rule_set, scorer, extent.last)
+    known_until = extent.last - label_days * DAY
+    found = decide_anew(_counted(file, extent), rule_set, scorer, known_until)
     cautions = _cautions(found, known, scorer)
     if page is not None:
         by = rules.name if rules else "the default rules"

@@ -11,7 +11,6 @@ from rich.table import Table
 from farthing.fraud.model.artefact import digest
 from farthing.fraud.model.evaluate import Model
 from farthing.fraud.model.features import FEATURES
-from farthing.fraud.model.history import LABEL_DELAY_SECONDS
 from farthing_cli import wide
 from farthing_cli.failure import Failure
 from farthing_cli.fraud import (
@@ -30,6 +29,7 @@ from farthing_cli.fraud.comparing import Page
 from farthing_cli.fraud.inputs import (
     DEFAULT,
     Data,
+    LabelDays,
     ModelFile,
     console,
     model_of,
@@ -39,6 +39,7 @@ from farthing_cli.fraud.inputs import (
 )
 from farthing_cli.fraud.metrics import measure
 from farthing_cli.fraud.replay import Rows
+from farthing_cli.fraud.training import LABEL_DAYS
 
 app = typer.Typer(no_args_is_help=True, help="Rules, and models: train, measure, explain.")
 app.add_typer(rules.app, name="rules")
@@ -58,6 +59,7 @@ def train(
     holdout_days: Annotated[
         int, typer.Option(min=2, max=90, help="how many days to calibrate and measure on")
     ] = training.HOLDOUT_DAYS,
+    label_days: LabelDays = LABEL_DAYS,
     without: Annotated[
         list[str] | None, typer.Option(help="a feature that is noise in these payments; repeat it")
     ] = None,
@@ -81,7 +83,7 @@ def train(
         raise Failure("--page compares with another model: give --against too.")
     other = model_of(against) if against else None
     rows = replayed(data, None if day is None else dataset.seconds(day, "--as-of"))
-    packed, artefact = training.train(rows, name, trained_on, holdout_days, ignored)
+    packed, artefact = training.train(rows, name, trained_on, holdout_days, ignored, label_days)
     into.write_bytes(packed)
     sha256 = digest(packed)
     for_people = into.with_suffix(".md")
@@ -90,7 +92,7 @@ def train(
     if other is None:
         _show_metrics(artefact.metrics)
     else:
-        parts = training.plan(rows, holdout_days)
+        parts = training.plan(rows, holdout_days, label_days)
         made, since, until = Model(artefact, sha256), parts.compared_from, parts.mature_until
         comparing.show(comparison.compare(made, other, rows, since, until, trained_on), page)
     say(f"{into}: {len(packed):,} bytes, sha256 {sha256[:16]}…; its card is {for_people}")
@@ -103,15 +105,15 @@ def evaluate(
     since: Annotated[
         str | None, typer.Option(help="only payments from then on: 2026-11-01T00:00:00Z")
     ] = None,
+    label_days: LabelDays = LABEL_DAYS,
 ) -> None:
     """Measure a model on payments whose labels are known by the last of them."""
     loaded = model_of(model)
     first = 0 if since is None else dataset.seconds(since, "--since")
     rows = replayed(data)
-    until = rows.payments[-1].payment.at - LABEL_DELAY_SECONDS
-    chosen = training.between(rows, first, until)
+    chosen = training.between(rows, first, training.known_until(rows, label_days))
     if not chosen:
-        raise Failure("No payment of that time is older than seven days by the end of the data.")
+        raise Failure("No payment of that time is that old by the end of the data.")
     say(f"{loaded.artefact.name}, trained on {loaded.artefact.card.get('trained_on', '?')}")
     _show_metrics(measure(training.scored(loaded, rows, chosen)))
 

@@ -9,9 +9,18 @@ import typer
 from rich.table import Table
 
 from farthing_cli import wide
-from farthing_cli.fraud import comparison, comparison_page, dataset
+from farthing_cli.fraud import comparison, comparison_page, dataset, training
 from farthing_cli.fraud.comparison import Comparison
-from farthing_cli.fraud.inputs import Data, console, model_of, replayed, require_folder_of, say
+from farthing_cli.fraud.inputs import (
+    Data,
+    LabelDays,
+    console,
+    model_of,
+    replayed,
+    require_folder_of,
+    say,
+)
+from farthing_cli.fraud.training import LABEL_DAYS
 
 Page = Annotated[Path | None, typer.Option(help="an HTML file to write, with curves")]
 
@@ -26,6 +35,7 @@ def compare(
     payments_are: Annotated[
         str, typer.Option("--payments-are", help="what they are, as the page says it")
     ] = "payments of your own",
+    label_days: LabelDays = LABEL_DAYS,
     page: Page = None,
 ) -> None:
     """Measure two models on the same payments, whose labels are known by the last of them."""
@@ -34,7 +44,7 @@ def compare(
         require_folder_of(page)
     begins = 0 if since is None else dataset.seconds(since, "--since")
     rows = replayed(data)
-    until = comparison.known_until(rows)
+    until = training.known_until(rows, label_days)
     show(comparison.compare(*models, rows, begins, until, payments_are), page)
 
 

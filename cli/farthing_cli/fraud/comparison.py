@@ -8,7 +8,6 @@ from datetime import UTC, date, datetime
 from math import sqrt
 
 from farthing.fraud.model.evaluate import Model
-from farthing.fraud.model.history import LABEL_DELAY_SECONDS
 from farthing_cli.failure import Failure
 from farthing_cli.fraud import training
 from farthing_cli.fraud.curves import Z_95
@@ -94,17 +93,12 @@ def compare(
     nothing."""
     chosen = training.between(rows, since, until)
     if not chosen:
-        raise Failure("No payment of that time is older than seven days by the end of the data.")
+        raise Failure("No payment of that time is that old by the end of the data.")
     paid = [rows.payments[at].payment.at for at in chosen]
     one, other = (Measured.of(model, rows, chosen) for model in (first, second))
     if not 0 < one.metrics["frauds"] < len(chosen):
         raise Failure("All of these payments are fraud, or none is: there is nothing to compare.")
     return Comparison(one, other, paid[0], paid[-1] + 1, payments_are)
-
-
-def known_until(rows: Rows) -> int:
-    """Before then payments are so old that their labels are known."""
-    return rows.payments[-1].payment.at - LABEL_DELAY_SECONDS
 
 
 def has_learned_of(model: Model, since: int, until: int) -> str | None:

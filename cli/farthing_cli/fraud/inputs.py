@@ -16,6 +16,7 @@ from farthing.fraud.model.features import FEATURES
 from farthing_cli.failure import Failure
 from farthing_cli.fraud import dataset
 from farthing_cli.fraud.replay import Rows, known_by
+from farthing_cli.fraud.training import LABEL_DAYS, LABEL_DAYS_MAX
 
 DEFAULT = "default"
 DEFAULT_MODEL = Path(artefact.__file__).with_name("default.farthing")
@@ -30,6 +31,14 @@ Data = Annotated[
     ),
 ]
 ModelFile = Annotated[Path, typer.Option("--model", help="a file that `train` wrote, or `default`")]
+LabelDays = Annotated[
+    int,
+    typer.Option(
+        min=LABEL_DAYS,
+        max=LABEL_DAYS_MAX,
+        help="how old a payment is before it counts as good that nobody called it fraud",
+    ),
+]
 
 
 def model_of(path: Path) -> Model:

@@ -20,7 +20,7 @@ from farthing.fraud.model.features import Payment
 from farthing.fraud.model.history import DAY, HOUR
 from farthing_cli.app import app
 from farthing_cli.failure import Failure
-from farthing_cli.fraud import comparison, comparison_page, dataset
+from farthing_cli.fraud import comparison, comparison_page, dataset, training
 from farthing_cli.fraud.chart import counts_axis, place_of, thinned
 from farthing_cli.fraud.curves import (
     BINS,
@@ -110,7 +110,7 @@ def rows() -> Rows:
 def compared(rows: Rows, name: str = "other") -> comparison.Comparison:
     model = Model.load(DEFAULT_MODEL)
     other = Model(replace(model.artefact, name=name, calibration=()), "abcdef0123456789")
-    until = comparison.known_until(rows)
+    until = training.known_until(rows)
     return comparison.compare(model, other, rows, 0, until, "made by a test")
 
 
@@ -176,6 +176,6 @@ def test_what_says_nothing_is_not_compared(tmp_path: Path, rows: Rows) -> None:
     ran = run("compare", "default", "default", "--data", data)
     assert "nothing to compare" in str(ran.exception)
     ran = run("compare", "default", "default", "--data", data, "--since", "2027-01-01T00:00Z")
-    assert "older than seven days" in str(ran.exception)
+    assert "is that old" in str(ran.exception)
     ran = run("train", "--data", data, "--into", tmp_path / "m", "--page", tmp_path / "p.html")
     assert isinstance(ran.exception, Failure) and "--against" in str(ran.exception)

@@ -6,6 +6,7 @@ import base64
 import json
 import math
 import random
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,19 @@ def test_a_line_that_cannot_be_used_is_named(tmp_path: Path, line: str, why: str
     with pytest.raises(Failure) as refused:
         dataset.read(file)
     assert why in str(refused.value)
+
+
+def test_where_disputes_take_longer_more_days_at_the_end_are_left_out(folder: Path) -> None:
+    rows = Rows.of(shop())
+    parts = training.plan(rows, holdout_days=7, label_days=30)
+    assert rows.payments[-1].payment.at - parts.mature_until == 30 * DAY
+    assert parts.mature_until - parts.measured_from == 7 * DAY
+    # And the command has it of whoever calls it
+    data, into = folder / "payments.csv", folder / "patient.farthing"
+    options = ("--holdout-days", 7, "--label-days", 30)
+    assert run("train", "--data", data, "--into", into, *options).exit_code == 0
+    measured_until = datetime.fromtimestamp(parts.mature_until, UTC).date().isoformat()
+    assert Model.load(into).artefact.card["measured_on"].endswith(measured_until)
 
 
 def test_evaluate_and_explain_say_what_the_model_does(folder: Path) -> None:
