@@ -114,8 +114,9 @@ class RuleTally:
     alone_count: int = 0
 
 
+BLOCKED = "blocked"
 STOPPING = {
-    "blocked": frozenset({Action.BLOCK}),
+    BLOCKED: frozenset({Action.BLOCK}),
     "blocked or reviewed": frozenset({Action.BLOCK, Action.REVIEW}),
 }
 

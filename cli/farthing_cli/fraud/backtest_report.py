@@ -10,7 +10,7 @@ from typing import Any
 from farthing.fraud.rule_row import DEFAULT_VERSION
 from farthing.fraud.score import Action
 from farthing.money import Money
-from farthing_cli.fraud.backtest import KNOWN, STOPPING, Backtest, Stopped, Tally, Truth
+from farthing_cli.fraud.backtest import BLOCKED, KNOWN, STOPPING, Backtest, Tally, Truth
 
 ACTIONS = (Action.ALLOW, Action.REVIEW, Action.BLOCK)
 WHY_UNKNOWN = {
@@ -20,8 +20,8 @@ WHY_UNKNOWN = {
     Truth.YOUNG: "too young when the data end: not known yet",
 }
 SELECTION = (
-    "What was blocked then is in no count of fraud, so before the change nothing blocked is known, "
-    "and the recall is that of what was let through."
+    "What was blocked then is in no count of frauds or of false positives, neither before nor "
+    "after: nobody knows what it was."
 )
 
 
@@ -66,7 +66,6 @@ def cautions(found: Backtest, version: int | None) -> Iterator[str]:
 
 def as_json(found: Backtest) -> dict[str, Any]:
     """All of it for programs; money in minor units, by currency."""
-    frauds = found.truths[Truth.FRAUD].count
     return {
         "from": found.first,
         "until": found.last,
@@ -85,7 +84,7 @@ def as_json(found: Backtest) -> dict[str, Any]:
                 "false_positives": _tally(one.good),
                 "unknown": _tally(one.unknown),
                 "precision": one.precision,
-                "recall": one.recall(frauds),
+                "recall": _recall(found, what, after=after),
             }
             for (what, after), one in found.stopped.items()
         ],
@@ -158,20 +157,28 @@ def _stopped(found: Backtest) -> Grid:
     frauds = found.truths[Truth.FRAUD].count
     columns = ("stopped", "frauds", "false positives", "unknown", "precision", "recall")
     rows = tuple(
-        (f"{what}, {'after' if after else 'before'}", *_row_of(found.stopped[what, after], frauds))
+        (f"{what}, {'after' if after else 'before'}", *_row_of(found, what, after=after))
         for what in STOPPING
         for after in (False, True)
     )
     return Grid(f"Of {frauds:,} known frauds", columns, rows)
 
 
-def _row_of(stopped: Stopped, frauds: int) -> tuple[str, ...]:
+def _row_of(found: Backtest, what: str, *, after: bool) -> tuple[str, ...]:
+    stopped = found.stopped[what, after]
     tallies = (stopped.fraud, stopped.good, stopped.unknown)
-    shares = (stopped.precision, stopped.recall(frauds))
+    shares = (stopped.precision, _recall(found, what, after=after))
     return (
         *(_cell(tally) for tally in tallies),
         *("–" if share is None else f"{share:.3f}" for share in shares),
     )
+
+
+def _recall(found: Backtest, what: str, *, after: bool) -> float | None:
+    """None for what was blocked then: of the frauds that are known it can have stopped none."""
+    if what == BLOCKED and not after:
+        return None
+    return found.stopped[what, after].recall(found.truths[Truth.FRAUD].count)
 
 
 def _rules(found: Backtest) -> Grid:

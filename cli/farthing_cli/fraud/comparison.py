@@ -47,6 +47,7 @@ class Comparison:
     since: int
     until: int
     payments_are: str
+    blocked: int = 0
 
     @property
     def names(self) -> tuple[str, str]:
@@ -70,6 +71,11 @@ class Comparison:
         for name, one in zip(self.names, (self.first, self.second), strict=True):
             if said := has_learned_of(one.model, self.since, self.until):
                 yield f"{name} {said}"
+        if self.blocked:
+            yield (
+                f"{self.blocked:,} more were blocked then, and nobody knows what they were. What "
+                "the model of then found most surely is missing, which is unfair to it."
+            )
         frauds = self.first.metrics["frauds"]
         yield (
             f"Of {frauds:,} frauds a share is known to about ±{Z_95 / 2 / sqrt(frauds):.2f}: "
@@ -98,7 +104,8 @@ def compare(
     one, other = (Measured.of(model, rows, chosen) for model in (first, second))
     if not 0 < one.metrics["frauds"] < len(chosen):
         raise Failure("All of these payments are fraud, or none is: there is nothing to compare.")
-    return Comparison(one, other, paid[0], paid[-1] + 1, payments_are)
+    blocked = sum(each.blocked and since <= each.payment.at < until for each in rows.payments)
+    return Comparison(one, other, paid[0], paid[-1] + 1, payments_are, blocked)
 
 
 def has_learned_of(model: Model, since: int, until: int) -> str | None:

@@ -158,6 +158,13 @@ def test_whoever_learned_from_payments_of_the_time_is_named() -> None:
     assert len(list(compared(Rows.of(payments())).cautions())) == 1
 
 
+def test_what_was_blocked_then_is_said_to_be_missing() -> None:
+    blocked = [one._replace(blocked=at % 10 == 1) for at, one in enumerate(payments())]
+    found = compared(Rows.of(blocked))
+    assert any(one.startswith("55 more were blocked then") for one in found.cautions())
+    assert found.first.metrics["payments"] == 551 - 55
+
+
 def run(*arguments: Any) -> Any:
     return CliRunner().invoke(app, ["fraud", *map(str, arguments)])
 
