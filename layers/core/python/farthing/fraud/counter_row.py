@@ -38,6 +38,10 @@ from farthing.fraud.window import FORGOTTEN_SECONDS, LIMIT_MAX, Attempt, Counter
 from farthing.store import EXISTS, Condition, Item, Key, TenantScope, Update
 from farthing.store.item import SCHEMA_VERSION
 
+RISK = "risk"
+ATTEMPTS = "ATTEMPTS"
+"""The table of counters, and the sort key of each."""
+
 COUNTERS = 2
 RACES_MAX = COUNTERS * 2 * LIMIT_MAX + 2
 """The last of these tries finds a counter tripped, if all were lost to attempts that failed."""
@@ -48,7 +52,7 @@ _NO_NETWORK = network_of("")
 
 def card_key(tenant: TenantScope, fingerprint: str) -> Key:
     """A card's counter. The fingerprint is the vault's keyed hash: it leads to no number."""
-    return Key("risk", tenant.pk("ATTEMPTS", "CARD", fingerprint), "ATTEMPTS")
+    return Key(RISK, tenant.pk(ATTEMPTS, "CARD", fingerprint), ATTEMPTS)
 
 
 def address_key(tenant: TenantScope, ip_address: str | None) -> Key | None:
@@ -56,7 +60,7 @@ def address_key(tenant: TenantScope, ip_address: str | None) -> Key | None:
     network = network_of(ip_address or "")
     if network == _NO_NETWORK:
         return None
-    return Key("risk", tenant.pk("ATTEMPTS", "IP", network), "ATTEMPTS")
+    return Key(RISK, tenant.pk(ATTEMPTS, "IP", network), ATTEMPTS)
 
 
 def counter_of(item: Mapping[str, Any] | None) -> Counter:

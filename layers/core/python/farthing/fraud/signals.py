@@ -17,6 +17,11 @@ from farthing.store import Item
 SCORE_MAX_PPM = 1_000_000
 
 
+def percent(score_ppm: int) -> int:
+    """A score as it is shown: from 0 to 100, rounded down."""
+    return score_ppm * 100 // SCORE_MAX_PPM
+
+
 class SignalType(StrEnum):
     """What a signal is about."""
 

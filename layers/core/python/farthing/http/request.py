@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -69,7 +69,7 @@ class Call:
 class Request(Generic[Body]):
     """What a handler gets: everything checked, nothing raw.
 
-    `stage` are the stage's variables: addresses that the template knows.
+    `stage` are the stage's variables: addresses that the template knows. Header names are lower.
     """
 
     principal: Principal
@@ -79,6 +79,7 @@ class Request(Generic[Body]):
     source_ip: str
     request_id: str
     idempotency: IdempotentRequest | None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> IdempotentRequest:
@@ -148,6 +149,7 @@ def parse(call: Call, model: type[Body], *, key_required: bool) -> Request[Body]
         source_ip=call.source_ip,
         request_id=call.request_id,
         idempotency=idempotency,
+        headers=call.headers,
     )
 
 
