@@ -78,8 +78,8 @@ def tell(
 def reviewed(concluded: Concluded, now: datetime) -> Intent:
     """The intent with its review as the operation leaves it: opened, closed, or as it was."""
     after, operation = concluded.intent, concluded.operation
-    step = operation.review
-    if step is None or not concluded.resolved:
+    step, answer = operation.review, operation.answer
+    if step is None or answer is None or answer.outcome is Outcome.UNKNOWN:
         return after
     if step.status is ReviewStatus.OPEN:
         if after.state != states.HELD:
