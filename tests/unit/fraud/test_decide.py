@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from farthing.fraud.decide import decide, replay
 from farthing.fraud.facts import Facts, Known, known, risk_keys
 from farthing.fraud.fields import FIELDS, Operator
-from farthing.fraud.history import card_seen_key, history_key
+from farthing.fraud.history import Paid, Past, card_seen_key, history_key, history_write
 from farthing.fraud.lists import Entry, Hit, Kind, entry_write, ranges_key, ranges_write
 from farthing.fraud.rule_row import default_rules
 from farthing.fraud.rules import Ask, Rule, RuleSet, Status, Thresholds
 from farthing.fraud.score import Action
 from farthing.fraud.signals import Decision, Scored, SignalType
-from farthing.store import TenantScope
+from farthing.store import Item, TenantScope
 from farthing.store.item import item_from_wire, item_to_wire
 from tests.unit.fraud.test_window import NOON, attempt
 
@@ -122,12 +122,22 @@ def rows_against(facts: Facts) -> dict[Any, Any]:
         card_seen_key(TENANT, str(facts.fingerprint)),
         history_key(TENANT, str(facts.customer_id), "eur"),
     )
-    usual = [[n, f"op_{n}", 1000] for n in range(5)]
     return {
         card: {"version": 4, **four},
         address: {"version": 1, "failed": [[at, id_] for id_, at in four.items()]},
-        customer: {"version": 5, "recent": usual},
+        customer: a_past(1000, 1000, 1000, 1000, 1000),
     }
+
+
+def a_past(*amounts_cents: int) -> Item:
+    """The row of one who paid these."""
+    past = Past()
+    for n, amount_cents in enumerate(amounts_cents):
+        past = past.with_payment(Paid.of(attempt(n, n).operation_id, amount_cents), None)
+    key = history_key(TENANT, "cus_1", "eur")
+    write = history_write(key, Past(), past)
+    assert write is not None
+    return item_from_wire(item_to_wire(write.set))
 
 
 def test_what_was_stored_is_decided_alike_and_what_one_batch_read_is_all_that_it_takes() -> None:
@@ -163,11 +173,10 @@ def test_each_field_says_what_its_rows_say() -> None:
     card, _, address, customer = risk_keys(TENANT, PAYMENT)[:4]
     old, new, now = attempt(-3000), attempt(-500, 1), attempt(-1, 2)
     failed = [[one.at_ms, one.operation_id] for one in (old, new)]
-    usual = [[n, f"op_{n}", amount] for n, amount in enumerate((9, 400_000, 3, 10**6, 500_000))]
     rows = {
         card: {"version": 3, "failed": failed, now.operation_id: now.at_ms},
         address: {"version": 1, "failed": failed},
-        customer: {"version": 5, "recent": usual},
+        customer: a_past(9, 400_000, 3, 10**6, 500_000),
     }
     # When
     what = known(TENANT, PAYMENT, rows, NOON)
@@ -196,6 +205,18 @@ def test_each_field_says_what_its_rows_say() -> None:
     seen = card_seen_key(TENANT, str(PAYMENT.fingerprint))
     assert known(TENANT, PAYMENT, rows | {seen: {}}, NOON).values["card_is_new"] is False
     assert known(TENANT, PAYMENT, {}, NOON).values["customer_payments"] == 0
+
+
+def test_a_card_of_nobody_has_a_history_that_rules_do_not_ask() -> None:
+    # Given a card whose payer is not known, which paid five times
+    stranger = replace(PAYMENT, customer_id=None)
+    key = history_key(TENANT, str(PAYMENT.fingerprint), "eur")
+    assert key in risk_keys(TENANT, stranger)
+    assert key not in risk_keys(TENANT, PAYMENT)
+    # Then no rule takes the card for a customer
+    what = known(TENANT, stranger, {key: a_past(1, 1, 1, 1, 1)}, NOON)
+    assert what.values["customer_payments"] is None
+    assert what.values["amount_percent_of_median"] is None
 
 
 NOTHING = Facts(amount_cents=600_000, currency="eur")

@@ -53,10 +53,14 @@ def card_key(tenant: TenantScope, fingerprint: str) -> Key:
 
 def address_key(tenant: TenantScope, ip_address: str | None) -> Key | None:
     """An address's counter, in IPv6 that of its /64; None if the address is not known."""
-    network = network_of(ip_address or "")
-    if network == _NO_NETWORK:
-        return None
-    return Key("risk", tenant.pk("ATTEMPTS", "IP", network), "ATTEMPTS")
+    known = network(ip_address)
+    return Key("risk", tenant.pk("ATTEMPTS", "IP", known), "ATTEMPTS") if known else None
+
+
+def network(ip_address: str | None) -> str | None:
+    """Whom an address stands for, wherever one is counted or remembered; None: nobody knows."""
+    found = network_of(ip_address or "")
+    return None if found == _NO_NETWORK else found
 
 
 def counter_of(item: Mapping[str, Any] | None) -> Counter:

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from farthing.fraud import history, lists
+from farthing.fraud import lists
 from farthing.fraud.counter_row import address_key, card_key, counter_of
 from farthing.fraud.fields import Value
-from farthing.fraud.history import card_seen_key, history_key, history_of
+from farthing.fraud.history import card_seen_key, history_key, past_of
 from farthing.fraud.lists import Hit
 from farthing.fraud.window import FAILURES_KEPT, HOUR_SECONDS, TEN_MINUTES_SECONDS, Counted
 from farthing.store import Item, Key, TenantScope
@@ -40,6 +40,11 @@ class Facts:
         """What is after the @."""
         _, at, domain = (self.email or "").strip().lower().rpartition("@")
         return domain if at and domain else None
+
+    @property
+    def payer(self) -> str | None:
+        """Whose history it is: the customer's, or the card's where no customer is known."""
+        return self.customer_id or self.fingerprint
 
 
 @dataclass(frozen=True)
@@ -73,12 +78,12 @@ class Known:
 
 def risk_keys(tenant: TenantScope, facts: Facts) -> list[Key]:
     """Every row that the decision may need, in one batch."""
-    card, customer = facts.fingerprint, facts.customer_id
+    card, payer = facts.fingerprint, facts.payer
     keys = [
         card_key(tenant, card) if card else None,
         card_seen_key(tenant, card) if card else None,
         address_key(tenant, facts.ip_address),
-        history_key(tenant, customer, facts.currency) if customer else None,
+        history_key(tenant, payer, facts.currency) if payer else None,
         *lists.keys(tenant, _listed(facts)),
     ]
     return [key for key in keys if key is not None]
@@ -116,14 +121,15 @@ def known(tenant: TenantScope, facts: Facts, rows: Mapping[Key, Item], now: date
 
 
 def _usual(tenant: TenantScope, facts: Facts, rows: Mapping[Key, Item]) -> dict[str, Value]:
-    """How the amount compares with what the customer usually pays."""
+    """How the amount compares with what the customer usually pays. A card is no customer: rules
+    ask for people that the merchant knows."""
     if not facts.customer_id:
         return {"customer_payments": None, "amount_percent_of_median": None}
     key = history_key(tenant, facts.customer_id, facts.currency)
-    past: history.History = history_of(rows.get(key))
+    past = past_of(rows.get(key))
     median = past.median_cents()
     percent = None if median is None else facts.amount_cents * 100 // median
-    return {"customer_payments": len(past.recent), "amount_percent_of_median": percent}
+    return {"customer_payments": past.payments, "amount_percent_of_median": percent}
 
 
 def _same(one: str | None, other: str | None) -> bool | None:
