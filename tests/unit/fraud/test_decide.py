@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import replace
 from typing import Any
@@ -16,6 +15,8 @@ from farthing.fraud.facts import Facts, Known, known, risk_keys
 from farthing.fraud.fields import FIELDS, Operator
 from farthing.fraud.history import Paid, Past, card_seen_key, history_key, history_write
 from farthing.fraud.lists import Entry, Hit, Kind, entry_write, ranges_key, ranges_write
+from farthing.fraud.model.features import unpack_row
+from farthing.fraud.model_input import features_of
 from farthing.fraud.rule_row import default_rules
 from farthing.fraud.rules import Ask, Rule, RuleSet, Status, Thresholds
 from farthing.fraud.score import Action
@@ -159,8 +160,7 @@ def test_what_was_stored_is_decided_alike_and_what_one_batch_read_is_all_that_it
     assert len(allowed.signals) == len(rules.rules) + 1
     for decision in (blocked, allowed):
         # When it is stored and read again, which takes no fraction and no object of ours
-        item = item_from_wire(item_to_wire(decision.to_item()))
-        again = Decision.from_item(json.loads(json.dumps(item)))
+        again = Decision.from_item(item_from_wire(item_to_wire(decision.to_item())))
         # Then the same comes out of it, to the last signal
         assert again == decision
         assert replay(again, rules) == decision
@@ -205,6 +205,14 @@ def test_each_field_says_what_its_rows_say() -> None:
     seen = card_seen_key(TENANT, str(PAYMENT.fingerprint))
     assert known(TENANT, PAYMENT, rows | {seen: {}}, NOON).values["card_is_new"] is False
     assert known(TENANT, PAYMENT, {}, NOON).values["customer_payments"] == 0
+
+
+def test_what_the_model_is_told_is_kept_with_what_is_known() -> None:
+    rows = rows_against(PAYMENT)
+    what = known(TENANT, PAYMENT, rows, NOON)
+    told = unpack_row(what.features)
+    assert repr(told) == repr(features_of(TENANT, PAYMENT, rows, NOON))
+    assert told[0] == PAYMENT.amount_cents
 
 
 def test_a_card_of_nobody_has_a_history_that_rules_do_not_ask() -> None:

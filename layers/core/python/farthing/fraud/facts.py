@@ -16,6 +16,8 @@ from farthing.fraud.counter_row import address_key, card_key, counter_of
 from farthing.fraud.fields import Value
 from farthing.fraud.history import card_seen_key, history_key, past_of
 from farthing.fraud.lists import Hit
+from farthing.fraud.model.features import pack_row
+from farthing.fraud.model_input import features_of
 from farthing.fraud.window import FAILURES_KEPT, HOUR_SECONDS, TEN_MINUTES_SECONDS, Counted
 from farthing.store import Item, Key, TenantScope
 
@@ -51,12 +53,14 @@ class Facts:
 class Known:
     """What rules and model decide on, and all of it: whoever has this decides the same.
 
-    `evidence` names, for a field, the operations that it was counted from.
+    `evidence` names, for a field, the operations that it was counted from. `features` is the row
+    that the model is asked about, packed.
     """
 
     values: Mapping[str, Value]
     evidence: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     hits: tuple[Hit, ...] = ()
+    features: bytes = b""
 
     def to_item(self) -> Item:
         """As kept with the decision."""
@@ -64,6 +68,7 @@ class Known:
             "values": dict(self.values),
             "evidence": {name: list(ids) for name, ids in self.evidence.items()},
             "hits": [hit.to_item() for hit in self.hits],
+            "features": self.features,
         }
 
     @classmethod
@@ -73,6 +78,7 @@ class Known:
             values=dict(item["values"]),
             evidence={name: tuple(ids) for name, ids in item["evidence"].items()},
             hits=tuple(Hit.from_item(hit) for hit in item["hits"]),
+            features=item["features"],
         )
 
 
@@ -90,7 +96,7 @@ def risk_keys(tenant: TenantScope, facts: Facts) -> list[Key]:
 
 
 def known(tenant: TenantScope, facts: Facts, rows: Mapping[Key, Item], now: datetime) -> Known:
-    """The facts and the rows as fields."""
+    """The facts and the rows as fields, and as the model's row."""
     values: dict[str, Value] = {
         "amount_cents": facts.amount_cents,
         "currency": facts.currency,
@@ -117,7 +123,8 @@ def known(tenant: TenantScope, facts: Facts, rows: Mapping[Key, Item], now: date
         values[name] = None if one is None else min(one.total, FAILURES_KEPT)
     evidence = {name: one.operation_ids for name, one in counted.items() if one and one.total}
     hits = lists.hits(tenant, _listed(facts), rows, now)
-    return Known(values, evidence, hits)
+    features = pack_row(features_of(tenant, facts, rows, now))
+    return Known(values, evidence, hits, features)
 
 
 def _usual(tenant: TenantScope, facts: Facts, rows: Mapping[Key, Item]) -> dict[str, Value]:
