@@ -20,10 +20,11 @@ from farthing.fraud.model_input import features_of
 from farthing.fraud.rule_row import default_rules
 from farthing.fraud.rules import Ask, Rule, RuleSet, Status, Thresholds
 from farthing.fraud.score import Action
-from farthing.fraud.signals import Decision, Scored, SignalType
+from farthing.fraud.signals import Decision, FraudSignal, Scored, SignalType
+from farthing.ids import instant_of, is_id
 from farthing.store import Item, TenantScope
 from farthing.store.item import item_from_wire, item_to_wire
-from tests.unit.fraud.test_window import NOON, attempt
+from tests.unit.fraud.test_window import NOON, at, attempt
 
 TENANT = TenantScope("mer_1", "test")
 ALWAYS = Ask("currency", Operator.IS_KNOWN)
@@ -38,7 +39,7 @@ def rule(action: Action, n: int, asks: tuple[Ask, ...] = (ALWAYS,), **more: Any)
 
 
 def scored(ppm: int | None) -> Scored | None:
-    return None if ppm is None else Scored(ppm, "model-1")
+    return None if ppm is None else Scored(ppm, "model-1", ("the amount",))
 
 
 RULES = st.lists(
@@ -99,6 +100,54 @@ def test_the_score_above_0_7_blocks_and_from_0_3_on_reviews(ppm: int, action: Ac
     # And each merchant may draw the lines elsewhere
     strict = RuleSet(1, thresholds=Thresholds(0, ppm - 1))
     assert decide(EUROS, strict, scored(ppm)).action is Action.BLOCK
+
+
+@given(rules=RULES, hits=HITS, score=st.integers(0, 1_000_000))
+def test_a_model_in_the_shadow_says_what_it_would_have_done_and_changes_nothing(
+    rules: list[tuple[Action, Status, bool]], hits: list[Action], score: int
+) -> None:
+    made = tuple(
+        rule(action, n, (ALWAYS if holds else NEVER,), status=status)
+        for n, (action, status, holds) in enumerate(rules)
+    )
+    listed = tuple(Hit(f"entry_{n}", Kind.IP, action, "") for n, action in enumerate(hits))
+    what, rule_set = replace(EUROS, hits=listed), RuleSet(7, made)
+    # When it is asked, and when there is no model at all
+    watched = decide(what, rule_set, Scored(score, "model-2", shadow=True))
+    without = decide(what, rule_set)
+    # Then the same is decided, by the same
+    assert (watched.action, watched.decided_by) == (without.action, without.decided_by)
+    assert watched.signals[:-1] == without.signals
+    # And its signal is kept, with the action that it would have had
+    assert watched.score_ppm == score
+    assert watched.signals[-1].action is rule_set.thresholds.action(score)
+    assert watched.signals[-1].reason == f"a score of {score / 10**6:.2f} (only watched)"
+
+
+def test_the_models_reasons_are_in_its_signal() -> None:
+    said = Scored(930_000, "model-1", ("the amount", "the time of day"))
+    signal = decide(EUROS, RuleSet(1), said).signals[-1]
+    assert signal.reason == "a score of 0.93: the amount, the time of day"
+    with pytest.raises(ValueError, match="4 reasons"):
+        replace(said, reasons=("a", "b", "c", "d"))
+
+
+def test_each_signal_is_shown_with_an_id_that_follows_from_its_operation() -> None:
+    decision = decide(EUROS, RuleSet(1, tuple(rule(Action.REVIEW, n) for n in range(100))))
+    one, other = (attempt(5, n).operation_id for n in range(2))
+    shown = decision.shown_signals(one)
+    # Then it is the same each time, also of what was stored, and no other signal has it
+    again = Decision.from_item(item_from_wire(item_to_wire(decision.to_item())))
+    assert again.shown_signals(one) == shown
+    ids = [signal["signal_id"] for signal in shown + decision.shown_signals(other)]
+    assert len(set(ids)) == 200
+    assert all(is_id("sig", id_) and instant_of(id_) == at(5) for id_ in ids)
+    # And beside it is all that the signal says
+    assert [FraudSignal.from_item(_without_id(signal)) for signal in shown] == [*decision.signals]
+
+
+def _without_id(signal: Item) -> Item:
+    return {name: value for name, value in signal.items() if name != "signal_id"}
 
 
 PAYMENT = Facts(
