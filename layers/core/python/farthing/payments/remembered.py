@@ -14,8 +14,8 @@ from farthing.fraud.history import (
     Paid,
     card_seen_write,
     history_key,
-    history_of,
     history_write,
+    past_of,
 )
 from farthing.payments.intent import Intent
 from farthing.payments.operation import Operation
@@ -37,15 +37,15 @@ def remember(intent: Intent, operation: Operation, services: Services) -> None:
         if operation.decision["known"]["values"].get("card_is_new"):
             with suppress(ConditionFailed):
                 services.store.write(card_seen_write(services.tenant, instrument.fingerprint, paid))
-        if intent.customer_id is not None:
-            key = history_key(services.tenant, intent.customer_id, operation.currency)
-            _add(key, paid, services)
+        if payer := intent.customer_id or instrument.fingerprint:
+            key = history_key(services.tenant, payer, operation.currency)
+            _add(key, paid, intent.ip_address, services)
 
 
-def _add(key: Key, paid: Paid, services: Services) -> None:
+def _add(key: Key, paid: Paid, ip_address: str | None, services: Services) -> None:
     for _ in range(TRIES_MAX):
-        before = history_of(services.store.get(key))
-        write = history_write(key, before, before.with_payment(paid))
+        before = past_of(services.store.get(key))
+        write = history_write(key, before, before.with_payment(paid, ip_address))
         if write is None:
             return
         with suppress(ConditionFailed):

@@ -101,7 +101,9 @@ class Scoring:
 
     def _mark(self, key: Key, attempt: Attempt) -> Guarded:
         before = counter_of(self.rows.get(key))
-        write = counter_write(key, before, before.begun(attempt))
+        is_address = key == address_key(self.tenant, self.facts.ip_address)
+        tried_there = self.facts.fingerprint if is_address else None
+        write = counter_write(key, before, before.begun(attempt, tried_there))
         if write is None:
             raise ValueError("an attempt began twice")
 
