@@ -40,6 +40,8 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "fields.loader": {"statusCode": 200},
     "fields.no_file": {"statusCode": 404, "body": {"code": "not_found"}},
     "tokens.acquirer_token": {"statusCode": 201, "body": {"last_four": "4242", "exp_month": None}},
+    "fraud.rules": {"statusCode": 200},
+    "fraud.malformed_rules": {"statusCode": 400, "body": {"code": "invalid_request"}},
     "sandbox_acquirer.transactions": {"statusCode": 200, "body": {"data": []}},
     "settle.schedule": {"exceptions": 0},
     "settlements.list": {"statusCode": 200},

@@ -31,6 +31,7 @@ from farthing.fraud.rules import Status
 from farthing.fraud.score import Action
 from farthing.store import EXISTS, ConditionFailed, Delete, TenantScope
 from tests.support.lambdas import MERCHANT
+from tests.unit.fraud.test_window import NOON
 
 TENANT = TenantScope(MERCHANT, "test")
 VALID = jsonschema.Draft202012Validator(rule_schema())
@@ -203,17 +204,17 @@ def test_one_version_follows_the_other_and_each_is_kept(aws: None) -> None:
     store = runtime.store(TENANT)
     assert rules_of(store.get(in_force_key(TENANT))) == default_rules()
     first, second = (read_rules(EXAMPLE, version) for version in (1, 2))
-    store.write(*publish_writes(TENANT, first))
+    store.write(*publish_writes(TENANT, first, NOON))
     # When two publish the next one, the second is told
-    store.write(*publish_writes(TENANT, second))
+    store.write(*publish_writes(TENANT, second, NOON))
     with pytest.raises(ConditionFailed, match="NOT_CREATED"):
-        store.write(*publish_writes(TENANT, second))
+        store.write(*publish_writes(TENANT, second, NOON))
     # And none is left out, nor the first one published again
     with pytest.raises(ConditionFailed, match="FOLLOWS"):
-        store.write(*publish_writes(TENANT, read_rules(EXAMPLE, 4)))
+        store.write(*publish_writes(TENANT, read_rules(EXAMPLE, 4), NOON))
     assert rules_of(store.get(in_force_key(TENANT))) == second
     assert rules_of(store.get(version_key(TENANT, 1))) == first
-    store.write(*publish_writes(TENANT, read_rules(EXAMPLE, 3)))
+    store.write(*publish_writes(TENANT, read_rules(EXAMPLE, 3), NOON))
     store.write(Delete(version_key(TENANT, 1), EXISTS))
     with pytest.raises(ConditionFailed, match="NOT_CREATED"):
-        store.write(*publish_writes(TENANT, first))
+        store.write(*publish_writes(TENANT, first, NOON))
