@@ -1,13 +1,13 @@
-"""/v1/fraud: what a merchant says of fraud. Rules, in versions of which one is in force."""
+"""/v1/fraud: what a merchant says of fraud. Rules in versions, and lists."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from farthing.fraud import rule_sets
+from farthing.fraud import list_entries, rule_sets
 from farthing.fraud.api_wiring import services
-from farthing.fraud.bodies import LARGE_BODY_BYTES_MAX, PublishRules
-from farthing.fraud.views import rules_line, rules_object
+from farthing.fraud.bodies import LARGE_BODY_BYTES_MAX, AddEntry, PublishRules
+from farthing.fraud.views import entry_object, rules_line, rules_object
 from farthing.http.api import api
 from farthing.http.page import page
 from farthing.http.request import NoBody, Request
@@ -16,6 +16,8 @@ from farthing.http.response import Response, created, ok
 app = api()
 RULES = "/v1/fraud/rules"
 VERSION = f"{RULES}/versions/<version>"
+ENTRIES = "/v1/fraud/list_entries"
+ENTRY = f"{ENTRIES}/<entry_id>"
 
 
 @app.get(RULES)
@@ -47,6 +49,34 @@ def get_rules(request: Request[NoBody], version: str) -> Response:
 def activate_rules(request: Request[NoBody], version: str) -> Response:
     published = rule_sets.activate(services(request.principal), version)
     return created(rules_object(published, livemode=request.principal.livemode))
+
+
+@app.post(ENTRIES, body=AddEntry)
+def add_entry(request: Request[AddEntry]) -> Response:
+    here = services(request.principal)
+    entry = list_entries.add(here, request.body.wanted())
+    return created(entry_object(entry, here.now, livemode=request.principal.livemode))
+
+
+@app.get(ENTRIES)
+def list_of_entries(request: Request[NoBody]) -> Response:
+    here, livemode = services(request.principal), request.principal.livemode
+    found, has_more = list_entries.listed(here, request.query)
+    shown = [entry_object(one, here.now, livemode=livemode) for one in found]
+    return page(shown, has_more=has_more)
+
+
+@app.get(ENTRY)
+def get_entry(request: Request[NoBody], entry_id: str) -> Response:
+    here = services(request.principal)
+    entry = list_entries.get(here, entry_id)
+    return ok(entry_object(entry, here.now, livemode=request.principal.livemode))
+
+
+@app.delete(ENTRY)
+def remove_entry(request: Request[NoBody], entry_id: str) -> Response:
+    list_entries.remove(services(request.principal), entry_id)
+    return ok({"entry_id": entry_id, "deleted": True})
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

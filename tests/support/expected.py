@@ -41,6 +41,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "fields.no_file": {"statusCode": 404, "body": {"code": "not_found"}},
     "tokens.acquirer_token": {"statusCode": 201, "body": {"last_four": "4242", "exp_month": None}},
     "fraud.rules": {"statusCode": 200},
+    "fraud.list_entries": {"statusCode": 200, "body": {"has_more": False}},
     "fraud.malformed_rules": {"statusCode": 400, "body": {"code": "invalid_request"}},
     "sandbox_acquirer.transactions": {"statusCode": 200, "body": {"data": []}},
     "settle.schedule": {"exceptions": 0},

@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, StringConstraints
 
-from farthing.http.fields import Fields, FreeText
+from farthing.fraud.list_entries import Wanted
+from farthing.fraud.lists import LISTED, REASON_LENGTH_MAX, Kind
+from farthing.fraud.score import Action
+from farthing.http.fields import Fields, FreeText, refuse_controls
+from farthing.http.request import refuse_pan
 
 LARGE_BODY_BYTES_MAX = 512 * 1024
 """Of rules and models. Both are refused at a lower limit of their own."""
+
+VALUE_LENGTH_MAX = 320
+
+
+def listable(action: Action) -> Action:
+    """For validators. Raises ValueError for what a list does not do."""
+    if action not in LISTED:
+        raise ValueError(f"is one of {', '.join(sorted(LISTED))}")
+    return action
 
 
 class PublishRules(Fields):
@@ -18,3 +31,26 @@ class PublishRules(Fields):
     document: Any
     follows: Annotated[int, Field(ge=0)] | None = None
     note: FreeText | None = None
+
+
+class AddEntry(Fields):
+    """POST /v1/fraud/list_entries. What its value may be, the kind says."""
+
+    kind: Annotated[Kind, Field(strict=False)]
+    value: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=VALUE_LENGTH_MAX),
+        AfterValidator(refuse_controls),
+    ]
+    action: Annotated[Action, Field(strict=False), AfterValidator(listable)]
+    reason: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=REASON_LENGTH_MAX),
+        AfterValidator(refuse_pan),
+        AfterValidator(refuse_controls),
+    ]
+    expires_at: str | None = None
+
+    def wanted(self) -> Wanted:
+        """The entry that is asked for."""
+        return Wanted(**dict(self))

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
+from farthing.clock import to_text
+from farthing.fraud.lists import Entry
 from farthing.fraud.rule_row import Published
+from farthing.ids import instant_of
 
 
 def rules_object(published: Published, *, livemode: bool) -> dict[str, Any]:
@@ -23,3 +27,18 @@ def rules_line(published: Published, *, livemode: bool) -> dict[str, Any]:
     shown = rules_object(published, livemode=livemode)
     del shown["document"]
     return {**shown, "rule_count": len(published.document["rules"])}
+
+
+def entry_object(entry: Entry, now: datetime, *, livemode: bool) -> dict[str, Any]:
+    """An entry of a list. One whose time is over counts no more; it goes within days."""
+    return {
+        "entry_id": entry.entry_id,
+        "kind": entry.kind.value,
+        "value": entry.value,
+        "action": entry.action.value,
+        "reason": entry.reason,
+        "status": "ACTIVE" if entry.counts(now) else "EXPIRED",
+        "expires_at": to_text(entry.expires_at) if entry.expires_at else None,
+        "created_at": to_text(instant_of(entry.entry_id)),
+        "livemode": livemode,
+    }
