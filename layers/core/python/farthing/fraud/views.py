@@ -7,6 +7,7 @@ from typing import Any
 
 from farthing.clock import to_text
 from farthing.fraud.lists import Entry
+from farthing.fraud.model_row import DEFAULT_MODEL, Description, InForce
 from farthing.fraud.rule_row import Published
 from farthing.ids import instant_of
 
@@ -40,5 +41,33 @@ def entry_object(entry: Entry, now: datetime, *, livemode: bool) -> dict[str, An
         "status": "ACTIVE" if entry.counts(now) else "EXPIRED",
         "expires_at": to_text(entry.expires_at) if entry.expires_at else None,
         "created_at": to_text(instant_of(entry.entry_id)),
+        "livemode": livemode,
+    }
+
+
+def model_object(name: str, model: Description, *, livemode: bool) -> dict[str, Any]:
+    """A model by the name that it is activated by: its SHA-256, or `default`, which ships."""
+    return {
+        "model": name,
+        "sha256": model.sha256,
+        "shipped": name == DEFAULT_MODEL,
+        "name": model.name,
+        "trained_on": model.trained_on,
+        "features": list(model.features),
+        "metrics": dict(model.metrics),
+        "note": model.note,
+        "created_at": model.created_at,
+        "livemode": livemode,
+    }
+
+
+def in_force_object(found: InForce, *, livemode: bool) -> dict[str, Any]:
+    """Which model is, or was, in force. Null is: none."""
+    return {
+        "version": found.version,
+        "model": found.model,
+        "mode": found.mode.value if found.mode else None,
+        "activated_at": found.activated_at,
+        "note": found.note,
         "livemode": livemode,
     }
