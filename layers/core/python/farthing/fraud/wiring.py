@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from farthing import runtime
+from farthing.fraud.ask_model import ask
 from farthing.fraud.country import Viewer, country_of, viewer_of
 from farthing.fraud.country_wiring import country_reader
 from farthing.fraud.facts import Known
+from farthing.fraud.model.features import unpack_row
+from farthing.fraud.model_row import ModelMode, in_force_of
+from farthing.fraud.model_wiring import model_of
 from farthing.fraud.ports import Fraud
 from farthing.fraud.rule_row import DEFAULT_VERSION, default_rules, rules_of
 from farthing.fraud.rules import RuleSet
@@ -16,6 +20,9 @@ from farthing.store import Item, TenantScope
 
 RULE_SETS_KEPT = 64
 """How many merchants' rules a warm process remembers."""
+
+SHA_SHOWN = 12
+"""As much of a model's SHA-256 as tells it from all others."""
 
 
 def fraud(tenant: TenantScope, viewer: Viewer | None) -> Fraud:
@@ -29,7 +36,13 @@ def fraud(tenant: TenantScope, viewer: Viewer | None) -> Fraud:
         return _rules(tenant, item)
 
     def model(item: Item | None, known: Known) -> Scored | None:
-        return None
+        in_force = in_force_of(item)
+        found = model_of(tenant, in_force, runtime.store(tenant))
+        if found is None or not known.features:
+            return None
+        watched = in_force.mode is not ModelMode.DECIDE
+        version = f"{found.artefact.name}:{found.sha256[:SHA_SHOWN]}"
+        return ask(found, version, unpack_row(known.features), watched)
 
     return Fraud(rules, model, country)
 

@@ -19,6 +19,7 @@ from farthing.clock import later, to_text
 from farthing.fraud.counter_row import address_key, card_key, counter_of, counter_write
 from farthing.fraud.decide import decide
 from farthing.fraud.facts import Facts, Known, known, risk_keys
+from farthing.fraud.model_row import model_in_force_key
 from farthing.fraud.rule_row import in_force_key
 from farthing.fraud.rules import Hold, RuleSet
 from farthing.fraud.sandbox_cards import hits_of
@@ -60,7 +61,8 @@ class Scoring:
     def decide(self, now: datetime) -> Decision:
         """What becomes of the payment."""
         found = self._known(now)
-        return decide(found, self.rule_set, self.services.fraud.model(None, found))
+        in_force = self.rows.get(model_in_force_key(self.tenant))
+        return decide(found, self.rule_set, self.services.fraud.model(in_force, found))
 
     @property
     def rule_set(self) -> RuleSet:
@@ -121,7 +123,7 @@ class Scoring:
 
 def keys_in_force(tenant: TenantScope) -> list[Key]:
     """What is read with everything else, before the instrument is known."""
-    return [in_force_key(tenant)]
+    return [in_force_key(tenant), model_in_force_key(tenant)]
 
 
 def scoring_of(
