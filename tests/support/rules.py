@@ -19,7 +19,7 @@ def publish(*rules: dict[str, Any], tenant: TenantScope = TENANT, **more: Any) -
     store = runtime.store(tenant)
     before = rules_of(store.get(in_force_key(tenant)))
     rule_set = read_rules({"rules": list(rules), **more}, before.version + 1)
-    store.write(*publish_writes(tenant, rule_set))
+    store.write(*publish_writes(tenant, rule_set, runtime.clock().now()))
 
 
 def rule(action: str, *when: dict[str, Any], id: str = "a_rule") -> dict[str, Any]:

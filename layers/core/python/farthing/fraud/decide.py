@@ -31,9 +31,11 @@ def decide(known: Known, rule_set: RuleSet, scored: Scored | None = None) -> Dec
         (signal for action in ORDER for signal in said if signal.action is action), asked_last
     )
     score_ppm = deciding.score_ppm if deciding else 0
+    if scored is not None and not scored.shadow:
+        score_ppm = scored.score_ppm
     return Decision(
         action=deciding.action if deciding else Action.ALLOW,
-        score_ppm=score_ppm if scored is None else scored.score_ppm,
+        score_ppm=score_ppm,
         decided_by=deciding.source if deciding else None,
         signals=(*said, by_model) if by_model else tuple(said),
         rules_version=rule_set.version,
