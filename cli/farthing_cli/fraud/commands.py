@@ -114,11 +114,14 @@ def simulate(
     days: Annotated[int, typer.Option(min=1, max=1000, help="for so long")] = 120,
     customers: Annotated[int, typer.Option(min=100, max=100_000, help="so many people")] = 4000,
     seed: Annotated[int, typer.Option(help="another one makes other payments")] = 1,
+    terminals: Annotated[
+        bool, typer.Option(help="paid at terminals, some of them compromised; or online, at none")
+    ] = True,
 ) -> None:
     """Write payments of people who do not exist, with attacks, to try rules and models on."""
     if not into.parent.is_dir():
         raise Failure(f"There is no folder {into.parent}.")
-    payments = simulator.simulate(seed, days, customers)
+    payments = simulator.simulate(seed, days, customers, terminals=terminals)
     dataset.write(into, payments)
     frauds = sum(one.fraud and not one.failed for one in payments)
     _say(f"{into}: {len(payments):,} tries to pay, {frauds:,} of those that went through are fraud")

@@ -95,15 +95,16 @@ def paid(table: Rows, facts: Facts, one: Paid) -> None:
 
 @pytest.fixture(scope="module")
 def payments() -> list[Labelled]:
-    """Simulated ones, with attacks, at no terminal and from addresses as there are, of which one in
-    five is of IPv6; now and then the address or the card is not known."""
+    """Simulated ones, with attacks, from addresses as there are, of which one in five is of IPv6;
+    now and then the address or the card is not known."""
     addresses: dict[str | None, str] = {}
     found = []
-    for number, one in enumerate(simulator.simulate(seed=3, days=40, people=100)):
+    simulated = simulator.simulate(seed=3, days=40, people=100, terminals=False)
+    for number, one in enumerate(simulated):
         place = len(addresses)
         ipv4, ipv6 = f"203.0.{place // 256}.{place % 256}", f"2001:db8:0:{place:x}::1"
         ip = addresses.setdefault(one.payment.ip, ipv6 if place % 5 == 0 else ipv4)
-        payment = replace(one.payment, terminal=None, ip=None if number % 37 == 0 else ip)
+        payment = replace(one.payment, ip=None if number % 37 == 0 else ip)
         if number % 41 == 0 and payment.card != payment.customer:
             payment = replace(payment, card=None)
         found.append(one._replace(payment=payment))
