@@ -24,6 +24,7 @@ LISTS = (
     "events",
     "webhook_endpoints",
     "settlements",
+    "fraud/list_entries",
 )
 
 
