@@ -19,6 +19,7 @@ LISTS = (
     "customers",
     "payment_methods",
     "payment_intents",
+    "reviews",
     "checkout_sessions",
     "refunds",
     "events",

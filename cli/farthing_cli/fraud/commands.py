@@ -29,8 +29,8 @@ console = Console()
 Data = Annotated[
     Path,
     typer.Option(
-        help="CSV or Parquet, one row a try to pay: paid_at, amount_cents, customer, terminal, "
-        "fraud; if known also labelled_at, failed, payment, card, ip, card_country, ip_country"
+        help="CSV or Parquet, one row a try to pay: paid_at, amount_cents, customer, fraud; "
+        "if known also terminal, labelled_at, failed, payment, card, ip, card_country, ip_country"
     ),
 ]
 ModelFile = Annotated[Path, typer.Option("--model", help="a file that `train` wrote")]

@@ -37,6 +37,7 @@ TENANT = TenantScope(MERCHANT, "test")
 VALID = jsonschema.Draft202012Validator(rule_schema())
 EXAMPLE: dict[str, Any] = {
     "thresholds": {"review_from": 0.3, "block_above": 0.7},
+    "reviews": {"hold": "NOT_SENT", "days": 7},
     "rules": [
         {
             "id": "one",
@@ -102,7 +103,14 @@ RULE, WHEN = ("rules", 0), ("rules", 0, "when")
     ("change", "said"),
     [
         (lambda _: [], "the document: is a mapping"),
-        (put("rule", []), "rule: is not one of thresholds, rules"),
+        (put("rule", []), "rule: is not one of thresholds, reviews, rules"),
+        (put("reviews", {"hold": "LATER", "days": 5}), "reviews.hold: is one of AUTHORIZED, NOT"),
+        (
+            put("reviews", {"hold": "NOT_SENT", "days": 31}),
+            "reviews.days: is a whole number from 1",
+        ),
+        (put("reviews", {"hold": "NOT_SENT", "days": True}), "reviews.days: is a whole number"),
+        (put("reviews", []), "reviews: is a mapping of hold, days"),
         (put("rules", {}), "rules: is a list"),
         (put("rules", [1]), "rules[0]: is a mapping"),
         (put("thresholds", "review_from", 0.8), "thresholds.review_from: is not above"),

@@ -118,7 +118,7 @@ def test_evaluate_and_explain_say_what_the_model_does(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("paid_at,amount_cents\n1,2\n", "lacks customer, terminal, fraud"),
+        ("paid_at,amount_cents\n1,2\n", "lacks customer, fraud"),
         ("paid_at,amount_cents,customer,terminal,fraud\n", "has no payments"),
         ("paid_at,amount_cents,customer,terminal,fraud\n1,9.5,c,t,0\n", "row 1: amount_cents"),
         ("paid_at,amount_cents,customer,terminal,fraud\n1,9,,t,0\n", "row 1: customer is empty"),
@@ -146,10 +146,20 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     paid = Payment(START, 5, "c", "t", "card", "192.0.2.1", "de", "fr")
     payments = [
         Labelled(paid, fraud=True, failed=True, labelled_at=START + 5, id="pi_1"),
-        Labelled(Payment(START + 1, 5, "c", "t"), fraud=False),
+        Labelled(Payment(START + 1, 5, "c"), fraud=False),
     ]
     assert dataset.write(tmp_path / "payments.csv", reversed(payments)) == 2
     assert dataset.read(tmp_path / "payments.csv") == payments
+
+
+def test_an_address_counts_as_it_does_online(tmp_path: Path) -> None:
+    # Given addresses of one household, and a text that stands for an address
+    written = ["2001:db8::1", "2001:db8::2", "::ffff:192.0.2.1", "192.0.2.1", "somewhere"]
+    payments = [Labelled(Payment(START, 5, "c", ip=ip), fraud=False) for ip in written]
+    dataset.write(tmp_path / "payments.csv", payments)
+    # Then
+    read = [one.payment.ip for one in dataset.read(tmp_path / "payments.csv")]
+    assert read == ["2001:db8::/64"] * 2 + ["192.0.2.1"] * 2 + ["somewhere"]
 
 
 few_scores = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])

@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -70,7 +70,7 @@ class Call:
 class Request(Generic[Body]):
     """What a handler gets: everything checked, nothing raw.
 
-    `stage` are the stage's variables: addresses that the template knows.
+    `stage` are the stage's variables: addresses that the template knows. Header names are lower.
     """
 
     principal: Principal
@@ -80,6 +80,7 @@ class Request(Generic[Body]):
     source_ip: str
     request_id: str
     idempotency: IdempotentRequest | None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> IdempotentRequest:
@@ -155,6 +156,7 @@ def parse(
         source_ip=call.source_ip,
         request_id=call.request_id,
         idempotency=idempotency,
+        headers=call.headers,
     )
 
 
