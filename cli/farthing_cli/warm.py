@@ -25,6 +25,7 @@ LISTS = (
     "events",
     "webhook_endpoints",
     "settlements",
+    "fraud/list_entries",
 )
 
 

@@ -1,4 +1,4 @@
-"""`farthing fraud`: rules, and models: train on past payments, measure, ask why."""
+"""`farthing fraud`: rules, lists, and models: train on past payments, measure, ask why."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ from farthing.fraud.model.features import FEATURES
 from farthing.fraud.model.history import LABEL_DELAY_SECONDS
 from farthing_cli import wide
 from farthing_cli.failure import Failure
-from farthing_cli.fraud import card, dataset, rules, simulator, training
+from farthing_cli.fraud import card, dataset, lists, models, rules, simulator, training
 from farthing_cli.fraud.metrics import measure
 from farthing_cli.fraud.replay import Rows
 
-app = typer.Typer(no_args_is_help=True, help="Rules, and models: train, measure, explain.")
+app = typer.Typer(no_args_is_help=True, help="Rules, lists, and models: train, measure, explain.")
 app.add_typer(rules.app, name="rules")
+app.add_typer(lists.app, name="lists")
+app.add_typer(models.app, name="models")
 console = Console()
 
 Data = Annotated[
