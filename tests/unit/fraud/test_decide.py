@@ -119,7 +119,7 @@ def test_a_model_in_the_shadow_says_what_it_would_have_done_and_changes_nothing(
     assert (watched.action, watched.decided_by) == (without.action, without.decided_by)
     assert watched.signals[:-1] == without.signals
     # And its signal is kept, with the action that it would have had
-    assert watched.score_ppm == score
+    assert watched.score_ppm == without.score_ppm
     assert watched.signals[-1].action is rule_set.thresholds.action(score)
     assert watched.signals[-1].reason == f"a score of {score / 10**6:.2f} (only watched)"
 
