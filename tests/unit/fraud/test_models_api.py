@@ -25,11 +25,12 @@ from farthing.fraud.model_row import (
     InForce,
     ModelMode,
     in_force_of,
+    in_force_writes,
     model_in_force_key,
     model_key,
 )
 from farthing.fraud.model_wiring import AGAIN_AFTER_SECONDS, MODELS_KEPT_MAX, model_of
-from farthing.store import EXISTS, Delete, StoreBusy, TenantScope, Update
+from farthing.store import EXISTS, ConditionFailed, Delete, StoreBusy, TenantScope, Update
 from tests.support.lambdas import MERCHANT, OTHER_MERCHANT, Answer, call, principal
 
 PATH = "/v1/fraud/models"
@@ -270,6 +271,18 @@ def test_of_two_who_choose_at_once_one_is_told(monkeypatch: pytest.MonkeyPatch) 
             late()
         assert refused.value.code.code == "conflict"
     assert (in_force().version, in_force().mode) == (1, ModelMode.DECIDE)
+
+
+def test_no_version_is_left_out_and_none_is_put_in_force_again() -> None:
+    store, now = runtime.store(TENANT), runtime.clock().now()
+    for version, why in ((2, "FOLLOWS"), (1, None), (1, "NOT_CREATED"), (3, "FOLLOWS"), (2, None)):
+        writes = in_force_writes(TENANT, InForce(version, None, None), now)
+        if why is None:
+            store.write(*writes)
+            continue
+        with pytest.raises(ConditionFailed, match=why):
+            store.write(*writes)
+    assert in_force().version == 2
 
 
 def test_models_are_listed_the_shipped_one_first_then_the_newest(

@@ -60,7 +60,7 @@ class Known:
     values: Mapping[str, Value]
     evidence: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     hits: tuple[Hit, ...] = ()
-    features: bytes = b""
+    features: str = ""
 
     def to_item(self) -> Item:
         """As kept with the decision."""
