@@ -19,11 +19,13 @@ LISTS = (
     "customers",
     "payment_methods",
     "payment_intents",
+    "reviews",
     "checkout_sessions",
     "refunds",
     "events",
     "webhook_endpoints",
     "settlements",
+    "fraud/list_entries",
 )
 
 

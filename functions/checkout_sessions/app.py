@@ -9,6 +9,7 @@ from farthing.checkout import expire as ending
 from farthing.checkout import pay as paying
 from farthing.checkout import queries, read, wiring
 from farthing.checkout.bodies import CreateCheckoutSession, PayCheckoutSession
+from farthing.fraud.wiring import viewer
 from farthing.http.api import api
 from farthing.http.page import page
 from farthing.http.request import NoBody, Request
@@ -50,7 +51,7 @@ def pay(request: Request[PayCheckoutSession], session_id: str) -> Response:
         request.key,
         request.source_ip,
         request.request_id,
-        services(request.principal),
+        services(request.principal, viewer(request.headers)),
     )
 
 

@@ -10,7 +10,7 @@ from farthing.http.request import NoBody, Request
 from farthing.http.response import Response, ok
 from farthing.payments import confirm as confirming
 from farthing.payments import create as creating
-from farthing.payments import followups, read
+from farthing.payments import followups, read, review_queries
 from farthing.payments.bodies import (
     CapturePaymentIntent,
     ConfirmPaymentIntent,
@@ -59,6 +59,12 @@ def cancel(request: Request[NoBody], intent_id: str) -> Response:
 @app.get(INTENT)
 def retrieve(request: Request[NoBody], intent_id: str) -> Response:
     return ok(show_intent(read.retrieve(intent_id, services(request.principal))))
+
+
+@app.get(f"{INTENT}/fraud_signals")
+def fraud_signals(request: Request[NoBody], intent_id: str) -> Response:
+    found = review_queries.signals(intent_id, services(request.principal))
+    return page(found, has_more=False)
 
 
 @app.get("/v1/payment_intents")

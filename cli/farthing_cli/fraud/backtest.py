@@ -199,7 +199,7 @@ def decided_anew(one: Past, rule_set: RuleSet, model: Model | None) -> Decision 
     if one.labelled.features is None:
         return None
     score = round(model.score(one.labelled.features) * SCORE_MAX_PPM)
-    return decide(one.decision.known, rule_set, Scored(score, model.sha256))
+    return decide(one.decision.known, rule_set, Scored(score, model.artefact.name))
 
 
 def truth(one: Past, known_until: int) -> Truth:
@@ -224,14 +224,16 @@ def differing(decided: Iterable[Past], rule_set: RuleSet) -> Iterator[tuple[str,
 
 
 def _said(decision: Decision) -> Iterator[Said]:
-    """The model has something to say if it would stop the payment. All lists are one."""
+    """The model has something to say if it would stop the payment, and is not only watched. All
+    lists are one."""
     lists = [one for one in decision.signals if one.signal_type is SignalType.LIST]
     if lists:
         decided = any(one.source == decision.decided_by for one in lists)
         yield Said(LISTS, decided, _without(decision, lists) is not decision.action)
     for signal in decision.signals:
         by_model = signal.signal_type is SignalType.MODEL
-        if signal in lists or (by_model and signal.action is Action.ALLOW):
+        is_silent = by_model and (signal.action is Action.ALLOW or _is_watched(decision))
+        if signal in lists or is_silent:
             continue
         yield Said(
             MODEL if by_model else signal.source,
@@ -243,7 +245,14 @@ def _said(decision: Decision) -> Iterator[Said]:
 def _without(decision: Decision, left_out: list[FraudSignal]) -> Action:
     """What would have followed from the other signals, in the order of `decide`."""
     left = [one for one in decision.signals if one not in left_out]
+    by_model = [one for one in left if one.signal_type is SignalType.MODEL]
     for action in ORDER:
-        if any(one.action is action for one in left if one.signal_type is not SignalType.MODEL):
+        if any(one.action is action for one in left if one not in by_model):
             return action
-    return next((one.action for one in left), Action.ALLOW)
+    if _is_watched(decision) or not by_model:
+        return Action.ALLOW
+    return by_model[0].action
+
+
+def _is_watched(decision: Decision) -> bool:
+    return decision.scored is not None and decision.scored.shadow

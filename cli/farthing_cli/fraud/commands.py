@@ -1,4 +1,4 @@
-"""`farthing fraud`: rules, and models: train on past payments, measure, ask why."""
+"""`farthing fraud`: rules, lists, and models: train on past payments, measure, ask why."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from farthing_cli.fraud import (
     comparison,
     dataset,
     export,
+    lists,
+    models,
     rules,
     simulated_decisions,
     simulator,
@@ -41,8 +43,10 @@ from farthing_cli.fraud.metrics import measure
 from farthing_cli.fraud.replay import Rows
 from farthing_cli.fraud.training import LABEL_DAYS
 
-app = typer.Typer(no_args_is_help=True, help="Rules, and models: train, measure, explain.")
+app = typer.Typer(no_args_is_help=True, help="Rules, lists, and models: train, measure, explain.")
 app.add_typer(rules.app, name="rules")
+app.add_typer(lists.app, name="lists")
+app.add_typer(models.app, name="models")
 app.command()(export.export)
 app.command()(backtesting.backtest)
 app.command()(comparing.compare)
@@ -148,11 +152,15 @@ def simulate(
     days: Annotated[int, typer.Option(min=1, max=1000, help="for so long")] = 120,
     customers: Annotated[int, typer.Option(min=100, max=100_000, help="so many people")] = 4000,
     seed: Annotated[int, typer.Option(help="another one makes other payments")] = 1,
+    terminals: Annotated[
+        bool, typer.Option(help="paid at terminals, some of them compromised; or online, at none")
+    ] = True,
 ) -> None:
     """Write payments of people who do not exist, with attacks, to try rules and models on."""
     require_folder_of(into)
-    payments = simulator.simulate(seed, days, customers)
-    if into.suffix == dataset.LINES:
+    is_export = into.suffix == dataset.LINES
+    payments = simulator.simulate(seed, days, customers, terminals=terminals and not is_export)
+    if is_export:
         export.write(into, simulated_decisions.lines(payments, model_of(Path(DEFAULT))))
     else:
         dataset.write(into, payments)

@@ -5,8 +5,8 @@ One row, or line, is one try to pay:
     paid_at       Unix seconds, or RFC 3339 such as 2026-11-22T09:00:00Z          needed
     amount_cents  in the minor unit                                                needed
     customer      who paid; the card's fingerprint where nobody is known           needed
-    terminal      the merchant, or the point of sale                               needed
     fraud         1 or true if it turned out to be fraud                           needed
+    terminal      the merchant, or the point of sale; without one nothing is learned of it
     labelled_at   when that was known; else seven days after the payment
     failed        1 or true if the issuer declined it
     blocked       1 or true if it was not let through: nobody knows what it was
@@ -15,6 +15,8 @@ One row, or line, is one try to pay:
 
 A line of the export has the features that it was scored by: they are taken as they are, so that a
 model learns from what it will be told.
+
+An address counts as it does online, in IPv6 by its /64; a text that is no address stands for one.
 """
 
 from __future__ import annotations
@@ -27,12 +29,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from farthing.fraud.counter_row import network
 from farthing.fraud.model.features import Payment
 from farthing_cli.failure import Failure
 from farthing_cli.fraud.feature_bytes import features_of
 
-NEEDED = ("paid_at", "amount_cents", "customer", "terminal", "fraud")
-OPTIONAL = ("labelled_at", "failed", "payment", "card", "ip", "card_country", "ip_country")
+NEEDED = ("paid_at", "amount_cents", "customer", "fraud")
+OPTIONAL = (
+    "terminal",
+    "labelled_at",
+    "failed",
+    "payment",
+    "card",
+    "ip",
+    "card_country",
+    "ip_country",
+)
 LINES = ".ndjson"
 """How the name of an export ends."""
 VOIDED = "VOIDED"
@@ -92,8 +104,8 @@ def write(path: Path, payments: Iterable[Labelled]) -> int:
         for one in payments:
             paid = one.payment
             count += 1
-            needed = (paid.at, paid.amount_cents, paid.customer, paid.terminal, int(one.fraud))
-            known = (one.labelled_at, int(one.failed), one.id, paid.card, paid.ip)
+            needed = (paid.at, paid.amount_cents, paid.customer, int(one.fraud))
+            known = (paid.terminal, one.labelled_at, int(one.failed), one.id, paid.card, paid.ip)
             writer.writerow((*needed, *known, paid.card_country, paid.ip_country))
     return count
 
@@ -160,14 +172,14 @@ def labelled(row: Mapping[str, Any], where: str) -> Labelled:
             raise Failure(f"{where}: {name} is {value!r}, not 0 or 1.")
         return value in _TRUE
 
-    told = row.get("labelled_at")
+    told, ip = row.get("labelled_at"), text("ip")
     payment = Payment(
         at=seconds(row.get("paid_at"), f"{where}: paid_at"),
         amount_cents=_cents(must("amount_cents"), where),
         customer=must("customer"),
-        terminal=must("terminal"),
+        terminal=text("terminal"),
         card=text("card"),
-        ip=text("ip"),
+        ip=network(ip) or ip,
         card_country=text("card_country"),
         ip_country=text("ip_country"),
     )

@@ -3,8 +3,8 @@
     payment, operation     pi_… and op_…; a decision that sent nothing has an op_… too
     merchant, mode, paid_at, amount_cents, currency
     customer               the customer, else the card, with the currency: a history has one
-    terminal               the merchant
     card, ip, card_country, ip_country
+                           that of a card is that of its billing address, as for the model
     outcome                the operation's state; VOIDED: granted and given up; HELD: nothing was
                            sent; BLOCKED
     failed                 the issuer declined it
@@ -71,7 +71,6 @@ def line(
         "amount_cents": operation["amount_cents"] or intent["amount_cents"],
         "currency": currency,
         "customer": f"{who}:{currency}",
-        "terminal": operation["merchant_id"],
         "card": card,
         "ip": intent["ip_address"],
         "card_country": values.get("billing_country"),

@@ -11,20 +11,23 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from farthing.payments.review import ReviewStatus
 from farthing.payments.told import NOTICE
 from farthing_cli.fraud import decided_line
 from farthing_cli.fraud.decided_line import HELD, Label, Source
 from farthing_cli.fraud.scan import DECISION, REVIEW
 
-FRAUDULENT = "fraudulent"
-"""The reason of a dispute, a refund or a declined review that makes it a label: Stripe's word."""
-FRAUD = "fraud"
+FRAUDULENT = frozenset({"fraudulent", "fraud"})
+"""The reason of a dispute or a refund, or a declined review's note, that makes it a label. The
+first is Stripe's word."""
 
 _TABLES = """
-CREATE TABLE decisions (id TEXT PRIMARY KEY, at TEXT, intent TEXT, acquirer TEXT, item TEXT);
+CREATE TABLE decisions
+    (id TEXT PRIMARY KEY, at TEXT, intent TEXT, acquirer TEXT, sent INTEGER, item TEXT);
 CREATE TABLE intents (id TEXT PRIMARY KEY, item TEXT);
 CREATE TABLE labels (of TEXT, at TEXT, source TEXT);
 CREATE INDEX by_time ON decisions (at, id);
+CREATE INDEX of_intent ON decisions (intent, at);
 CREATE INDEX by_payment ON labels (of, at);
 """
 _OF_OPERATION = (
@@ -58,29 +61,34 @@ class Gathering:
                 self._operation(item)
             case "intent":
                 kept = _part(item, _OF_INTENT)
-                self._put("INSERT OR REPLACE INTO intents", item["intent_id"], kept)
+                self._db.execute(
+                    "INSERT OR REPLACE INTO intents VALUES (?, ?)",
+                    (item["intent_id"], json.dumps(kept)),
+                )
             case "refund" if _says(item.get("reason")):
                 self._label(item["intent_id"], item["created_at"], Source.REFUND)
             case one if one == DECISION:
                 self._unsent(item)
             case one if one == NOTICE:
                 self._notice(item)
-            case one if one == REVIEW and item.get("status") == "DECLINED":
-                if _says(item.get("reason")):
-                    at = item.get("closed_at") or item.get("decided_at") or item["created_at"]
-                    self._label(item["intent_id"], at, Source.REVIEW)
+            case one if one == REVIEW:
+                self._review(item)
 
     def lines(self, since: str = "", until: str = "~") -> Iterator[dict[str, Any]]:
         """A line for each decision from `since` on and before `until`, by time.
 
-        Counts what it leaves out: `older` decisions were kept in another form, and some are
-        `without_payment`. Those `without_features` are in it.
+        What was held and sent after all is in the line of its operation. Counts what it leaves
+        out: `older` decisions were kept in another form, and some are `without_payment`. Those
+        `without_features` are in it.
         """
         rows = self._db.execute(
             "SELECT decisions.item, intents.item, (SELECT at || ' ' || source FROM labels"
             " WHERE of IN (decisions.intent, decisions.acquirer) ORDER BY at LIMIT 1)"
             " FROM decisions LEFT JOIN intents ON intents.id = decisions.intent"
-            " WHERE decisions.at >= ? AND decisions.at < ? ORDER BY decisions.at, decisions.id",
+            " WHERE decisions.at >= ? AND decisions.at < ? AND (decisions.sent OR NOT EXISTS"
+            " (SELECT 1 FROM decisions AS later WHERE later.intent = decisions.intent"
+            " AND later.sent AND later.at >= decisions.at))"
+            " ORDER BY decisions.at, decisions.id",
             (since, until),
         )
         for stored, intent, told in rows:
@@ -90,7 +98,7 @@ class Gathering:
             elif intent is None:
                 self.without_payment += 1
             else:
-                self.without_features += operation["decision"]["known"].get("features") is None
+                self.without_features += not operation["decision"]["known"].get("features")
                 at, _, source = (told or "").partition(" ")
                 label = Label(at, Source(source)) if told else None
                 yield decided_line.line(operation, json.loads(intent), label)
@@ -98,18 +106,18 @@ class Gathering:
     def _operation(self, item: Mapping[str, Any]) -> None:
         """One that was asked again by the card's number says nothing: the other one does."""
         if item.get("decision") and not item.get("replaced_by"):
-            self._decision("INSERT OR REPLACE", item["operation_id"], item)
+            self._decision(item["operation_id"], item)
 
     def _unsent(self, item: Mapping[str, Any]) -> None:
-        """A decision without an operation. If it was sent after all, the operation is the line."""
-        self._decision("INSERT OR IGNORE", item["decision_id"], {**item, "state": HELD})
+        """A decision without an operation."""
+        self._decision(item["decision_id"], {**item, "state": HELD})
 
-    def _decision(self, how: str, operation_id: str, item: Mapping[str, Any]) -> None:
+    def _decision(self, operation_id: str, item: Mapping[str, Any]) -> None:
         kept = {**_part(item, _OF_OPERATION), "operation_id": operation_id}
         values = operation_id, item["created_at"], item["intent_id"], item.get("acquirer_id")
         self._db.execute(
-            f"{how} INTO decisions VALUES (?, ?, ?, ?, ?)",  # `how` is one of two texts above
-            (*values, json.dumps(kept, default=decided_line.as_text)),
+            "INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?, ?, ?)",
+            (*values, item["state"] != HELD, json.dumps(kept, default=decided_line.as_text)),
         )
 
     def _notice(self, item: Mapping[str, Any]) -> None:
@@ -121,11 +129,14 @@ class Gathering:
             if told.get(name):
                 self._label(told[name], item["received_at"], Source.DISPUTE)
 
+    def _review(self, item: Mapping[str, Any]) -> None:
+        """A review has no reason but its note, which is whatever somebody wrote."""
+        shown = item["review"]
+        if item["status"] == ReviewStatus.DECLINED and _says(shown["note"]):
+            self._label(item["intent_id"], shown["closed_at"], Source.REVIEW)
+
     def _label(self, of: str, at: str, source: Source) -> None:
         self._db.execute("INSERT INTO labels VALUES (?, ?, ?)", (of, at, source.value))
-
-    def _put(self, how: str, id_: str, kept: Mapping[str, Any]) -> None:
-        self._db.execute(f"{how} VALUES (?, ?)", (id_, json.dumps(kept)))
 
 
 def _part(item: Mapping[str, Any], names: str) -> dict[str, Any]:
@@ -133,4 +144,4 @@ def _part(item: Mapping[str, Any], names: str) -> dict[str, Any]:
 
 
 def _says(reason: Any) -> bool:
-    return isinstance(reason, str) and reason.strip().lower() in {FRAUDULENT, FRAUD}
+    return isinstance(reason, str) and reason.strip().lower() in FRAUDULENT

@@ -26,7 +26,7 @@ Data = Annotated[
     Path,
     typer.Option(
         help="what `export` wrote (.ndjson), or CSV or Parquet, one row a try to pay: paid_at, "
-        "amount_cents, customer, terminal, fraud; if known also labelled_at, failed, payment, "
+        "amount_cents, customer, fraud; if known also terminal, labelled_at, failed, payment, "
         "card, ip, card_country, ip_country"
     ),
 ]

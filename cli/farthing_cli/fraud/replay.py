@@ -32,11 +32,12 @@ class Book:
         self.ips: defaultdict[str, Tries] = defaultdict(Tries)
 
     def history(self, one: Labelled) -> History:
-        """What is remembered for a payment. Without a card or address there is nothing to it."""
+        """What is remembered for a payment. Without a terminal, card or address there is nothing to
+        it."""
         paid = one.payment
         return History(
             self.customers[paid.customer],
-            self.terminals[paid.terminal],
+            self.terminals[paid.terminal] if paid.terminal else Terminal(),
             self.cards[paid.card] if paid.card else Tries(),
             self.ips[paid.ip] if paid.ip else Tries(),
         )
@@ -58,7 +59,7 @@ def rows(payments: Iterable[Labelled]) -> Iterator[list[float]]:
         if not one.was_tried:
             continue
         record(paid, history, failed=one.failed)
-        if one.fraud and not one.failed:
+        if paid.terminal and one.fraud and not one.failed:
             heapq.heappush(labels, (known_at(one), paid.at, paid.terminal))
 
 

@@ -1,14 +1,13 @@
 """Simulated payments as decisions: the lines that `export` would write of them.
 
 Decided by the default rules and the model that ships, in the order of time, so that what was
-blocked is in no history, as in a stack. Who is reviewed is let through.
+blocked is in no history, as in a stack. Who is reviewed is let through. There are no terminals, as
+there are none online.
 """
 
 from __future__ import annotations
 
 import hashlib
-import heapq
-from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -17,9 +16,9 @@ from farthing.clock import to_text
 from farthing.fraud.decide import decide
 from farthing.fraud.facts import Known
 from farthing.fraud.fields import Value
-from farthing.fraud.history import PAYMENTS_KEPT, PAYMENTS_MIN
+from farthing.fraud.history import Past
 from farthing.fraud.model.evaluate import Model
-from farthing.fraud.model.features import record, row
+from farthing.fraud.model.features import pack_row, record, row
 from farthing.fraud.model.history import HOUR
 from farthing.fraud.rule_row import default_rules
 from farthing.fraud.score import Action
@@ -30,11 +29,12 @@ from farthing.payments.operation import OperationState
 from farthing_cli.fraud import decided_line
 from farthing_cli.fraud.dataset import Labelled
 from farthing_cli.fraud.decided_line import BLOCKED, Source
-from farthing_cli.fraud.feature_bytes import packed
 from farthing_cli.fraud.replay import Book, known_at
+from farthing_cli.fraud.simulator import START
 
 CURRENCY = "eur"
 MODE = "test"
+MERCHANT = make_id("mer", datetime.fromtimestamp(START, UTC), bytes(ENTROPY_BYTES))
 
 
 def lines(payments: Iterable[Labelled], model: Model) -> Iterator[dict[str, Any]]:
@@ -44,11 +44,11 @@ def lines(payments: Iterable[Labelled], model: Model) -> Iterator[dict[str, Any]
         features = shop.features(one)
         score = round(model.score(features) * SCORE_MAX_PPM)
         known = Known(shop.values(one))
-        decision = decide(known, rules, Scored(score, model.sha256))
+        decision = decide(known, rules, Scored(score, model.artefact.name))
         if decision.action is not Action.BLOCK:
             shop.tried(one)
         item = decision.to_item()
-        item["known"] = {**item["known"], "features": decided_line.as_text(packed(features))}
+        item["known"] = {**item["known"], "features": decided_line.as_text(pack_row(features))}
         yield _line(one, decision.action, item)
 
 
@@ -58,25 +58,17 @@ class Shop:
     def __init__(self) -> None:
         self._book = Book()
         self._cards: set[str] = set()
-        self._amounts: defaultdict[str, deque[int]] = defaultdict(
-            lambda: deque(maxlen=PAYMENTS_KEPT)
-        )
-        self._labels: list[tuple[int, int, str]] = []
 
     def features(self, one: Labelled) -> list[float]:
         """The row that the model is told."""
-        while self._labels and self._labels[0][0] <= one.payment.at:
-            _, paid_at, terminal = heapq.heappop(self._labels)
-            self._book.terminals[terminal].defrauded(paid_at)
         return row(one.payment, self._book.history(one))
 
     def values(self, one: Labelled) -> dict[str, Value]:
         """The fields that rules ask for."""
         paid, history = one.payment, self._book.history(one)
-        amounts = sorted(self._amounts[paid.customer])
-        percent = None
-        if len(amounts) >= PAYMENTS_MIN:
-            percent = paid.amount_cents * 100 // amounts[(len(amounts) - 1) // 2]
+        past = Past(history.customer.to_item())
+        median = past.median_cents()
+        percent = None if median is None else paid.amount_cents * 100 // median
         return {
             "amount_cents": paid.amount_cents,
             "currency": CURRENCY,
@@ -87,7 +79,7 @@ class Shop:
             "billing_country": _country(paid.card_country),
             "ip_country": _country(paid.ip_country),
             "countries_match": paid.card_country == paid.ip_country,
-            "customer_payments": len(amounts),
+            "customer_payments": past.payments,
             "amount_percent_of_median": percent,
         }
 
@@ -98,13 +90,10 @@ class Shop:
         if one.failed:
             return
         self._cards.add(paid.card or "")
-        self._amounts[paid.customer].append(paid.amount_cents)
-        if one.fraud:
-            heapq.heappush(self._labels, (known_at(one), paid.at, paid.terminal))
 
 
 def _line(one: Labelled, action: Action, decision: dict[str, Any]) -> dict[str, Any]:
-    """As `decided_line` has it; a terminal stands for a merchant."""
+    """As `decided_line` has it."""
     paid, blocked = one.payment, action is Action.BLOCK
     failed = one.failed and not blocked
     known = one.fraud and not one.failed and not blocked
@@ -112,13 +101,12 @@ def _line(one: Labelled, action: Action, decision: dict[str, Any]) -> dict[str, 
     return {
         "payment": _id("pi", one),
         "operation": _id("op", one),
-        "merchant": paid.terminal,
+        "merchant": MERCHANT,
         "mode": MODE,
         "paid_at": _text(paid.at),
         "amount_cents": paid.amount_cents,
         "currency": CURRENCY,
         "customer": f"{paid.customer}:{CURRENCY}",
-        "terminal": paid.terminal,
         "card": paid.card,
         "ip": paid.ip,
         "card_country": _country(paid.card_country),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from farthing.fraud.model.features import Payment
@@ -102,8 +102,11 @@ class Attack:
     fails: float
 
 
-def simulate(seed: int = 1, days: int = 120, people: int = 4000) -> list[Labelled]:
-    """All payments, in the order of time."""
+def simulate(
+    seed: int = 1, days: int = 120, people: int = 4000, *, terminals: bool = True
+) -> list[Labelled]:
+    """All payments, in the order of time. Without terminals the same people pay online: there is
+    none to be known by, and none that is compromised."""
     town = Town.of(seed, days, people)
     found = [one for person in town.people for one in _honest(town, person)]
     for kind, per_thousand_a_day in ATTACKS.items():
@@ -111,7 +114,10 @@ def simulate(seed: int = 1, days: int = 120, people: int = 4000) -> list[Labelle
         for _ in range(round(expected)):
             begins = START + int(town.dice.uniform(0, days) * DAY)
             found += [_attempt(town, one) for one in kind(town, begins)]
-    found += _bad_terminals(town, found)
+    if terminals:
+        found += _bad_terminals(town, found)
+    else:
+        found = [one._replace(payment=replace(one.payment, terminal=None)) for one in found]
     found = [one for one in found if one.payment.at < START + days * DAY]
     found.sort(key=lambda one: one.payment.at)
     return [one._replace(id=f"pi_{number}") for number, one in enumerate(found, 1)]

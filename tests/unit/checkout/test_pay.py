@@ -10,11 +10,10 @@ import pytest
 
 from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
 from farthing.checkout import pay as paying
-from farthing.fraud.score import Action, Decision
-from farthing.payments import wiring
 from farthing.store.item import item_from_wire
 from tests.support import methods
 from tests.support.lambdas import Context, load
+from tests.support.rules import publish, rule
 from tests.support.stack import ANSWER_NEVER_COMES, DECLINED, Exchanged
 from tests.support.threads import at_once, one_call_at_a_time
 from tests.unit.checkout.conftest import DAY, Counter
@@ -247,13 +246,11 @@ def test_the_merchants_answer_about_a_captured_session_is_the_payment(counter: C
     assert captured.body["status"] == "SUCCEEDED"
 
 
-def test_what_is_blocked_ends_the_attempt_and_names_no_rule(
-    counter: Counter, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_blocked_ends_the_attempt_and_names_no_rule(counter: Counter) -> None:
     session_id = counter.session()
-    with monkeypatch.context() as patch:
-        patch.setattr(wiring, "allow_everything", lambda _: Decision(Action.BLOCK, 99))
-        blocked = counter.pay(session_id)
+    publish(rule("BLOCK"))
+    blocked = counter.pay(session_id)
+    publish()
     assert (blocked.status, blocked.body["code"]) == (402, "blocked_by_fraud")
     assert "fraud" not in blocked.body["checkout_session"]
     assert counter.stack.items("operation") == []

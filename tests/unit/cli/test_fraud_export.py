@@ -22,7 +22,7 @@ from farthing.fraud.decide import decide
 from farthing.fraud.facts import Known
 from farthing.fraud.lists import Hit
 from farthing.fraud.lists import Kind as ListKind
-from farthing.fraud.model.features import FEATURES
+from farthing.fraud.model.features import FEATURES, pack_row
 from farthing.fraud.rule_row import default_rules
 from farthing.fraud.score import Action
 from farthing.fraud.signals import Scored
@@ -30,6 +30,8 @@ from farthing.ids import make_id
 from farthing.payments.intent import CaptureMethod, Instrument, Intent, intent_key
 from farthing.payments.operation import Operation
 from farthing.payments.refund import Refund, refund_key
+from farthing.payments.review import review_key
+from farthing.payments.scoring import kept_key
 from farthing.payments.states import Status
 from farthing.payments.told import notice_key
 from farthing.store import Item, Key, TenantScope
@@ -37,7 +39,6 @@ from farthing.store.item import item_to_wire
 from farthing_cli.app import app
 from farthing_cli.failure import Failure
 from farthing_cli.fraud import dataset
-from farthing_cli.fraud.feature_bytes import packed
 from farthing_cli.fraud.scan import PaymentsTable
 from farthing_cli.place import Place
 from tests.support.aws import fake_aws
@@ -87,7 +88,7 @@ def decision(**values: Any) -> dict[str, Any]:
     hits = values.pop("hits", ())
     known = Known({"amount_cents": 1999, "currency": "eur", **values}, {}, hits)
     item = decide(known, default_rules(), Scored(100_000, "a model")).to_item()
-    item["known"]["features"] = packed(FEATURE_VALUES)
+    item["known"]["features"] = pack_row(FEATURE_VALUES)
     return item
 
 
@@ -125,19 +126,18 @@ def payment(
             "decision_id": id_of("op", number),
             "created_at": to_text(at(number)),
             "decision": decided,
+            **more,
         }
-        put(
-            Key("payments", tenant.pk("PI", intent.intent_id), f"FRAUD#{id_of('op', number)}"), item
-        )
+        put(kept_key(intent, str(item["decision_id"])), item)
         return
     operation = Operation(
         tenant,
         intent.intent_id,
-        id_of("op", number),
+        more.pop("operation_id", id_of("op", number)),
         more.pop("kind", Kind.AUTHORIZE),
         1999,
         "eur",
-        to_text(at(number)),
+        more.pop("created_at", to_text(at(number))),
         to_text(at(number)),
         "",
         201,
@@ -260,20 +260,35 @@ def test_what_was_not_let_through_or_not_sent_is_a_line_without_a_label(
     assert not any(one["fraud"] for one in lines)
 
 
-def test_a_review_that_was_declined_as_fraud_is_a_label(exported: Exported) -> None:
+def review(number: int, day: int, note: str | None, status: str = "DECLINED") -> None:
+    shown = {"note": note, "closed_at": to_text(at(day)), "status": status}
+    item = {"entity": "review", "intent_id": id_of("pi", number), "status": status}
+    put(review_key(OURS, id_of("pi", number)), {**item, "review": shown})
+
+
+@pytest.mark.parametrize(
+    ("note", "status", "is_label"),
+    [
+        ("Fraud", "DECLINED", True),
+        ("fraudulent", "DECLINED", True),
+        ("no fraud, he has moved", "DECLINED", False),
+        (None, "DECLINED", False),
+        ("fraud", "EXPIRED", False),
+    ],
+)
+def test_a_review_that_was_declined_as_fraud_is_a_label(
+    exported: Exported, note: str | None, status: str, is_label: bool
+) -> None:
+    # Given a payment that was held and not sent, and one that was granted and given back
     payment(1, None, decided=decision(ip_country="KP"))
-    review = {
-        "entity": "review",
-        "intent_id": id_of("pi", 1),
-        "status": "DECLINED",
-        "reason": "fraud",
-        "created_at": to_text(at(1)),
-        "closed_at": to_text(at(2)),
-    }
-    put(Key("payments", OURS.pk("RV", "1"), "REVIEW"), review)
-    (line,) = exported()
-    assert (line["outcome"], line["fraud"], line["label_source"]) == ("HELD", True, "REVIEW")
-    assert line["labelled_at"] == to_text(at(2))
+    payment(2, decided=decision(ip_country="KP"), status=Status.CANCELLED)
+    for number in (1, 2):
+        review(number, 5, note, status)
+    # Then what a person called fraud is, since then
+    lines = exported()
+    assert [one["outcome"] for one in lines] == ["HELD", "VOIDED"]
+    assert [one["label_source"] for one in lines] == ["REVIEW" if is_label else None] * 2
+    assert [one["labelled_at"] for one in lines] == [to_text(at(5)) if is_label else None] * 2
 
 
 def test_what_was_granted_and_given_up_is_voided(exported: Exported, tmp_path: Path) -> None:
@@ -287,10 +302,24 @@ def test_what_was_granted_and_given_up_is_voided(exported: Exported, tmp_path: P
 
 
 def test_a_held_payment_that_was_sent_after_all_is_one_line(exported: Exported) -> None:
-    payment(1, Outcome.APPROVED, decided=decision(ip_country="KP"))
-    payment(1, None, decided=decision(ip_country="KP"))
-    (line,) = exported()
-    assert (line["outcome"], line["reviewed"]) == ("APPROVED", True)
+    # Given a payment that was not sent at first, was held then, and was sent when it was approved
+    held = decision(ip_country="KP")
+    payment(1, Outcome.NOT_SENT)
+    payment(1, None, decided=held, decision_id=id_of("op", 2), created_at=to_text(at(2)))
+    payment(1, decided=held, operation_id=id_of("op", 3), created_at=to_text(at(3)))
+    # Then it is the operation's line, which says what became of it
+    lines = exported()
+    assert [(one["operation"], one["outcome"]) for one in lines] == [
+        (id_of("op", 1), "NOT_SENT"),
+        (id_of("op", 3), "APPROVED"),
+    ]
+
+
+def test_what_was_not_sent_and_then_blocked_is_two_lines(exported: Exported) -> None:
+    payment(1, Outcome.NOT_SENT)
+    blocked = decision(card_failures_1h=4)
+    payment(1, None, decided=blocked, decision_id=id_of("op", 2), created_at=to_text(at(2)))
+    assert [one["outcome"] for one in exported()] == ["NOT_SENT", "BLOCKED"]
 
 
 def test_another_mode_merchant_or_time_is_left_out(exported: Exported) -> None:
@@ -330,7 +359,7 @@ def test_what_was_exported_is_read_as_payments(exported: Exported, tmp_path: Pat
         id_of("pi", 1),
     )
     assert first.features == tuple(FEATURE_VALUES)
-    assert first.payment.terminal == OURS.merchant_id
+    assert first.payment.terminal is None
     assert [one.teaches for one in (first, blocked, unsent)] == [True, False, False]
     assert [one.was_tried for one in (first, blocked, unsent)] == [True, False, False]
 

@@ -16,7 +16,7 @@ from farthing.fraud.facts import Known
 from farthing.fraud.fields import Operator
 from farthing.fraud.lists import Hit, Kind
 from farthing.fraud.model.evaluate import Model
-from farthing.fraud.model.features import FEATURES
+from farthing.fraud.model.features import FEATURES, pack_row
 from farthing.fraud.model.history import DAY
 from farthing.fraud.rules import Ask, Rule, RuleSet, Status
 from farthing.fraud.score import Action
@@ -25,7 +25,6 @@ from farthing_cli.app import app
 from farthing_cli.failure import Failure
 from farthing_cli.fraud.backtest import LISTS, MODEL, Truth, backtest, decided_anew
 from farthing_cli.fraud.decided_line import as_text
-from farthing_cli.fraud.feature_bytes import packed
 from farthing_cli.fraud.inputs import DEFAULT_MODEL
 from farthing_cli.fraud.past import Past, past
 
@@ -46,7 +45,7 @@ def line(number: int, cents: int = 1000, **more: Any) -> dict[str, Any]:
     known = Known({"amount_cents": cents, "currency": "eur"}, {}, more.pop("hits", ()))
     decision = decide(known, rules, Scored(ppm, "then")).to_item()
     if more.pop("with_features", True):
-        features = {"features": as_text(packed(FEATURE_VALUES))}
+        features = {"features": as_text(pack_row(FEATURE_VALUES))}
         decision["known"] = {**decision["known"], **features}
     return {
         "payment": f"pi_{number}",
@@ -57,7 +56,6 @@ def line(number: int, cents: int = 1000, **more: Any) -> dict[str, Any]:
         "amount_cents": cents,
         "currency": "eur",
         "customer": "c:eur",
-        "terminal": "mer_1",
         "failed": False,
         "blocked": decision["action"] == "BLOCK",
         "outcome": "BLOCKED" if decision["action"] == "BLOCK" else "APPROVED",
@@ -159,6 +157,23 @@ def test_a_rule_is_alone_where_without_it_another_action_would_follow() -> None:
         MODEL: (3, 1, 1),
         LISTS: (1, 1, 1),
     }
+
+
+def test_a_model_that_was_only_watched_stopped_nothing() -> None:
+    # Given a decision beside which a model was watched that would have blocked
+    known = Known({"amount_cents": 700, "currency": "eur"})
+    rules = RuleSet(1, (above(500, Action.REVIEW),))
+    watched = decide(known, rules, Scored(900_000, "then", shadow=True)).to_item()
+    watched["known"] = {**watched["known"], "features": as_text(pack_row(FEATURE_VALUES))}
+    (one,) = read({**line(1, cents=700), "decision": json.loads(json.dumps(watched))})
+    # When it is decided anew by the same rules
+    found = backtest([one], rules, None, KNOWN_UNTIL)
+    # Then the rule alone decided, and the model had nothing to say
+    assert MODEL not in found.rules
+    assert (found.rules["large"].decided, found.rules["large"].alone_count) == (1, 1)
+    # And a candidate is tried as one that decides
+    again = decided_anew(one, NO_RULES, Model.load(DEFAULT_MODEL))
+    assert again is not None and again.scored is not None and not again.scored.shadow
 
 
 def test_another_model_scores_the_stored_features() -> None:

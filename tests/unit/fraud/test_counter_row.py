@@ -17,7 +17,14 @@ from farthing.fraud.counter_row import (
     counter_of,
     counter_write,
 )
-from farthing.fraud.window import FAILURES_KEPT, HOUR_SECONDS, LIMIT_MAX, Attempt, Counter
+from farthing.fraud.window import (
+    FAILURES_KEPT,
+    HOUR_SECONDS,
+    LIMIT_MAX,
+    Attempt,
+    Counter,
+    TriedCard,
+)
 from farthing.ids import make_id
 from farthing.store import ConditionFailed, Key, TenantScope
 from tests.support.attempts import Till, a_card
@@ -96,6 +103,34 @@ def test_the_broom_comes_when_nothing_in_it_counts_any_more(till: Till) -> None:
     (item,) = boto3.client("dynamodb").scan(TableName=runtime.table_names()["risk"])["Items"]
     assert int(item["ttl"]["N"]) == int(at(60 + 7200).timestamp())
     assert (item["entity"]["S"], item["schema_version"]["N"]) == ("attempts", "1")
+
+
+def test_an_address_remembers_the_cards_in_the_write_that_an_attempt_begins_with(
+    till: Till,
+) -> None:
+    address = address_key(TENANT, "203.0.113.7")
+    assert address is not None
+    # Given two that read the same, and of which one begins
+    read = till.read(address)
+    write(till, address, read, read.begun(attempt(0), "card_a"))
+    with pytest.raises(ConditionFailed, match="COUNTER_AS_READ"):
+        write(till, address, read, read.begun(attempt(1, 1), "card_b"))
+    # When another begins, and all of them end
+    read = till.read(address)
+    write(till, address, read, read.begun(attempt(2, 2), "card_c"))
+    for end in (lambda c: c.failed_with(attempt(0)), lambda c: c.ended_otherwise(attempt(2, 2))):
+        read = till.read(address)
+        write(till, address, read, end(read))
+    # Then it knows the two for a day, and nothing of the one that lost
+    after = till.read(address)
+    assert after.cards == (
+        TriedCard(attempt(0).at_ms, "card_a"),
+        TriedCard(attempt(2).at_ms, "card_c"),
+    )
+    assert (after.failed, after.in_flight) == ((attempt(0),), ())
+    item = till.store.get(address)
+    assert item is not None
+    assert item["ttl"] == int(at(2 + 86_400).timestamp())
 
 
 def test_merchants_modes_cards_and_networks_have_counters_of_their_own() -> None:

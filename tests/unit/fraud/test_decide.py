@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from dataclasses import replace
 from typing import Any
@@ -14,15 +13,18 @@ from hypothesis import strategies as st
 from farthing.fraud.decide import decide, replay
 from farthing.fraud.facts import Facts, Known, known, risk_keys
 from farthing.fraud.fields import FIELDS, Operator
-from farthing.fraud.history import card_seen_key, history_key
+from farthing.fraud.history import Paid, Past, card_seen_key, history_key, history_write
 from farthing.fraud.lists import Entry, Hit, Kind, entry_write, ranges_key, ranges_write
+from farthing.fraud.model.features import unpack_row
+from farthing.fraud.model_input import features_of
 from farthing.fraud.rule_row import default_rules
 from farthing.fraud.rules import Ask, Rule, RuleSet, Status, Thresholds
 from farthing.fraud.score import Action
-from farthing.fraud.signals import Decision, Scored, SignalType
-from farthing.store import TenantScope
+from farthing.fraud.signals import Decision, FraudSignal, Scored, SignalType
+from farthing.ids import instant_of, is_id
+from farthing.store import Item, TenantScope
 from farthing.store.item import item_from_wire, item_to_wire
-from tests.unit.fraud.test_window import NOON, attempt
+from tests.unit.fraud.test_window import NOON, at, attempt
 
 TENANT = TenantScope("mer_1", "test")
 ALWAYS = Ask("currency", Operator.IS_KNOWN)
@@ -37,7 +39,7 @@ def rule(action: Action, n: int, asks: tuple[Ask, ...] = (ALWAYS,), **more: Any)
 
 
 def scored(ppm: int | None) -> Scored | None:
-    return None if ppm is None else Scored(ppm, "model-1")
+    return None if ppm is None else Scored(ppm, "model-1", ("the amount",))
 
 
 RULES = st.lists(
@@ -100,6 +102,54 @@ def test_the_score_above_0_7_blocks_and_from_0_3_on_reviews(ppm: int, action: Ac
     assert decide(EUROS, strict, scored(ppm)).action is Action.BLOCK
 
 
+@given(rules=RULES, hits=HITS, score=st.integers(0, 1_000_000))
+def test_a_model_in_the_shadow_says_what_it_would_have_done_and_changes_nothing(
+    rules: list[tuple[Action, Status, bool]], hits: list[Action], score: int
+) -> None:
+    made = tuple(
+        rule(action, n, (ALWAYS if holds else NEVER,), status=status)
+        for n, (action, status, holds) in enumerate(rules)
+    )
+    listed = tuple(Hit(f"entry_{n}", Kind.IP, action, "") for n, action in enumerate(hits))
+    what, rule_set = replace(EUROS, hits=listed), RuleSet(7, made)
+    # When it is asked, and when there is no model at all
+    watched = decide(what, rule_set, Scored(score, "model-2", shadow=True))
+    without = decide(what, rule_set)
+    # Then the same is decided, by the same
+    assert (watched.action, watched.decided_by) == (without.action, without.decided_by)
+    assert watched.signals[:-1] == without.signals
+    # And its signal is kept, with the action that it would have had
+    assert watched.score_ppm == without.score_ppm
+    assert watched.signals[-1].action is rule_set.thresholds.action(score)
+    assert watched.signals[-1].reason == f"a score of {score / 10**6:.2f} (only watched)"
+
+
+def test_the_models_reasons_are_in_its_signal() -> None:
+    said = Scored(930_000, "model-1", ("the amount", "the time of day"))
+    signal = decide(EUROS, RuleSet(1), said).signals[-1]
+    assert signal.reason == "a score of 0.93: the amount, the time of day"
+    with pytest.raises(ValueError, match="4 reasons"):
+        replace(said, reasons=("a", "b", "c", "d"))
+
+
+def test_each_signal_is_shown_with_an_id_that_follows_from_its_operation() -> None:
+    decision = decide(EUROS, RuleSet(1, tuple(rule(Action.REVIEW, n) for n in range(100))))
+    one, other = (attempt(5, n).operation_id for n in range(2))
+    shown = decision.shown_signals(one)
+    # Then it is the same each time, also of what was stored, and no other signal has it
+    again = Decision.from_item(item_from_wire(item_to_wire(decision.to_item())))
+    assert again.shown_signals(one) == shown
+    ids = [signal["signal_id"] for signal in shown + decision.shown_signals(other)]
+    assert len(set(ids)) == 200
+    assert all(is_id("sig", id_) and instant_of(id_) == at(5) for id_ in ids)
+    # And beside it is all that the signal says
+    assert [FraudSignal.from_item(_without_id(signal)) for signal in shown] == [*decision.signals]
+
+
+def _without_id(signal: Item) -> Item:
+    return {name: value for name, value in signal.items() if name != "signal_id"}
+
+
 PAYMENT = Facts(
     amount_cents=600_000,
     currency="eur",
@@ -122,12 +172,22 @@ def rows_against(facts: Facts) -> dict[Any, Any]:
         card_seen_key(TENANT, str(facts.fingerprint)),
         history_key(TENANT, str(facts.customer_id), "eur"),
     )
-    usual = [[n, f"op_{n}", 1000] for n in range(5)]
     return {
         card: {"version": 4, **four},
         address: {"version": 1, "failed": [[at, id_] for id_, at in four.items()]},
-        customer: {"version": 5, "recent": usual},
+        customer: a_past(1000, 1000, 1000, 1000, 1000),
     }
+
+
+def a_past(*amounts_cents: int) -> Item:
+    """The row of one who paid these."""
+    past = Past()
+    for n, amount_cents in enumerate(amounts_cents):
+        past = past.with_payment(Paid.of(attempt(n, n).operation_id, amount_cents), None)
+    key = history_key(TENANT, "cus_1", "eur")
+    write = history_write(key, Past(), past)
+    assert write is not None
+    return item_from_wire(item_to_wire(write.set))
 
 
 def test_what_was_stored_is_decided_alike_and_what_one_batch_read_is_all_that_it_takes() -> None:
@@ -149,8 +209,7 @@ def test_what_was_stored_is_decided_alike_and_what_one_batch_read_is_all_that_it
     assert len(allowed.signals) == len(rules.rules) + 1
     for decision in (blocked, allowed):
         # When it is stored and read again, which takes no fraction and no object of ours
-        item = item_from_wire(item_to_wire(decision.to_item()))
-        again = Decision.from_item(json.loads(json.dumps(item)))
+        again = Decision.from_item(item_from_wire(item_to_wire(decision.to_item())))
         # Then the same comes out of it, to the last signal
         assert again == decision
         assert replay(again, rules) == decision
@@ -163,11 +222,10 @@ def test_each_field_says_what_its_rows_say() -> None:
     card, _, address, customer = risk_keys(TENANT, PAYMENT)[:4]
     old, new, now = attempt(-3000), attempt(-500, 1), attempt(-1, 2)
     failed = [[one.at_ms, one.operation_id] for one in (old, new)]
-    usual = [[n, f"op_{n}", amount] for n, amount in enumerate((9, 400_000, 3, 10**6, 500_000))]
     rows = {
         card: {"version": 3, "failed": failed, now.operation_id: now.at_ms},
         address: {"version": 1, "failed": failed},
-        customer: {"version": 5, "recent": usual},
+        customer: a_past(9, 400_000, 3, 10**6, 500_000),
     }
     # When
     what = known(TENANT, PAYMENT, rows, NOON)
@@ -196,6 +254,26 @@ def test_each_field_says_what_its_rows_say() -> None:
     seen = card_seen_key(TENANT, str(PAYMENT.fingerprint))
     assert known(TENANT, PAYMENT, rows | {seen: {}}, NOON).values["card_is_new"] is False
     assert known(TENANT, PAYMENT, {}, NOON).values["customer_payments"] == 0
+
+
+def test_what_the_model_is_told_is_kept_with_what_is_known() -> None:
+    rows = rows_against(PAYMENT)
+    what = known(TENANT, PAYMENT, rows, NOON)
+    told = unpack_row(what.features)
+    assert repr(told) == repr(features_of(TENANT, PAYMENT, rows, NOON))
+    assert told[0] == PAYMENT.amount_cents
+
+
+def test_a_card_of_nobody_has_a_history_that_rules_do_not_ask() -> None:
+    # Given a card whose payer is not known, which paid five times
+    stranger = replace(PAYMENT, customer_id=None)
+    key = history_key(TENANT, str(PAYMENT.fingerprint), "eur")
+    assert key in risk_keys(TENANT, stranger)
+    assert key not in risk_keys(TENANT, PAYMENT)
+    # Then no rule takes the card for a customer
+    what = known(TENANT, stranger, {key: a_past(1, 1, 1, 1, 1)}, NOON)
+    assert what.values["customer_payments"] is None
+    assert what.values["amount_percent_of_median"] is None
 
 
 NOTHING = Facts(amount_cents=600_000, currency="eur")

@@ -8,7 +8,7 @@ from statistics import mean
 import pytest
 
 from farthing.fraud.model.evaluate import Model
-from farthing.fraud.model.features import FEATURES
+from farthing.fraud.model.features import FEATURES, TERMINAL_FEATURES
 from farthing.fraud.model.history import DAY
 from farthing_cli.fraud import simulator, training
 from farthing_cli.fraud.metrics import measure
@@ -22,7 +22,7 @@ DAYS = 45
 
 @pytest.fixture(scope="module")
 def rows() -> Rows:
-    return Rows.of(simulator.simulate(OTHER_SEED, DAYS, people=800))
+    return Rows.of(simulator.simulate(OTHER_SEED, DAYS, people=800, terminals=False))
 
 
 def test_it_says_that_it_was_trained_on_simulated_data() -> None:
@@ -35,6 +35,13 @@ def test_it_says_that_it_was_trained_on_simulated_data() -> None:
 def test_it_is_small_and_asks_for_the_features_that_are_made() -> None:
     assert FILE.stat().st_size < 300_000
     assert Model.load(FILE).features == tuple(FEATURES)
+
+
+def test_it_does_not_ask_for_a_terminal_which_no_payment_here_has() -> None:
+    model = Model.load(FILE)
+    asked = {model.features[at] for at in model.artefact.trees.feature}
+    assert not asked & set(TERMINAL_FEATURES)
+    assert model.artefact.card["without"] == ", ".join(sorted(TERMINAL_FEATURES))
 
 
 def test_it_tells_attacks_that_it_has_not_seen(rows: Rows) -> None:
@@ -66,3 +73,10 @@ def test_the_same_seed_makes_the_same_payments() -> None:
     assert once == again
     assert once != simulator.simulate(6, 10, people=100)
     assert [one.payment.at for one in once] == sorted(one.payment.at for one in once)
+
+
+def test_online_the_same_people_pay_at_no_terminal_and_none_is_compromised() -> None:
+    there, online = (simulator.simulate(5, 30, 100, terminals=at) for at in (True, False))
+    assert all(one.payment.terminal is None for one in online)
+    at_a_terminal = {(one.payment.at, one.payment.customer, one.fraud) for one in there}
+    assert {(one.payment.at, one.payment.customer, one.fraud) for one in online} < at_a_terminal

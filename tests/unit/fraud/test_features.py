@@ -12,7 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from farthing.fraud.model.features import FEATURES, FEATURES_MAX, History, Payment, record, row
+from farthing.fraud.model.features import (
+    FEATURES,
+    FEATURES_MAX,
+    TERMINAL_FEATURES,
+    History,
+    Payment,
+    pack_row,
+    record,
+    row,
+    unpack_row,
+)
 from farthing.fraud.model.history import (
     BUCKETS_SECONDS,
     DAY,
@@ -51,7 +61,7 @@ def streams(draw: st.DrawFn) -> list[Labelled]:
             at,
             draw(st.integers(1, 50_000)),
             draw(few),
-            draw(few),
+            draw(st.none() | few),
             draw(st.none() | few),
             draw(st.none() | few),
             draw(st.sampled_from([None, "de", "fr"])),
@@ -84,10 +94,12 @@ def online(payments: list[Labelled]) -> Iterator[list[float]]:
     for one in payments:
         paid = one.payment
         for old in [label for label in labels if known_at(label) <= paid.at]:
+            labels.remove(old)
+            if not old.payment.terminal:
+                continue
             terminal = table.get(Terminal, old.payment.terminal)
             terminal.defrauded(old.payment.at)
             table.put(old.payment.terminal, terminal)
-            labels.remove(old)
         keys = (
             (Customer, paid.customer),
             (Terminal, paid.terminal),
@@ -193,6 +205,25 @@ def test_what_is_not_known_is_no_number(more: dict[str, str], is_nan: bool) -> N
     found = named(row(payment(**more), History()))
     for name in ("country_mismatch", "ip_cards_1d", "card_failures_1h", "customer_ip_is_new"):
         assert math.isnan(found[name]) == is_nan
+
+
+def test_without_a_terminal_nothing_is_known_or_remembered_of_it() -> None:
+    history = History()
+    nowhere = Payment(START, 1000, "c")
+    record(nowhere, history)
+    found = named(row(nowhere, history))
+    assert all(math.isnan(found[name]) for name in TERMINAL_FEATURES)
+    assert len(TERMINAL_FEATURES) == 7
+    assert history.terminal.to_item() == Terminal().to_item()
+
+
+@given(st.lists(st.floats(), min_size=len(FEATURES), max_size=len(FEATURES)))
+def test_a_row_is_kept_to_the_last_bit(values: list[float]) -> None:
+    packed = pack_row(values)
+    assert len(packed) == 8 * FEATURES_MAX
+    assert list(map(float.hex, unpack_row(packed))) == list(map(float.hex, values))
+    with pytest.raises(ValueError, match="200 bytes, not 192"):
+        unpack_row(packed[8:])
 
 
 def test_histories_stay_small_however_much_is_paid() -> None:

@@ -19,7 +19,7 @@ from farthing_cli.fraud.dataset import Labelled
 from farthing_cli.fraud.replay import Rows, known_at, known_by
 from tests.unit.fraud.test_training import shop
 
-DAYS = 50
+DAYS = 60
 
 
 def run(*arguments: Any) -> Any:
@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With payments.ndjson: decided by the default rules and the model that ships."""
     there = tmp_path_factory.mktemp("loop")
     data = there / "payments.ndjson"
-    run("simulate", "--into", data, "--days", DAYS, "--customers", 500, "--seed", 5)
+    run("simulate", "--into", data, "--days", DAYS, "--customers", 600, "--seed", 5)
     run("train", "--data", data, "--into", there / "own.farthing", "--against", "default")
     return there
 
@@ -89,7 +89,7 @@ def test_what_was_blocked_is_not_learned_from(folder: Path) -> None:
 
 def test_a_label_that_comes_after_the_training_day_changes_nothing(folder: Path) -> None:
     # Given a training day, and the same payments with every later label another
-    day = simulator.START + 45 * DAY
+    day = simulator.START + 55 * DAY
     payments = dataset.read(folder / "payments.ndjson")
     changed = [
         one._replace(fraud=not one.fraud, labelled_at=day + DAY) if known_at(one) > day else one

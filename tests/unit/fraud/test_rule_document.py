@@ -31,11 +31,13 @@ from farthing.fraud.rules import Status
 from farthing.fraud.score import Action
 from farthing.store import EXISTS, ConditionFailed, Delete, TenantScope
 from tests.support.lambdas import MERCHANT
+from tests.unit.fraud.test_window import NOON
 
 TENANT = TenantScope(MERCHANT, "test")
 VALID = jsonschema.Draft202012Validator(rule_schema())
 EXAMPLE: dict[str, Any] = {
     "thresholds": {"review_from": 0.3, "block_above": 0.7},
+    "reviews": {"hold": "NOT_SENT", "days": 7},
     "rules": [
         {
             "id": "one",
@@ -101,7 +103,14 @@ RULE, WHEN = ("rules", 0), ("rules", 0, "when")
     ("change", "said"),
     [
         (lambda _: [], "the document: is a mapping"),
-        (put("rule", []), "rule: is not one of thresholds, rules"),
+        (put("rule", []), "rule: is not one of thresholds, reviews, rules"),
+        (put("reviews", {"hold": "LATER", "days": 5}), "reviews.hold: is one of AUTHORIZED, NOT"),
+        (
+            put("reviews", {"hold": "NOT_SENT", "days": 31}),
+            "reviews.days: is a whole number from 1",
+        ),
+        (put("reviews", {"hold": "NOT_SENT", "days": True}), "reviews.days: is a whole number"),
+        (put("reviews", []), "reviews: is a mapping of hold, days"),
         (put("rules", {}), "rules: is a list"),
         (put("rules", [1]), "rules[0]: is a mapping"),
         (put("thresholds", "review_from", 0.8), "thresholds.review_from: is not above"),
@@ -203,17 +212,17 @@ def test_one_version_follows_the_other_and_each_is_kept(aws: None) -> None:
     store = runtime.store(TENANT)
     assert rules_of(store.get(in_force_key(TENANT))) == default_rules()
     first, second = (read_rules(EXAMPLE, version) for version in (1, 2))
-    store.write(*publish_writes(TENANT, first))
+    store.write(*publish_writes(TENANT, first, NOON))
     # When two publish the next one, the second is told
-    store.write(*publish_writes(TENANT, second))
+    store.write(*publish_writes(TENANT, second, NOON))
     with pytest.raises(ConditionFailed, match="NOT_CREATED"):
-        store.write(*publish_writes(TENANT, second))
+        store.write(*publish_writes(TENANT, second, NOON))
     # And none is left out, nor the first one published again
     with pytest.raises(ConditionFailed, match="FOLLOWS"):
-        store.write(*publish_writes(TENANT, read_rules(EXAMPLE, 4)))
+        store.write(*publish_writes(TENANT, read_rules(EXAMPLE, 4), NOON))
     assert rules_of(store.get(in_force_key(TENANT))) == second
     assert rules_of(store.get(version_key(TENANT, 1))) == first
-    store.write(*publish_writes(TENANT, read_rules(EXAMPLE, 3)))
+    store.write(*publish_writes(TENANT, read_rules(EXAMPLE, 3), NOON))
     store.write(Delete(version_key(TENANT, 1), EXISTS))
     with pytest.raises(ConditionFailed, match="NOT_CREATED"):
-        store.write(*publish_writes(TENANT, first))
+        store.write(*publish_writes(TENANT, first, NOON))

@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from farthing.fraud.model.evaluate import Model
-from farthing.fraud.model.features import FEATURES, Payment
+from farthing.fraud.model.features import FEATURES, Payment, pack_row
 from farthing.fraud.model.history import DAY, HOUR, LABEL_DELAY_SECONDS
 from farthing_cli.app import app
 from farthing_cli.failure import Failure
-from farthing_cli.fraud import calibration, dataset, feature_bytes, replay, training
+from farthing_cli.fraud import calibration, dataset, replay, training
 from farthing_cli.fraud.dataset import Labelled
 from farthing_cli.fraud.metrics import Scored, above, area_under_roc, average_precision, measure
 from farthing_cli.fraud.replay import Rows, known_at, known_by
@@ -139,7 +139,7 @@ def test_what_was_not_let_through_or_not_sent_teaches_nothing() -> None:
 def test_a_payment_keeps_the_features_that_it_was_scored_by(tmp_path: Path) -> None:
     # Given lines of an export, one with features
     stored = tuple(float(number) for number in range(len(FEATURES)))
-    known = {"features": base64.b64encode(feature_bytes.packed(stored)).decode()}
+    known = {"features": base64.b64encode(pack_row(stored)).decode()}
     line = {"paid_at": "2026-11-01T09:00:00.123Z", "amount_cents": 100, "customer": "c"}
     line |= {"terminal": "t", "fraud": False, "outcome": "APPROVED", "labelled_at": None}
     lines = [line, {**line, "decision": {"known": known}}]
@@ -200,7 +200,7 @@ def test_evaluate_and_explain_say_what_the_model_does(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("paid_at,amount_cents\n1,2\n", "lacks customer, terminal, fraud"),
+        ("paid_at,amount_cents\n1,2\n", "lacks customer, fraud"),
         ("paid_at,amount_cents,customer,terminal,fraud\n", "has no payments"),
         ("paid_at,amount_cents,customer,terminal,fraud\n1,9.5,c,t,0\n", "row 1: amount_cents"),
         ("paid_at,amount_cents,customer,terminal,fraud\n1,9,,t,0\n", "row 1: customer is empty"),
@@ -228,10 +228,20 @@ def test_a_file_is_read_as_it_was_written(tmp_path: Path) -> None:
     paid = Payment(START, 5, "c", "t", "card", "192.0.2.1", "de", "fr")
     payments = [
         Labelled(paid, fraud=True, failed=True, labelled_at=START + 5, id="pi_1"),
-        Labelled(Payment(START + 1, 5, "c", "t"), fraud=False),
+        Labelled(Payment(START + 1, 5, "c"), fraud=False),
     ]
     assert dataset.write(tmp_path / "payments.csv", reversed(payments)) == 2
     assert dataset.read(tmp_path / "payments.csv") == payments
+
+
+def test_an_address_counts_as_it_does_online(tmp_path: Path) -> None:
+    # Given addresses of one household, and a text that stands for an address
+    written = ["2001:db8::1", "2001:db8::2", "::ffff:192.0.2.1", "192.0.2.1", "somewhere"]
+    payments = [Labelled(Payment(START, 5, "c", ip=ip), fraud=False) for ip in written]
+    dataset.write(tmp_path / "payments.csv", payments)
+    # Then
+    read = [one.payment.ip for one in dataset.read(tmp_path / "payments.csv")]
+    assert read == ["2001:db8::/64"] * 2 + ["192.0.2.1"] * 2 + ["somewhere"]
 
 
 few_scores = st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farthing.fraud.model.history import CARDS_MAX
 from farthing.fraud.window import (
     FAILURES_KEPT,
     HOUR_SECONDS,
@@ -103,6 +104,34 @@ def test_failures_are_the_same_in_whatever_order_and_however_often_they_are_told
         other = other.failed_with(each).begun(each)
     assert one == other
     assert one.failed == tuple(sorted(told)[-FAILURES_KEPT:])
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, DAY_SECONDS), st.integers(0, 24)), max_size=60),
+    st.sampled_from(["begun", "failed", "ended"]),
+)
+def test_the_newest_cards_that_were_tried_each_by_its_last_time(
+    tries: list[tuple[int, int]], ends: str
+) -> None:
+    # Given tries of some cards from one address, not in the order of their times
+    address, last = Counter(), dict[str, int]()
+    for n, (seconds, card) in enumerate(tries):
+        one = attempt(seconds, n)
+        address = address.begun(one, f"card{card}")
+        last[f"card{card}"] = max(one.at_ms, last.get(f"card{card}", 0))
+        if ends == "failed":
+            address = address.failed_with(one)
+        elif ends == "ended":
+            address = address.ended_otherwise(one)
+    # Then it knows when the newest were tried last, whatever became of them
+    assert [one.at_ms for one in address.cards] == sorted(last.values())[-CARDS_MAX:]
+    assert all(last[one.fingerprint] == one.at_ms for one in address.cards)
+    # And no window counts them
+    plain = Counter()
+    for n, (seconds, _) in enumerate(tries):
+        plain = plain.begun(attempt(seconds, n))
+    if ends == "begun":
+        assert replace(address, cards=()) == plain
 
 
 def test_after_four_in_any_hour_the_fifth_is_declined() -> None:

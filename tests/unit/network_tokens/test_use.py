@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
-from farthing.fraud.score import Action, Decision
+from farthing.payments import confirm
 from farthing.payments.conclusion import FIRST_LOOK_SECONDS
 from farthing.store import StoreBusy
 from farthing.store.table import DynamoStore
@@ -89,16 +89,18 @@ def test_a_token_that_is_suspended_in_between_does_not_pay(
     method_id = shop.with_token()
     row = {name: shop.row(method_id)[name] for name in ("pk", "sk")}
 
-    def score(facts: Any) -> Decision:
+    scored = confirm.scoring_of
+
+    def score(*args: Any) -> Any:
         boto3.client("dynamodb").update_item(
             TableName="PaymentsTable",
             Key=row,
             UpdateExpression="SET network_token = :s",
             ExpressionAttributeValues={":s": {"S": "SUSPENDED"}},
         )
-        return Decision(Action.ALLOW)
+        return scored(*args)
 
-    monkeypatch.setattr("farthing.payments.wiring.allow_everything", score)
+    monkeypatch.setattr(confirm, "scoring_of", score)
     assert shop.via(shop.pay(method_id)) == [NUMBER]
     assert asked(shop, CRYPTOGRAMS) == 0
 

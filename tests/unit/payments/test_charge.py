@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import boto3
-import pytest
 
-from farthing.fraud.score import Action, Decision
 from tests.support.lambdas import call
+from tests.support.rules import publish, rule
 from tests.support.stack import DECLINED, Stack
 
 
@@ -147,12 +146,8 @@ def test_a_deleted_method_cannot_pay(stack: Stack) -> None:
     assert stack.acquirer.requests == []
 
 
-def test_a_block_fails_the_payment_before_anything_is_written_to_be_sent(
-    stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(
-        "farthing.payments.wiring.allow_everything", lambda facts: Decision(Action.BLOCK, 99)
-    )
+def test_a_block_fails_the_payment_before_anything_is_written_to_be_sent(stack: Stack) -> None:
+    publish(rule("BLOCK"))
     answer = stack.pay(key="k")
     assert (answer.status, answer.body["code"]) == (402, "blocked_by_fraud")
     assert answer.body["payment_intent"]["status_detail"] == "BLOCKED_BY_FRAUD"

@@ -59,7 +59,7 @@ FIRST = Operation(
     stored_credential=StoredCredential.from_item(
         {"use": "SUBSEQUENT", "initiator": "MERCHANT", "network_reference": "N1"}
     ),
-    decision={"score": 0, "action": "ALLOW"},
+    decision={"score_ppm": 0, "action": "ALLOW", "signals": []},
     via=Via.NETWORK_TOKEN,
 )
 

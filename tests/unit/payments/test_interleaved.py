@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from farthing.fraud.score import Action, Decision
-from farthing.payments import followups, refunds
+from farthing.payments import confirm, followups, refunds
 from tests.support.lambdas import Answer
 from tests.support.stack import Stack
 
@@ -25,11 +24,13 @@ def between(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], li
                 results.append(None)
                 results[0] = second()
 
-        def score(facts: Any) -> Decision:
-            once()
-            return Decision(Action.ALLOW)
+        scored = confirm.scoring_of
 
-        monkeypatch.setattr("farthing.payments.wiring.allow_everything", score)
+        def score(*args: Any) -> Any:
+            once()
+            return scored(*args)
+
+        monkeypatch.setattr(confirm, "scoring_of", score)
         for module in (followups, refunds):
             real = module.settle_open_operation
 

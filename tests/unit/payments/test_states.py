@@ -15,21 +15,26 @@ from farthing.method_type import MethodType
 from farthing.payments import begin, states
 from farthing.payments.begin import Asking
 from farthing.payments.conclude import conclude
+from farthing.payments.conclusion import reviewed
 from farthing.payments.intent import CaptureMethod, Instrument, Intent
+from farthing.payments.review import ReviewStatus, ReviewStep
 from farthing.store import TenantScope
 
 TENANT = TenantScope("mer_a", "test")
 CARD = Instrument("tok_1", None, None, "4242", "visa", "424242", "fp")
 BANK = Instrument("tok_1", None, None, "0004", None, "", "fp", type=MethodType.BANK, scheme="SEPA")
+DECISION = {"score_ppm": 0, "action": "ALLOW", "signals": []}
 ALL = list(states.TRANSITIONS)
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def fresh(method: CaptureMethod) -> Intent:
     return Intent(TENANT, "pi_1", 100, "eur", method, "2026-11-22T09:00:00.000Z", instrument=CARD)
 
 
-def asking(number: int) -> Asking:
-    return Asking("row", 200, "req", f"op_{number}", datetime(2026, 11, 22, tzinfo=UTC))
+def asking(number: int, review: ReviewStatus | None = None) -> Asking:
+    step = None if review is None else ReviewStep(review, "2026-11-27T09:00:00.000Z")
+    return Asking("row", 200, "req", f"op_{number}", NOW, step)
 
 
 @pytest.mark.parametrize(("before", "after"), list(itertools.product(ALL, ALL)))
@@ -50,35 +55,37 @@ def test_terminal_states_are_the_three_ends() -> None:
 
 verbs = st.sampled_from(["authorize", "capture", "void"])
 outcomes = st.sampled_from(list(Outcome))
+reviews = st.none() | st.sampled_from(list(ReviewStatus))
 
 
 @given(
     method=st.sampled_from(list(CaptureMethod)),
-    steps=st.lists(st.tuples(verbs, outcomes, st.integers(1, 100)), max_size=8),
+    steps=st.lists(st.tuples(verbs, outcomes, st.integers(1, 100), reviews), max_size=8),
 )
 def test_any_walk_keeps_the_money_right(
-    method: CaptureMethod, steps: list[tuple[str, Outcome, int]]
+    method: CaptureMethod, steps: list[tuple[str, Outcome, int, ReviewStatus | None]]
 ) -> None:
-    # Given any sequence of wishes and outcomes, of which some are not allowed
+    # Given any sequence of wishes, reviews and outcomes, of which some are not allowed
     intent = fresh(method)
-    for number, (verb, outcome, amount) in enumerate(steps):
+    for number, (verb, outcome, amount, review) in enumerate(steps):
         pays = BANK if outcome is Outcome.PENDING else CARD
+        if verb != "authorize" and review is ReviewStatus.OPEN:
+            continue  # only an authorization opens one
         try:
             if verb == "authorize":
-                begun = begin.authorize(
-                    intent, pays, "sandbox", {"score": 0, "action": "ALLOW"}, asking(number)
-                )
+                asked = asking(number, review if review is ReviewStatus.OPEN else None)
+                begun = begin.authorize(intent, pays, "sandbox", DECISION, asked)
             elif verb == "capture":
-                begun = begin.capture(intent, amount, asking(number))
+                begun = begin.capture(intent, amount, asking(number, review))
             else:
-                begun = begin.void(intent, asking(number))
+                begun = begin.void(intent, asking(number, review))
         except Exception as refused:  # noqa: BLE001 - any refusal leaves the intent as it was
             assert type(refused).__name__ == "FarthingError"
             continue
         if not begun.operation.is_debit and outcome is Outcome.PENDING:
             continue  # only a debit can be
         concluded = conclude(begun.intent, begun.operation, Answer(outcome))
-        before, intent = intent, concluded.intent
+        before, intent = intent, reviewed(concluded, NOW)
         # Then captured ≤ authorized, versions only grow, and the end is the end
         assert before.state not in states.TERMINAL
         assert intent.version > before.version
@@ -90,12 +97,15 @@ def test_any_walk_keeps_the_money_right(
         terminal = intent.state in states.TERMINAL
         told_of_an_end = intent.state not in {states.AUTHORIZED, states.AWAITING}
         assert terminal == (concluded.event_type is not None and told_of_an_end)
+        # And a review is open exactly while it is waited for, or its answer is on its way
+        assert intent.is_under_review or intent.state != states.HELD
+        assert not (intent.is_under_review and terminal)
 
 
 @pytest.mark.parametrize("kind", [Kind.AUTHORIZE, Kind.CAPTURE, Kind.VOID])
 def test_silence_never_ends_a_payment(kind: Kind) -> None:
     intent = fresh(CaptureMethod.MANUAL)
-    begun = begin.authorize(intent, CARD, "sandbox", {"score": 0, "action": "ALLOW"}, asking(1))
+    begun = begin.authorize(intent, CARD, "sandbox", DECISION, asking(1))
     if kind is not Kind.AUTHORIZE:
         held = conclude(begun.intent, begun.operation, Answer(Outcome.APPROVED)).intent
         begun = (

@@ -37,6 +37,23 @@ def name_of(resource: dict[str, Any]) -> str:
     return text.replace("${", "").replace(".Arn}", "")
 
 
+def written_partitions(role: str, table: str) -> set[str]:
+    """The patterns of partitions that a role may write in a table, `*` for any."""
+    found: set[str] = set()
+    for statement in ROLES[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]:
+        writes = any(verb in action for action in statement["Action"] for verb in ("Put", "Update"))
+        if writes and statement["Resource"] == {"Fn::GetAtt": [table, "Arn"]}:
+            limits = statement.get("Condition", {}).get("ForAllValues:StringLike", {})
+            found |= set(limits.get("dynamodb:LeadingKeys", ["*"]))
+    return found
+
+
+COUNTED_AND_REMEMBERED = {
+    f"*#{mode}#{kind}#*" for mode in ("test", "live") for kind in ("ATTEMPTS", "CARD", "PAYER")
+}
+"""No payment writes a rule, a list or a model."""
+
+
 def test_the_resolver_comes_every_minute_and_a_firing_that_fails_is_kept() -> None:
     (tick,) = (e["Properties"] for e in RESOLVER["Events"].values() if e["Type"] == "ScheduleV2")
     assert tick["ScheduleExpression"] == "rate(1 minute)"
@@ -55,7 +72,15 @@ def test_one_look_has_the_functions_whole_time() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["ResolveUnknown", "AcquirerEvents", "PaymentIntents", "Refunds", "CheckoutSessions"]
+    "name",
+    [
+        "ResolveUnknown",
+        "AcquirerEvents",
+        "PaymentIntents",
+        "Refunds",
+        "CheckoutSessions",
+        "Reviews",
+    ],
 )
 def test_who_resolves_may_ask_charge_and_queue_the_next_look_and_nothing_of_the_vault(
     name: str,
@@ -66,6 +91,7 @@ def test_who_resolves_may_ask_charge_and_queue_the_next_look_and_nothing_of_the_
     assert "VaultTable" not in granted
     assert "AcquirerSecret" not in granted
     assert "dynamodb:DeleteItem" not in granted["PaymentsTable"]
+    assert written_partitions(f"{name}Role", "RiskTable") == COUNTED_AND_REMEMBERED
     environment = FUNCTIONS[f"{name}Function"]["Properties"]["Environment"]["Variables"]
     wanted = {"PAYMENTS_TABLE", "CHARGE_FUNCTION", "RESOLVE_QUEUE_URL", "SANDBOX_IDEMPOTENT"}
     assert wanted <= set(environment)
@@ -85,6 +111,7 @@ def test_who_only_resolves_may_make_these_calls_and_no_others(name: str) -> None
     assert set(granted) == {
         f"{name}Logs",
         "PaymentsTable",
+        "RiskTable",
         "ChargeFunction",
         "ResolveQueue",
     } | others.get(name, {"AcquirerEventsQueue"})

@@ -12,6 +12,14 @@ import pytest
 
 from farthing.access.keys import key_row
 from farthing.errors import REGISTRY
+from farthing.fraud.counter_row import card_key as failures_key
+from farthing.fraud.history import card_seen_key, history_key
+from farthing.fraud.list_row import listed_pk
+from farthing.fraud.lists import Kind as ListKind
+from farthing.fraud.lists import entry_key, ranges_key
+from farthing.fraud.model_row import model_key, models_pk
+from farthing.fraud.model_wiring import UNREADABLE_METRIC
+from farthing.fraud.rule_row import rules_pk
 from farthing.observe import METRICS_NAMESPACE
 from farthing.payments.intent import intent_key
 from farthing.payments.payment_method import method_key
@@ -201,6 +209,39 @@ def test_a_batch_that_only_a_person_can_end_sets_off_an_alarm() -> None:
     assert watching(METRICS_NAMESPACE, EXCEPTIONS_METRIC, **dimensions) == [("Sum", 0, 60)]
     settle = FUNCTIONS["SettleFunction"]["Properties"]
     assert settle["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == "settle"
+
+
+@pytest.mark.parametrize("service", ["payment_intents", "checkout_sessions"])
+def test_a_model_that_cannot_be_read_sets_off_an_alarm(service: str) -> None:
+    (name,) = (name for name, function in FUNCTIONS.items() if folder(function) == service)
+    dimensions = {"function_name": {"Ref": name}, "service": service}
+    assert watching(METRICS_NAMESPACE, UNREADABLE_METRIC, **dimensions) == [("Sum", 0, 60)]
+    variables = FUNCTIONS[name]["Properties"]["Environment"]["Variables"]
+    assert variables["POWERTOOLS_SERVICE_NAME"] == service
+
+
+def test_what_a_merchant_says_of_fraud_is_all_that_its_function_writes() -> None:
+    [_, reads, puts, deletes] = statements(ROLES["FraudRole"])
+    for statement in (reads, puts, deletes):
+        assert statement["Resource"] == {"Fn::GetAtt": ["RiskTable", "Arn"]}
+    assert reads["Action"] == ["dynamodb:GetItem", "dynamodb:Query"]
+    assert (puts["Action"], deletes["Action"]) == (["dynamodb:PutItem"], ["dynamodb:DeleteItem"])
+    tenant = TenantScope(MERCHANT, "test")
+    lists = {
+        entry_key(tenant, ListKind.EMAIL, "a@b.example").pk,
+        ranges_key(tenant).pk,
+        listed_pk(tenant),
+    }
+    said = lists | {rules_pk(tenant), models_pk(tenant), model_key(tenant, "a" * 64).pk}
+    others = {
+        failures_key(tenant, "a" * 26).pk,
+        history_key(tenant, "cus_1", "eur").pk,
+        card_seen_key(tenant, "a" * 26).pk,
+    }
+    for statement, allowed in ((puts, said), (deletes, lists)):
+        patterns = limited_to(statement, "LeadingKeys")
+        matched = {pk for pk in said | others if any(fnmatch(pk, one) for one in patterns)}
+        assert matched == allowed
 
 
 SILENCE_IS_AN_ALARM = {"OldestUnknownAlarm", "VaultPurgeLateAlarm"}

@@ -28,6 +28,7 @@ ALLOWED_FIELDS = frozenset(
         "refund_id",
         "event_id",
         "endpoint_id",
+        "entry_id",
         "delivery_id",
         "settlement_id",
         "token_id",

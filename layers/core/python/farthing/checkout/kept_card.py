@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from farthing.errors import FarthingError
 from farthing.payments import customer as customers
+from farthing.payments.checkout import SessionStatus, attempt_status
 from farthing.payments.customer import change_methods, customer_key
 from farthing.payments.intent import Intent
 from farthing.payments.payment_method import from_face, method_key, to_item
@@ -53,6 +54,8 @@ def to_be_kept(intent: Intent | None) -> Spent | None:
     if intent is None or intent.checkout is None or not intent.checkout.saves_card:
         return None
     if intent.authorization is None or intent.instrument is None or intent.customer_id is None:
+        return None
+    if attempt_status(intent) is not SessionStatus.PAID:
         return None
     reference = intent.authorization.network_reference
     return Spent(intent.intent_id, intent.customer_id, intent.instrument.token, reference)

@@ -27,11 +27,13 @@ from farthing.method_type import MethodType
 from farthing.payments import idempotency, states
 from farthing.payments.begin import in_progress
 from farthing.payments.checkout import SessionStatus
-from farthing.payments.confirm import Payable, authorize
+from farthing.payments.confirm import authorize
 from farthing.payments.guarded import Guarded
 from farthing.payments.instruments import Paying, read_instrument
 from farthing.payments.intent import Instrument, Intent, intent_key
+from farthing.payments.payable import Payable
 from farthing.payments.replay import replay
+from farthing.payments.scoring import keys_in_force
 from farthing.payments.services import Services
 from farthing.store import Item, Update
 from farthing.vault.card_face import card_face_key
@@ -50,7 +52,7 @@ def pay(
     """Charge or authorize what the session asks for, by this card. Raises FarthingError."""
     row = idempotency.row_key(services.tenant, request.row_id)
     key, face = key_of(services.tenant, session_id), card_face_key(services.tenant, token)
-    known = services.store.batch_get([row, key, face])
+    known = services.store.batch_get([row, key, face, *keys_in_force(services.tenant)])
     earlier = idempotency.examine(known.get(row), request, services.now())
     if not earlier.is_new:
         return replay(earlier, services)
@@ -60,7 +62,9 @@ def pay(
     if card.type is not MethodType.CARD:
         raise invalid("token", "is of no card, and a checkout session is paid by card")
     payable = _attempt(found, card, ip_address, services)
-    answer = authorize(payable, request, request_id, services, success_status=SUCCESS_STATUS)
+    answer = authorize(
+        payable, request, request_id, services, success_status=SUCCESS_STATUS, found=known
+    )
     if answer.status == SUCCESS_STATUS and found.session.saves_card:
         keep_card(_read(payable.intent, services), services)
     return answer

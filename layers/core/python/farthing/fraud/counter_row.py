@@ -34,9 +34,20 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from farthing.access.rate_limit import network_of
-from farthing.fraud.window import FORGOTTEN_SECONDS, LIMIT_MAX, Attempt, Counter
+from farthing.fraud.window import (
+    CARDS_SECONDS,
+    FORGOTTEN_SECONDS,
+    LIMIT_MAX,
+    Attempt,
+    Counter,
+    TriedCard,
+)
 from farthing.store import EXISTS, Condition, Item, Key, TenantScope, Update
 from farthing.store.item import SCHEMA_VERSION
+
+RISK = "risk"
+ATTEMPTS = "ATTEMPTS"
+"""The table of counters, and the sort key of each."""
 
 COUNTERS = 2
 RACES_MAX = COUNTERS * 2 * LIMIT_MAX + 2
@@ -48,15 +59,19 @@ _NO_NETWORK = network_of("")
 
 def card_key(tenant: TenantScope, fingerprint: str) -> Key:
     """A card's counter. The fingerprint is the vault's keyed hash: it leads to no number."""
-    return Key("risk", tenant.pk("ATTEMPTS", "CARD", fingerprint), "ATTEMPTS")
+    return Key(RISK, tenant.pk(ATTEMPTS, "CARD", fingerprint), ATTEMPTS)
 
 
 def address_key(tenant: TenantScope, ip_address: str | None) -> Key | None:
     """An address's counter, in IPv6 that of its /64; None if the address is not known."""
-    network = network_of(ip_address or "")
-    if network == _NO_NETWORK:
-        return None
-    return Key("risk", tenant.pk("ATTEMPTS", "IP", network), "ATTEMPTS")
+    known = network(ip_address)
+    return Key(RISK, tenant.pk(ATTEMPTS, "IP", known), ATTEMPTS) if known else None
+
+
+def network(ip_address: str | None) -> str | None:
+    """Whom an address stands for, wherever one is counted or remembered; None: nobody knows."""
+    found = network_of(ip_address or "")
+    return None if found == _NO_NETWORK else found
 
 
 def counter_of(item: Mapping[str, Any] | None) -> Counter:
@@ -67,7 +82,9 @@ def counter_of(item: Mapping[str, Any] | None) -> Counter:
         Attempt(at_ms, name) for name, at_ms in item.items() if name.startswith(_ATTEMPT_PREFIX)
     )
     failed = (Attempt(at_ms, operation_id) for at_ms, operation_id in item.get("failed", ()))
-    return Counter(tuple(sorted(failed)), tuple(sorted(marks)), item.get("version", 0))
+    cards = (TriedCard(at_ms, fingerprint) for at_ms, fingerprint in item.get("cards", ()))
+    version = item.get("version", 0)
+    return Counter(tuple(sorted(failed)), tuple(sorted(marks)), version, tuple(cards))
 
 
 def counter_write(key: Key, before: Counter, after: Counter) -> Update | None:
@@ -76,16 +93,24 @@ def counter_write(key: Key, before: Counter, after: Counter) -> Update | None:
     gone = sorted(_marks(set(before.in_flight) - set(after.in_flight)))
     if after.failed != before.failed:
         sets["failed"] = [[one.at_ms, one.operation_id] for one in after.failed]
+    if after.cards != before.cards:
+        sets["cards"] = [[one.at_ms, one.fingerprint] for one in after.cards]
     if not sets:
         return Update(key, EXISTS, remove=gone) if gone else None
-    newest_ms = max(one.at_ms for one in after.failed + after.in_flight)
     sets |= {
         "entity": "attempts",
         "schema_version": SCHEMA_VERSION,
         "version": before.version + 1,
-        "ttl": newest_ms // 1000 + FORGOTTEN_SECONDS,
+        "ttl": _forgotten_at(after),
     }
     return Update(key, counter_as_read(before.version), set=sets, remove=gone)
+
+
+def _forgotten_at(counter: Counter) -> int:
+    """In Unix seconds: when neither a window nor the model asks for anything in it any more."""
+    attempts_ms = max((one.at_ms for one in counter.failed + counter.in_flight), default=0)
+    cards_ms = max((one.at_ms for one in counter.cards), default=0)
+    return max(attempts_ms // 1000 + FORGOTTEN_SECONDS, cards_ms // 1000 + CARDS_SECONDS)
 
 
 def counter_as_read(version: int) -> Condition:

@@ -6,6 +6,8 @@
 The first that says something decides, as in Stripe's Radar; the others are kept as signals beside
 it. So who is on an allow list is let through whatever else is true, and what a rule sends to
 review is not blocked by its score.
+
+A model in the shadow says what it would have done, and decides nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from farthing.fraud.facts import Known
 from farthing.fraud.lists import Hit
 from farthing.fraud.rules import SCORES_PPM, RuleSet
 from farthing.fraud.score import Action
-from farthing.fraud.signals import Decision, FraudSignal, Scored, SignalType
+from farthing.fraud.signals import SCORE_MAX_PPM, Decision, FraudSignal, Scored, SignalType
 
 ORDER = (Action.ALLOW, Action.BLOCK, Action.REVIEW)
 
@@ -23,17 +25,19 @@ def decide(known: Known, rule_set: RuleSet, scored: Scored | None = None) -> Dec
     """What becomes of a payment. `scored` is what the model says, if there is one."""
     asked = (rule.signal(known, rule_set.version) for rule in rule_set.rules)
     said = [*map(_of_list, known.hits), *(signal for signal in asked if signal is not None)]
-    by_model = [] if scored is None else [_of_model(scored, rule_set)]
+    by_model = None if scored is None else _of_model(scored, rule_set)
+    asked_last = None if scored is None or scored.shadow else by_model
     deciding = next(
-        (signal for action in ORDER for signal in said if signal.action is action),
-        by_model[0] if by_model else None,
+        (signal for action in ORDER for signal in said if signal.action is action), asked_last
     )
     score_ppm = deciding.score_ppm if deciding else 0
+    if scored is not None and not scored.shadow:
+        score_ppm = scored.score_ppm
     return Decision(
         action=deciding.action if deciding else Action.ALLOW,
-        score_ppm=score_ppm if scored is None else scored.score_ppm,
+        score_ppm=score_ppm,
         decided_by=deciding.source if deciding else None,
-        signals=(*said, *by_model),
+        signals=(*said, by_model) if by_model else tuple(said),
         rules_version=rule_set.version,
         known=known,
         scored=scored,
@@ -59,6 +63,10 @@ def _of_list(hit: Hit) -> FraudSignal:
 
 def _of_model(scored: Scored, rule_set: RuleSet) -> FraudSignal:
     action = rule_set.thresholds.action(scored.score_ppm)
-    reason = f"a score of {scored.score_ppm / 1_000_000:.2f}"
+    reason = f"a score of {scored.score_ppm / SCORE_MAX_PPM:.2f}"
+    if scored.reasons:
+        reason += f": {', '.join(scored.reasons)}"
+    if scored.shadow:
+        reason += " (only watched)"
     version = scored.model_version
     return FraudSignal(SignalType.MODEL, scored.score_ppm, action, reason, "model", version)

@@ -1,24 +1,33 @@
-"""What a customer usually pays, and whether a card has paid before.
+"""What a payer usually pays in one currency, and whether a card has paid before.
 
-The newest amounts in one currency, each with its operation: their median says what is usual, and
-one outlier does not move it. As with failures, the newest of a set are the same in whatever order
-and however often they are told. A payment that is not written here is missing in the median, and
-nothing else.
+One row serves rules and model: it keeps the model's `Customer`, whose newest amounts have the
+median that rules ask for. The payer is the customer, or the card where nobody is known.
+
+Payments may be told late and out of order; they are kept by their time. The newest operations told
+are kept beside them, so that one that is told again counts once. A payment that is not written here
+is missing in the history, and nothing else.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+from farthing.fraud.counter_row import network
+from farthing.fraud.model.history import Customer
 from farthing.fraud.window import Attempt
 from farthing.store import NOT_CREATED, Condition, Key, Put, TenantScope, Update
 from farthing.store.item import SCHEMA_VERSION
 
-PAYMENTS_KEPT = 25
+PAYMENTS_COUNTED = 25
+"""Older ones are no longer in the median."""
+
 PAYMENTS_MIN = 5
 """With fewer, nothing is known to be unusual."""
+
+TOLD_KEPT = 16
+"""Whoever tells again does so at once: no more than so many others come between."""
 
 KEPT_SECONDS = 400 * 24 * 3600
 
@@ -38,27 +47,42 @@ class Paid:
 
 
 @dataclass(frozen=True)
-class History:
-    """A customer's newest payments in one currency, sorted. `version` is that of the row."""
+class Past:
+    """A payer's payments in one currency: the model's customer as an item, which nobody changes,
+    and the operations told last. `version` is that of the row."""
 
-    recent: tuple[Paid, ...] = ()
+    customer: Mapping[str, Any] = field(default_factory=lambda: Customer().to_item())
+    told: tuple[str, ...] = ()
     version: int = 0
 
-    def with_payment(self, paid: Paid) -> History:
-        """And one more, if it is new."""
-        return replace(self, recent=tuple(sorted({*self.recent, paid})[-PAYMENTS_KEPT:]))
+    def with_payment(self, paid: Paid, ip_address: str | None) -> Past:
+        """And one more, unless it was told."""
+        if paid.operation_id in self.told:
+            return self
+        customer = Customer(dict(self.customer))
+        customer.paid(paid.at_ms // 1000, paid.amount_cents, network(ip_address))
+        told = (*self.told, paid.operation_id)[-TOLD_KEPT:]
+        return replace(self, customer=customer.to_item(), told=told)
+
+    @property
+    def payments(self) -> int:
+        """How many there were, up to `PAYMENTS_COUNTED`."""
+        return len(self._amounts())
 
     def median_cents(self) -> int | None:
         """The median, the lower one of two; None if the history is too short to say."""
-        if len(self.recent) < PAYMENTS_MIN:
-            return None
-        amounts = sorted(paid.amount_cents for paid in self.recent)
-        return amounts[(len(amounts) - 1) // 2]
+        amounts = sorted(self._amounts())
+        return amounts[(len(amounts) - 1) // 2] if len(amounts) >= PAYMENTS_MIN else None
+
+    def _amounts(self) -> list[int]:
+        amounts: list[int] = self.customer["amounts"]
+        return amounts[-PAYMENTS_COUNTED:]
 
 
-def history_key(tenant: TenantScope, customer_id: str, currency: str) -> Key:
-    """A customer's history in one currency."""
-    return Key("risk", tenant.pk("CUSTOMER", customer_id), f"HISTORY#{currency}")
+def history_key(tenant: TenantScope, who: str, currency: str) -> Key:
+    """A payer's history in one currency. `who` is the customer's id, or the card's fingerprint
+    where no customer is known; neither can be taken for the other."""
+    return Key("risk", tenant.pk("PAYER", who), f"HISTORY#{currency}")
 
 
 def card_seen_key(tenant: TenantScope, fingerprint: str) -> Key:
@@ -66,23 +90,24 @@ def card_seen_key(tenant: TenantScope, fingerprint: str) -> Key:
     return Key("risk", tenant.pk("CARD", fingerprint), "SEEN")
 
 
-def history_of(item: Mapping[str, Any] | None) -> History:
+def past_of(item: Mapping[str, Any] | None) -> Past:
     """The history of a row, or of none."""
     if item is None:
-        return History()
-    return History(tuple(Paid(*paid) for paid in item["recent"]), item["version"])
+        return Past()
+    return Past(item["customer"], tuple(item["told"]), item["version"])
 
 
-def history_write(key: Key, before: History, after: History) -> Update | None:
+def history_write(key: Key, before: Past, after: Past) -> Update | None:
     """The update from one to the other; None if nothing changes."""
-    if after.recent == before.recent:
+    if after.told == before.told:
         return None
     sets = {
         "entity": "payment_history",
         "schema_version": SCHEMA_VERSION,
-        "recent": [[one.at_ms, one.operation_id, one.amount_cents] for one in after.recent],
+        "customer": after.customer,
+        "told": list(after.told),
         "version": before.version + 1,
-        "ttl": after.recent[-1].at_ms // 1000 + KEPT_SECONDS,
+        "ttl": after.customer["times"][-1] + KEPT_SECONDS,
     }
     return Update(key, history_as_read(before.version), set=sets)
 

@@ -17,7 +17,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from farthing.clock import epoch_seconds, to_text
+from farthing.clock import epoch_seconds, from_text, to_text
 from farthing.fraud.fields import BIN, COUNTRY
 from farthing.fraud.score import Action
 from farthing.ids import is_id
@@ -75,6 +75,23 @@ class Entry:
             at = self.expires_at
             item |= {"expires_at": to_text(at), "ttl": epoch_seconds(at) + 1}
         return item
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Entry:
+        """As read."""
+        ends = item.get("expires_at")
+        return cls(
+            item["entry_id"],
+            Kind(item["kind"]),
+            item["value"],
+            Action(item["action"]),
+            item["reason"],
+            from_text(ends) if ends else None,
+        )
+
+    def counts(self, now: datetime) -> bool:
+        """Whether its time is not over."""
+        return self.expires_at is None or to_text(now) < to_text(self.expires_at)
 
 
 @dataclass(frozen=True)
@@ -160,15 +177,36 @@ def on_no_list(now: datetime) -> Condition:
     )
 
 
+class RangesFull(ValueError):
+    """There are as many ranges as may be."""
+
+
 def ranges_write(
     tenant: TenantScope, before: Mapping[str, Any] | None, entries: Iterable[Entry], now: datetime
 ) -> Put:
-    """The row of ranges with these beside those of `before`, without what has ended."""
-    old = [] if before is None else before["ranges"]
-    kept = [one for one in old if "expires_at" not in one or to_text(now) < one["expires_at"]]
-    ranges = kept + [_range_item(entry) for entry in entries]
+    """The row of ranges with these beside those of `before`, without what has ended. Raises
+    RangesFull."""
+    ranges = ranges_of(before, now) + [_range_item(entry) for entry in entries]
     if len(ranges) > RANGES_MAX:
-        raise ValueError(f"there are at most {RANGES_MAX} ranges")
+        raise RangesFull(f"there are at most {RANGES_MAX} ranges")
+    return _ranges_put(tenant, before, ranges)
+
+
+def ranges_without(
+    tenant: TenantScope, before: Mapping[str, Any], entry_id: str, now: datetime
+) -> Put:
+    """The row of ranges without this one, and without what has ended."""
+    kept = [one for one in ranges_of(before, now) if one["entry_id"] != entry_id]
+    return _ranges_put(tenant, before, kept)
+
+
+def ranges_of(row: Mapping[str, Any] | None, now: datetime) -> list[Item]:
+    """The ranges of a row, or of none, that have not ended."""
+    ranges = [] if row is None else row["ranges"]
+    return [one for one in ranges if "expires_at" not in one or to_text(now) < one["expires_at"]]
+
+
+def _ranges_put(tenant: TenantScope, before: Mapping[str, Any] | None, ranges: list[Item]) -> Put:
     version = 0 if before is None else before["version"]
     item = {"entity": "list_ranges", "ranges": ranges, "version": version + 1}
     when = NOT_CREATED if version == 0 else ranges_as_read(version)
@@ -184,7 +222,7 @@ def normal(kind: Kind, value: str) -> str:
     """The one form in which a value of this kind is kept and looked for. Raises ValueError."""
     match kind:
         case Kind.IP:
-            return str(_unmapped(ipaddress.ip_address(value)))
+            return str(_unmapped(_without_zone(ipaddress.ip_address(value))))
         case Kind.RANGE:
             return str(ipaddress.ip_network(value))
         case Kind.EMAIL:
@@ -213,6 +251,13 @@ def _unmapped(address: Address) -> Address:
     """IPv4 that is written as IPv6 is IPv4."""
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return mapped or address
+
+
+def _without_zone(address: Address) -> Address:
+    """A zone is a name on the machine that wrote it: no payment comes with one."""
+    if isinstance(address, ipaddress.IPv6Address) and address.scope_id is not None:
+        raise ValueError(f"{str(address)!r} is an address with a zone")
+    return address
 
 
 def _digits(address: Address) -> str:

@@ -1,6 +1,7 @@
 """A rule set as a document of JSON: read with every mistake named by its place, and written back.
 
     {"thresholds": {"review_from": 0.3, "block_above": 0.7},
+     "reviews": {"hold": "AUTHORIZED", "days": 5},
      "rules": [{"id": "…", "type": "…", "status": "ACTIVE", "action": "BLOCK", "reason": "…",
                 "when": [{"field": "card_failures_1h", "operator": "gt", "value": 3}]}]}
 
@@ -17,13 +18,14 @@ from enum import StrEnum
 from typing import Any, TypeVar
 
 from farthing.fraud.ask_document import Path, read_ask, write_ask
-from farthing.fraud.rules import Rule, RuleSet, Status, Thresholds
+from farthing.fraud.rules import Hold, Reviews, Rule, RuleSet, Status, Thresholds
 from farthing.fraud.score import Action
 from farthing.fraud.signals import SCORE_MAX_PPM, SignalType
 
 RULES_MAX = 100
 ASKS_MAX = 5
 REASON_LENGTH_MAX = 200
+REVIEW_DAYS_MAX = 30
 DOCUMENT_LENGTH_MAX = 200_000
 """An item holds twice as much."""
 
@@ -96,10 +98,11 @@ class _Reader:
 def read_rules(document: Any, version: int) -> RuleSet:
     """The rule set of a document. Raises MalformedRules with all of its mistakes."""
     reader = _Reader()
-    top = reader.mapping((), document, ("thresholds", "rules"))
+    top = reader.mapping((), document, ("thresholds", "reviews", "rules"))
     if top is None:
         raise MalformedRules(reader.mistakes)
     thresholds = _thresholds(reader, top.get("thresholds"))
+    reviews = _reviews(reader, top.get("reviews"))
     rules: dict[str, Rule] = {}
     for place, given in enumerate(reader.items(("rules",), top.get("rules"), 0, RULES_MAX)):
         rule = _rule(reader, ("rules", place), given)
@@ -109,7 +112,7 @@ def read_rules(document: Any, version: int) -> RuleSet:
             rules[rule.rule_id] = rule
     if reader.mistakes:
         raise MalformedRules(reader.mistakes)
-    rule_set = RuleSet(version, tuple(rules.values()), thresholds)
+    rule_set = RuleSet(version, tuple(rules.values()), thresholds, reviews)
     if len(json.dumps(write_rules(rule_set))) > DOCUMENT_LENGTH_MAX:
         raise MalformedRules([Mistake((), f"has at most {DOCUMENT_LENGTH_MAX} characters")])
     return rule_set
@@ -158,6 +161,21 @@ def _thresholds(reader: _Reader, document: Any) -> Thresholds:
     return thresholds
 
 
+def _reviews(reader: _Reader, document: Any) -> Reviews:
+    if document is None:
+        return Reviews()
+    path: Path = ("reviews",)
+    given = reader.mapping(path, document, ("hold", "days"))
+    if given is None:
+        return Reviews()
+    hold = reader.one_of((*path, "hold"), given.get("hold"), Hold)
+    days = given.get("days")
+    if isinstance(days, bool) or not isinstance(days, int) or not 1 <= days <= REVIEW_DAYS_MAX:
+        reader.wrong((*path, "days"), f"is a whole number from 1 to {REVIEW_DAYS_MAX}")
+        return Reviews()
+    return Reviews() if hold is None else Reviews(hold, days)
+
+
 def write_rules(rule_set: RuleSet) -> dict[str, Any]:
     """The document of a rule set, from which the same is read."""
     thresholds = rule_set.thresholds
@@ -166,6 +184,7 @@ def write_rules(rule_set: RuleSet) -> dict[str, Any]:
             "review_from": thresholds.review_from_ppm / SCORE_MAX_PPM,
             "block_above": thresholds.block_above_ppm / SCORE_MAX_PPM,
         },
+        "reviews": {"hold": rule_set.reviews.hold.value, "days": rule_set.reviews.days},
         "rules": [dict(_written(rule)) for rule in rule_set.rules],
     }
 

@@ -19,11 +19,12 @@ from farthing.fraud.fields import (
 from farthing.fraud.rule_document import (
     ASKS_MAX,
     REASON_LENGTH_MAX,
+    REVIEW_DAYS_MAX,
     RULE_ID,
     RULE_TYPES,
     RULES_MAX,
 )
-from farthing.fraud.rules import Status
+from farthing.fraud.rules import Hold, Status
 from farthing.fraud.score import Action
 from farthing.money import AMOUNT_MINOR_MAX, EXPONENTS
 
@@ -34,8 +35,13 @@ def rule_schema() -> Schema:
     """The schema of a document of rules."""
     share = {"type": "number", "minimum": 0, "maximum": 1}
     thresholds = {"review_from": share, "block_above": share}
+    reviews = {
+        "hold": {"enum": [hold.value for hold in Hold]},
+        "days": {"type": "integer", "minimum": 1, "maximum": REVIEW_DAYS_MAX},
+    }
     properties = {
         "thresholds": _mapping(thresholds, list(thresholds)),
+        "reviews": _mapping(reviews, list(reviews)),
         "rules": _list(_rule(), RULES_MAX, least=0),
     }
     return {

@@ -112,6 +112,22 @@ class Thresholds:
         return Action.REVIEW if score_ppm >= self.review_from_ppm else Action.ALLOW
 
 
+class Hold(StrEnum):
+    """What waits for a review: the taking of money that is authorized already, or the sending of
+    anything."""
+
+    AUTHORIZED = "AUTHORIZED"
+    NOT_SENT = "NOT_SENT"
+
+
+@dataclass(frozen=True)
+class Reviews:
+    """How payments wait for a person, and after how many days nobody's answer is no."""
+
+    hold: Hold = Hold.AUTHORIZED
+    days: int = 5
+
+
 @dataclass(frozen=True)
 class RuleSet:
     """A merchant's rules in one version, which never changes: what was decided can be replayed."""
@@ -119,3 +135,4 @@ class RuleSet:
     version: int
     rules: tuple[Rule, ...] = ()
     thresholds: Thresholds = Thresholds()
+    reviews: Reviews = Reviews()

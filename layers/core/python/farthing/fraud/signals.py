@@ -5,6 +5,7 @@ Scores are whole millionths, so that what is compared is what is stored.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,9 +13,16 @@ from typing import Any
 
 from farthing.fraud.facts import Known
 from farthing.fraud.score import Action
+from farthing.ids import ENTROPY_BYTES, instant_of, make_id
 from farthing.store import Item
 
 SCORE_MAX_PPM = 1_000_000
+REASONS_MAX = 3
+
+
+def percent(score_ppm: int) -> int:
+    """A score as it is shown: from 0 to 100, rounded down."""
+    return score_ppm * 100 // SCORE_MAX_PPM
 
 
 class SignalType(StrEnum):
@@ -49,7 +57,7 @@ class FraudSignal:
     evidence: tuple[str, ...] = ()
 
     def to_item(self) -> Item:
-        """As kept and as shown."""
+        """As kept."""
         return {
             **vars(self),
             "signal_type": self.signal_type.value,
@@ -70,14 +78,28 @@ class FraudSignal:
 
 @dataclass(frozen=True)
 class Scored:
-    """What the model says of a payment."""
+    """What the model says of a payment, and the strongest reasons, if they speak for fraud. A model
+    in the `shadow` is only watched."""
 
     score_ppm: int
     model_version: str
+    reasons: tuple[str, ...] = ()
+    shadow: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.score_ppm <= SCORE_MAX_PPM:
             raise ValueError(f"a score of {self.score_ppm} millionths")
+        if len(self.reasons) > REASONS_MAX:
+            raise ValueError(f"{len(self.reasons)} reasons")
+
+    def to_item(self) -> Item:
+        """As kept with the decision."""
+        return {**vars(self), "reasons": list(self.reasons)}
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Scored:
+        """As read."""
+        return cls(**{**item, "reasons": tuple(item["reasons"])})
 
 
 @dataclass(frozen=True)
@@ -101,8 +123,16 @@ class Decision:
             "signals": [signal.to_item() for signal in self.signals],
             "rules_version": self.rules_version,
             "known": self.known.to_item(),
-            "scored": vars(self.scored) if self.scored else None,
+            "scored": self.scored.to_item() if self.scored else None,
         }
+
+    def shown_signals(self, operation_id: str) -> list[Item]:
+        """The signals as they are shown, each with an id: it follows from the operation's and the
+        signal's place, so it is the same whenever it is asked, and nobody keeps it."""
+        return [
+            {"signal_id": _signal_id(operation_id, place), **signal.to_item()}
+            for place, signal in enumerate(self.signals)
+        ]
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Decision:
@@ -115,5 +145,11 @@ class Decision:
             signals=tuple(FraudSignal.from_item(signal) for signal in item["signals"]),
             rules_version=item["rules_version"],
             known=Known.from_item(item["known"]),
-            scored=Scored(**scored) if scored else None,
+            scored=Scored.from_item(scored) if scored else None,
         )
+
+
+def _signal_id(operation_id: str, place: int) -> str:
+    """Of the operation's time, like all ids, and of a random part that its own is mixed into."""
+    mixed = hashlib.sha256(f"{operation_id}/{place}".encode()).digest()
+    return make_id("sig", instant_of(operation_id), mixed[:ENTROPY_BYTES])

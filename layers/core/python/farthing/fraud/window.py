@@ -19,6 +19,9 @@ come again, makes no difference; clocks that disagree move an attempt by their e
 Four are enough to say exactly whether there were more than three, in any window.
 
 An attempt begins at most once, before its end: in the transaction that creates its operation.
+
+An address's counter also remembers with which cards was tried there lately, whatever became of it:
+no window counts them, but the model asks for them.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from farthing.fraud.model.history import CARDS_MAX, DAY
 from farthing.ids import instant_of
 
 FAILURES_KEPT = 4
@@ -43,6 +47,9 @@ LONGEST_SECONDS = HOUR_SECONDS
 FORGOTTEN_SECONDS = 2 * LONGEST_SECONDS
 """After it an attempt in flight is swept up: no window reaches so far, even by a clock that is an
 hour wrong."""
+
+CARDS_SECONDS = DAY
+"""For so long it is of interest that a card was tried from an address."""
 
 _EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 
@@ -66,6 +73,14 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class TriedCard:
+    """A card, by its fingerprint, and when it was last tried."""
+
+    at_ms: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
 class Counted:
     """The attempts of one window, oldest first."""
 
@@ -85,14 +100,18 @@ class Counted:
 
 @dataclass(frozen=True)
 class Counter:
-    """What is kept of one card or address; both parts are sorted. `version` is that of the row."""
+    """What is kept of one card or address; all parts are sorted. `version` is that of the row."""
 
     failed: tuple[Attempt, ...] = ()
     in_flight: tuple[Attempt, ...] = ()
     version: int = 0
+    cards: tuple[TriedCard, ...] = ()
 
-    def begun(self, attempt: Attempt) -> Counter:
-        """With an attempt in flight, unless it is known already to have failed."""
+    def begun(self, attempt: Attempt, card: str | None = None) -> Counter:
+        """With an attempt in flight, unless it is known already to have failed. On an address,
+        `card` is the fingerprint of what was tried."""
+        if card is not None:
+            return self._with_card(card, attempt.at_ms).begun(attempt)
         if attempt in self.failed:
             return self
         since_ms = attempt.at_ms - FORGOTTEN_SECONDS * 1000
@@ -119,6 +138,14 @@ class Counter:
         if not 0 <= limit <= LIMIT_MAX:
             raise ValueError(f"a limit of {limit}: {FAILURES_KEPT} failures are kept")
         return self.within(window_seconds, now).total > limit
+
+    def _with_card(self, card: str, at_ms: int) -> Counter:
+        """The newest, each by the last time that it was tried."""
+        known_ms = max((one.at_ms for one in self.cards if one.fingerprint == card), default=at_ms)
+        others = [one for one in self.cards if one.fingerprint != card]
+        tried = [*others, TriedCard(max(at_ms, known_ms), card)]
+        tried.sort(key=lambda one: one.at_ms)
+        return replace(self, cards=tuple(tried[-CARDS_MAX:]))
 
     def _with(self, failed: Iterable[Attempt], in_flight: Iterable[Attempt]) -> Counter:
         """The newest of each. What is in flight and older than four failures never matters again:

@@ -33,7 +33,7 @@ from farthing.errors import (
     FarthingError,
 )
 from farthing.http.problem import problem
-from farthing.http.request import Asked, Call, NoBody, Posted, parse
+from farthing.http.request import BODY_BYTES_MAX, Asked, Call, NoBody, Posted, parse
 from farthing.http.response import Response
 from farthing.observe import log_unhandled, logger
 from farthing.store.errors import StoreBusy
@@ -68,10 +68,17 @@ class Api:
         return self._route("DELETE", path, NoBody, key_required=False)
 
     def post(
-        self, path: str, *, body: type[BaseModel] = NoBody, moves_money: bool = False
+        self,
+        path: str,
+        *,
+        body: type[BaseModel] = NoBody,
+        moves_money: bool = False,
+        body_bytes_max: int = BODY_BYTES_MAX,
     ) -> Callable[[Handler], Handler]:
         """Register a write. What moves money cannot be called without an Idempotency-Key."""
-        return self._route("POST", path, body, key_required=moves_money)
+        return self._route(
+            "POST", path, body, key_required=moves_money, body_bytes_max=body_bytes_max
+        )
 
     def hook(self, path: str) -> Callable[[Handler], Handler]:
         """Register what another system posts. It has no key: the handler checks its signature."""
@@ -87,10 +94,17 @@ class Api:
         return self._resolver.resolve(dict(event), context)
 
     def _route(
-        self, method: str, path: str, body: type[BaseModel], *, key_required: bool
+        self,
+        method: str,
+        path: str,
+        body: type[BaseModel],
+        *,
+        key_required: bool,
+        body_bytes_max: int = BODY_BYTES_MAX,
     ) -> Callable[[Handler], Handler]:
         def read(event: Mapping[str, Any]) -> Any:
-            return parse(Call.of(event), body, key_required=key_required)
+            call = Call.of(event)
+            return parse(call, body, key_required=key_required, body_bytes_max=body_bytes_max)
 
         return self._add(Route(method, path), read)
 

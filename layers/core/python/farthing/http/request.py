@@ -6,7 +6,7 @@ import base64
 import binascii
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -29,6 +29,7 @@ from farthing.http.idempotency_key import IdempotentRequest, field_digests, pars
 from farthing.method_type import MethodType
 
 BODY_BYTES_MAX = 64 * 1024
+"""Of a route that does not say otherwise."""
 FIELD_PROBLEMS_MAX = 20
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -69,7 +70,7 @@ class Call:
 class Request(Generic[Body]):
     """What a handler gets: everything checked, nothing raw.
 
-    `stage` are the stage's variables: addresses that the template knows.
+    `stage` are the stage's variables: addresses that the template knows. Header names are lower.
     """
 
     principal: Principal
@@ -79,6 +80,7 @@ class Request(Generic[Body]):
     source_ip: str
     request_id: str
     idempotency: IdempotentRequest | None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> IdempotentRequest:
@@ -127,7 +129,13 @@ class NoBody(BaseModel):
     model_config = {"extra": "forbid"}
 
 
-def parse(call: Call, model: type[Body], *, key_required: bool) -> Request[Body]:
+def parse(
+    call: Call,
+    model: type[Body],
+    *,
+    key_required: bool,
+    body_bytes_max: int = BODY_BYTES_MAX,
+) -> Request[Body]:
     """The request of a call. Raises FarthingError with the fields that are wrong."""
     if call.principal is None:
         raise FarthingError(UNAUTHENTICATED, "send Authorization: Bearer sk_…")
@@ -135,7 +143,7 @@ def parse(call: Call, model: type[Body], *, key_required: bool) -> Request[Body]
     key = None
     if call.method == "POST":
         key = parse_key(call.headers, required=key_required)
-    body = _body_of(call.text, model)
+    body = _body_of(call.text, model, body_bytes_max)
     idempotency = None
     if key is not None:
         sent = body.model_dump(mode="json", exclude_unset=True)
@@ -148,6 +156,7 @@ def parse(call: Call, model: type[Body], *, key_required: bool) -> Request[Body]
         source_ip=call.source_ip,
         request_id=call.request_id,
         idempotency=idempotency,
+        headers=call.headers,
     )
 
 
@@ -167,9 +176,9 @@ def _require_allowed(principal: Principal, method: str, path: str) -> None:
         raise FarthingError(FORBIDDEN, f"this key lacks the scope {sorted(enough)[0]}")
 
 
-def _body_of(text: str, model: type[Body]) -> Body:
-    if len(text.encode()) > BODY_BYTES_MAX:
-        raise FarthingError(BODY_TOO_LARGE, f"a body has at most {BODY_BYTES_MAX} bytes")
+def _body_of(text: str, model: type[Body], bytes_max: int) -> Body:
+    if len(text.encode()) > bytes_max:
+        raise FarthingError(BODY_TOO_LARGE, f"a body has at most {bytes_max} bytes")
     if not text.strip() and not any(f.is_required() for f in model.model_fields.values()):
         return model()
     try:

@@ -40,6 +40,11 @@ def not_known_yet(operation: Operation, intent: Intent) -> Response:
     return accepted(shown)
 
 
+def shown_to_asker(intent: Intent) -> dict[str, Any]:
+    """The payment to whoever asked for it to be paid."""
+    return _shown(Kind.AUTHORIZE, intent)[0]
+
+
 def _shown(kind: Kind, intent: Intent) -> tuple[dict[str, Any], str]:
     """What the asker is shown, and its name in a problem document."""
     if kind is Kind.AUTHORIZE and intent.checkout is not None:

@@ -11,11 +11,13 @@ from farthing.acquiring.fit import require_amount
 from farthing.acquiring.port import Initiator, Kind, StoredCredential, Use
 from farthing.clock import later, to_text
 from farthing.errors import AMOUNT_TOO_LARGE, OPERATION_IN_PROGRESS, WRONG_STATE, FarthingError
+from farthing.fraud.score import Action
 from farthing.method_type import MethodType
 from farthing.network_tokens.port import TokenStatus
 from farthing.payments import states
 from farthing.payments.intent import CaptureMethod, Instrument, Intent
 from farthing.payments.operation import LEASE_SECONDS, Operation, Via
+from farthing.payments.review import ReviewStatus, ReviewStep
 from farthing.payments.states import Detail, State, Status
 
 RETRY_AFTER_SECONDS = 2
@@ -24,13 +26,17 @@ BANK_RETRY_AFTER_SECONDS = 60 * 60
 
 @dataclass(frozen=True)
 class Asking:
-    """The request behind an operation: its idempotency row and how success is answered."""
+    """The request behind an operation: its idempotency row and how success is answered.
+
+    `review` is what it means for the payment's review.
+    """
 
     idempotency_row: str
     success_status: int
     request_id: str
     operation_id: str
     now: datetime
+    review: ReviewStep | None = None
 
 
 @dataclass(frozen=True)
@@ -50,13 +56,16 @@ def authorize(
     asking: Asking,
     *,
     takes_tokens: bool = False,
+    counted: tuple[str, ...] = (),
 ) -> Begun:
-    """Confirm: ask `connector` for the money, at once or to be captured later.
+    """Confirm: ask `connector` for the money, at once or to be captured later: after a review that
+    this opens, or by its merchant. `decision` lets it through.
 
-    `takes_tokens`: it takes a network token in place of a card's number. Raises FarthingError if
-    the intent is not waiting for a confirmation.
+    `takes_tokens`: it takes a network token in place of a card's number. `counted` are the counters
+    that hold it as in flight. Raises FarthingError if the intent does not wait for this.
     """
-    require(intent, states.NEW, "confirmed")
+    require(intent, states.HELD if intent.is_under_review else states.NEW, "confirmed")
+    opens = asking.review is not None and asking.review.status is ReviewStatus.OPEN
     intent = replace(intent, connector=connector)
     stored = stored_credential(intent, instrument)
     operation = _operation(
@@ -64,12 +73,13 @@ def authorize(
         Kind.AUTHORIZE,
         intent.amount_cents,
         asking,
-        capture=intent.capture_method is CaptureMethod.AUTOMATIC,
+        capture=intent.capture_method is CaptureMethod.AUTOMATIC and not opens,
         token=instrument.token,
         method_id=instrument.method_id,
         method_type=instrument.type,
         stored_credential=stored,
         decision=decision,
+        counted=counted,
         via=via_of(instrument, stored) if takes_tokens else Via.PAN,
         wants_token=takes_tokens and may_have_a_token(instrument),
     )
@@ -80,8 +90,9 @@ def capture(intent: Intent, amount_cents: int | None, asking: Asking) -> Begun:
     """Take what is held, all or a part; a part is final and releases the rest.
 
     Raises FarthingError if nothing is held, or less, or the acquirer cannot take such an amount.
+    What a person is to look at is captured by their answer alone.
     """
-    require(intent, states.AUTHORIZED, "captured")
+    require(intent, states.HELD if asking.review else states.AUTHORIZED, "captured")
     amount = intent.amount_capturable if amount_cents is None else amount_cents
     if amount > intent.amount_capturable:
         raise FarthingError(
@@ -98,7 +109,7 @@ def void(intent: Intent, asking: Asking, *, expiry: bool = False) -> Begun:
 
     Raises FarthingError if nothing is held.
     """
-    require(intent, states.AUTHORIZED, "cancelled")
+    require(intent, states.HELD if asking.review else states.AUTHORIZED, "cancelled")
     operation = _operation(intent, Kind.VOID, intent.amount_cents, asking, expiry=expiry)
     return _begun(intent, operation)
 
@@ -180,8 +191,13 @@ def may_have_a_token(instrument: Instrument) -> bool:
 
 
 def fraud_of(decision: Mapping[str, Any]) -> dict[str, Any]:
-    """What the intent shows of the decision."""
-    return {"score": decision["score"], "action": decision["action"]}
+    """What the intent keeps of the decision, for its merchant and for whoever reviews it."""
+    against = [one for one in decision["signals"] if one["action"] != Action.ALLOW]
+    return {
+        "score_ppm": decision["score_ppm"],
+        "action": decision["action"],
+        "reasons": [one["reason"] for one in against],
+    }
 
 
 def _operation(
@@ -200,6 +216,7 @@ def _operation(
         idempotency_row=asking.idempotency_row,
         success_status=asking.success_status,
         request_id=asking.request_id,
+        review=asking.review,
         connector=intent.connector,
         original_reference=authorization.reference if authorization else None,
         acquirer_id=authorization.acquirer_id if authorization else None,

@@ -103,3 +103,11 @@ class CreateRefund(Fields):
     payment_intent_id: IntentId
     amount_cents: AmountCents = 0
     reason: FreeText | None = None
+
+
+class AnswerReview(Fields):
+    """POST /v1/reviews/{id}/approve, /decline. Who looked, and what they saw; the key, if nobody is
+    named."""
+
+    reviewer: FreeText | None = None
+    note: FreeText | None = None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from farthing.payments.review import ReviewStatus
 from farthing.payments.states import Status
 
 if TYPE_CHECKING:
@@ -50,9 +51,13 @@ def attempt_status(intent: Intent) -> SessionStatus:
     """What one attempt says of its session: paid, not to be tried again now, or not paid by this.
 
     An authorization that was ever granted counts: what its merchant does with the money later is no
-    reason to pay twice.
+    reason to pay twice. One that a person is to look at does not count yet, and one that was given
+    back for what they saw does not count any more.
     """
-    if intent.authorization is not None:
+    if intent.is_under_review:
+        return SessionStatus.PROCESSING
+    refused = intent.review is not None and intent.review.status is not ReviewStatus.APPROVED
+    if intent.authorization is not None and not refused:
         return SessionStatus.PAID
     if intent.status is Status.PROCESSING:
         return SessionStatus.PROCESSING

@@ -14,6 +14,7 @@ from farthing.acquiring.port import Kind
 from farthing.payments import states
 from farthing.payments.intent import Authorization, Instrument, Intent
 from farthing.payments.operation import Operation
+from farthing.payments.review import ReviewStatus
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,17 @@ def _charged(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
     )
     seen = _seen(intent.instrument, answer.card)
     if not operation.capture:
+        opens = operation.review is not None and operation.review.status is ReviewStatus.OPEN
         after = _closed(
             intent,
-            states.AUTHORIZED,
+            states.HELD if opens else states.AUTHORIZED,
             answer,
             authorization=authorization,
             instrument=seen,
             amount_capturable=operation.amount_cents,
         )
-        return Concluded(intent, after, operation, "payment_intent.authorized")
+        event_type = None if opens else "payment_intent.authorized"
+        return Concluded(intent, after, operation, event_type)
     after = _closed(
         intent,
         states.PAID,
@@ -100,13 +103,16 @@ def _reversed(intent: Intent, operation: Operation, answer: Answer) -> Concluded
 
 
 def _still_held(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
-    """A declined capture or void, or one that never left: the money is held as before."""
-    after = _closed(intent, states.AUTHORIZED, answer, decline=_decline(answer))
+    """A declined capture or void, or one that never left: the money is held as before, and a review
+    that it was to end is open as before."""
+    state = states.HELD if intent.is_under_review else states.AUTHORIZED
+    after = _closed(intent, state, answer, decline=_decline(answer))
     return Concluded(intent, after, operation)
 
 
 def _not_sent(intent: Intent, operation: Operation, answer: Answer) -> Concluded:
-    return Concluded(intent, _closed(intent, states.NEW, answer), operation)
+    state = states.HELD if intent.is_under_review else states.NEW
+    return Concluded(intent, _closed(intent, state, answer), operation)
 
 
 def _unknown(intent: Intent, operation: Operation, answer: Answer) -> Concluded:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from farthing.acquiring.answer import NO_END, Outcome
 from farthing.acquiring.port import Kind, Use
@@ -13,15 +14,16 @@ from farthing.ids import IdSource
 from farthing.ledger import posting
 from farthing.money import Money
 from farthing.network_tokens.on_file import wanted
-from farthing.payments import debit, idempotency
+from farthing.payments import debit, idempotency, states
 from farthing.payments.answers import answer_about
-from farthing.payments.checkout import show_completed
+from farthing.payments.checkout import SessionStatus, attempt_status, show_completed
 from farthing.payments.conclude import Concluded
 from farthing.payments.conditions import held_under_fence, holds_operation, key_held_by
 from farthing.payments.event import event_put, session_event_put
 from farthing.payments.intent import Intent, changed
 from farthing.payments.operation import FIRST_FENCE, Operation, OperationState
 from farthing.payments.payment_method import method_key
+from farthing.payments.review import ReviewStatus, review_put, show_review
 from farthing.payments.views import show_intent
 from farthing.settlement.entry import Operation as Movement
 from farthing.settlement.entry import settlement_entry
@@ -36,38 +38,69 @@ def intent_writes(
     concluded: Concluded, new_id: IdSource, now: datetime
 ) -> tuple[Intent, list[Write], Response]:
     """The transaction that makes `concluded` true, the intent after it, and the answer."""
-    after, operation = concluded.intent, concluded.operation
-    writes: list[Write] = []
-    if concluded.event_type is not None:
-        after = replace(after, event_sequence=after.event_sequence + 1)
-        event_id = new_id("evt")
-        writes.append(event_put(after, event_id, concluded.event_type, show_intent(after), now))
+    before, operation = concluded.before, concluded.operation
+    after = reviewed(concluded, now)
+    after, told = tell(before, after, concluded.event_type, new_id, now)
     answer = answer_about(operation, after)
     return (
         after,
         [
             operation_update(operation, now),
-            *intent_update(concluded.before, after, holds_operation(operation.operation_id)),
-            *writes,
+            *intent_update(before, after, holds_operation(operation.operation_id)),
+            *told,
             *money_writes(operation, concluded.moved_cents, now),
             *key_writes(operation, answer, now),
             *method_writes(operation, now),
-            *session_writes(after, operation, new_id, now),
         ],
         answer,
     )
 
 
-def session_writes(
-    after: Intent, operation: Operation, new_id: IdSource, now: datetime
-) -> list[Write]:
-    """`checkout_session.completed`, with the authorization that pays the session.
+def tell(
+    before: Intent, after: Intent, event_type: str | None, new_id: IdSource, now: datetime
+) -> tuple[Intent, list[Write]]:
+    """All that is told of the intent's change, and the intent with its events numbered: its own
+    event, that of a review that was opened or closed, and that of its session, if it pays it."""
+    told: list[tuple[str, dict[str, Any]]] = []
+    writes: list[Write] = []
+    if event_type is not None:
+        told.append((event_type, show_intent(after)))
+    if after.review is not None and after.review != before.review:
+        type_ = "review.opened" if after.is_under_review else "review.closed"
+        told.append((type_, show_review(after)))
+        writes.append(review_put(after))
+    for type_, shown in told:
+        after = replace(after, event_sequence=after.event_sequence + 1)
+        writes.append(event_put(after, new_id("evt"), type_, shown, now))
+    return after, [*writes, *session_writes(before, after, new_id, now)]
+
+
+def reviewed(concluded: Concluded, now: datetime) -> Intent:
+    """The intent with its review as the operation leaves it: opened, closed, or as it was."""
+    after, operation = concluded.intent, concluded.operation
+    step, answer = operation.review, operation.answer
+    if step is None or answer is None or answer.outcome is Outcome.UNKNOWN:
+        return after
+    if step.status is ReviewStatus.OPEN:
+        if after.state != states.HELD:
+            return after
+        review = step.opened(operation.fallback_of or operation.operation_id, to_text(now))
+    elif after.state == states.HELD or after.review is None:
+        return after
+    else:
+        review = step.closed(after.review, to_text(now))
+    return replace(after, review=review)
+
+
+def session_writes(before: Intent, after: Intent, new_id: IdSource, now: datetime) -> list[Write]:
+    """`checkout_session.completed`, with the authorization that pays the session, or with the
+    review that lets it.
 
     A session ends once: its only event has one place, and this one is not there yet, because a
     session with an attempt at work does not expire.
     """
-    approved = operation.answer is not None and operation.answer.outcome is Outcome.APPROVED
-    if operation.kind is not Kind.AUTHORIZE or not approved or after.checkout is None:
+    pays = attempt_status(after) is SessionStatus.PAID
+    if after.checkout is None or not pays or attempt_status(before) is SessionStatus.PAID:
         return []
     shown, type_ = show_completed(after, after.checkout), "checkout_session.completed"
     return [session_event_put(after.tenant, new_id("evt"), type_, shown, now)]

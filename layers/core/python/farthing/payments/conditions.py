@@ -31,10 +31,26 @@ def voidable(version: int) -> Condition:
     ) & same_version(version)
 
 
+def reviewable(version: int) -> Condition:
+    """REVIEWABLE: a person is to look at it, and nobody is at it."""
+    return Condition(
+        "REVIEWABLE",
+        "#status_detail = :requires_review AND attribute_not_exists(#open_operation)",
+        {"requires_review": Detail.REQUIRES_REVIEW.value},
+    ) & same_version(version)
+
+
 def enough_left_to_capture(amount_cents: int, version: int) -> Condition:
     """ENOUGH_LEFT_TO_CAPTURE: held, not taken, nobody at it, and no more than was held."""
     return voidable(version) & Condition(
         "ENOUGH_LEFT_TO_CAPTURE", "#amount_capturable >= :amount", {"amount": amount_cents}
+    )
+
+
+def enough_held_to_take(amount_cents: int, version: int) -> Condition:
+    """ENOUGH_HELD_TO_TAKE: to be looked at, held, nobody at it, and no more than was held."""
+    return reviewable(version) & Condition(
+        "ENOUGH_HELD_TO_TAKE", "#amount_capturable >= :amount", {"amount": amount_cents}
     )
 
 
@@ -91,6 +107,12 @@ def token_pays(intent_id: str, now: str) -> Condition:
         "#expires_at > :now AND (attribute_not_exists(#claimed_by) OR #claimed_by = :intent)",
         {"now": now, "intent": intent_id},
     )
+
+
+def kept_for(intent_id: str) -> Condition:
+    """KEPT_FOR: the token waits for this payment, which claimed it while it was to be looked at.
+    Its card is there as long as that payment may need it."""
+    return Condition("KEPT_FOR", "#claimed_by = :intent", {"intent": intent_id})
 
 
 def method_usable(network_reference: str | None, network_token: str | None) -> Condition:

@@ -2,60 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import replace
 
 from farthing.acquiring.fit import require_amount, require_source
 from farthing.errors import invalid, not_found
-from farthing.fraud.score import Action, Decision, Facts
+from farthing.fraud.counter_row import RACES_MAX
+from farthing.fraud.score import Action
 from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response
 from farthing.payments import begin, idempotency, method_rules, states
-from farthing.payments.answers import blocked
-from farthing.payments.begin import Asking
-from farthing.payments.conclusion import intent_update
-from farthing.payments.conditions import confirmable
-from farthing.payments.event import event_put
-from farthing.payments.guarded import Guarded, commit
+from farthing.payments.held import block, hold
 from farthing.payments.instruments import (
     MethodMoved,
     Paying,
     claim,
     read_instrument,
 )
-from farthing.payments.intent import Instrument, Intent, key_of
-from farthing.payments.perform import impossible, key_used, perform
+from farthing.payments.intent import Intent, key_of
+from farthing.payments.payable import Asked, Payable
+from farthing.payments.perform import perform
 from farthing.payments.read import settle_open_operation
 from farthing.payments.replay import replay
+from farthing.payments.scoring import CounterMoved, Scoring, keys_in_force, scoring_of
 from farthing.payments.services import Services
-from farthing.payments.views import show_intent
-from farthing.store import NOT_CREATED, Item, Put
+from farthing.store import Item, Key, StoreBusy
 
 METHOD_TRIES_MAX = 3
-
-
-@dataclass(frozen=True)
-class Payable:
-    """An intent that is to be paid. `before` is its row as it was read, None if it has none yet.
-
-    `also` goes with it, whatever becomes of the payment: its checkout session's write.
-    """
-
-    intent: Intent
-    before: Intent | None = None
-    also: tuple[Guarded, ...] = ()
-
-    def written_as(self, after: Intent) -> Guarded:
-        """The intent's write of a transaction: created, or moved on from what was read."""
-        if self.before is None:
-            return Guarded(Put(after.key, after.to_item(), NOT_CREATED), impossible)
-        (write,) = intent_update(self.before, after, confirmable(self.before.version))
-        return Guarded(write, refuse_state("confirmed", states.NEW))
-
-    def told_of(self, services: Services) -> list[Guarded]:
-        """What else is written: its session, and the event of its creation if it is created now."""
-        created = [] if self.before is not None else [creation_event(self.intent, services)]
-        return [*self.also, *created]
 
 
 def confirm(
@@ -75,7 +48,7 @@ def confirm(
     key = key_of(services.tenant, intent_id)
     paying_key = paying.key(services.tenant)
     wanted = [wanted for wanted in (row, key, paying_key) if wanted is not None]
-    found = services.store.batch_get(wanted)
+    found = services.store.batch_get([*wanted, *keys_in_force(services.tenant)])
     earlier = idempotency.examine(found.get(row), request, services.now())
     if not earlier.is_new:
         return replay(earlier, services)
@@ -90,8 +63,14 @@ def confirm(
         instrument = read_instrument(paying, found.get(paying_key), before.customer_id)
         customer_id = before.customer_id or instrument.customer_id
         intent = replace(before, instrument=instrument, customer_id=customer_id)
-    payable = Payable(intent, before)
-    return authorize(payable, request, request_id, services, success_status=success_status)
+    return authorize(
+        Payable(intent, before),
+        request,
+        request_id,
+        services,
+        success_status=success_status,
+        found=found,
+    )
 
 
 def authorize(
@@ -101,11 +80,16 @@ def authorize(
     services: Services,
     *,
     success_status: int,
+    found: Mapping[Key, Item],
 ) -> Response:
-    """Score the payment, then write and send its authorization, or write that it is blocked."""
-    intent, instrument = payable.intent, payable.intent.instrument
-    if instrument is None:
-        raise invalid("token", "or payment_method_id is needed to confirm")
+    """Score the payment, then write and send its authorization, or write that it is blocked or
+    held.
+
+    Whoever loses a race for a counter is decided about anew: two at once cannot both be the last
+    that is let in. Who has lost `RACES_MAX` goes on without being counted: see `fraud.counter_row`.
+    `found` is what was read, the rows of `keys_in_force` among it.
+    """
+    intent, instrument = payable.intent, payable.instrument
     connector = services.connector(intent.currency)
     if connector is None:
         raise invalid("currency", f"no acquirer takes {intent.currency} for this merchant")
@@ -114,78 +98,52 @@ def authorize(
     require_amount(connector, intent.amount_cents, intent.currency)
     method_rules.require_payable(intent, instrument)
     method_rules.require_taken(instrument, intent.currency, services.capabilities(connector))
-    decision = services.score(_facts(intent, instrument))
-    if decision.action is Action.BLOCK:
-        return _block(payable, decision, request, request_id, services)
-    takes_tokens = instrument.method_id is not None and services.takes_tokens(connector)
-    for _ in range(METHOD_TRIES_MAX):
-        asking = Asking(
-            request.row_id, success_status, request_id, services.new_id("op"), services.now()
-        )
-        begun = begin.authorize(
-            intent, instrument, connector, decision.to_item(), asking, takes_tokens=takes_tokens
-        )
-        more = [claim(instrument, intent.intent_id, services), *payable.told_of(services)]
+    scoring = scoring_of(intent, instrument, found, services)
+    asked = Asked(request, request_id, success_status)
+    lost_races = 0
+    for _ in range(METHOD_TRIES_MAX + RACES_MAX):
+        is_counted = lost_races < RACES_MAX
         try:
-            return perform(begun, payable.written_as(begun.intent), request, services, more)
+            return _send(payable, connector, scoring, asked, services, is_counted=is_counted)
         except MethodMoved as moved:
-            instrument = moved.instrument
+            payable = payable.paid_by(moved.instrument)
+        except CounterMoved as moved:
+            scoring, lost_races = scoring.with_row(moved), lost_races + 1
+        except StoreBusy:
+            if not is_counted:
+                raise
+            lost_races = RACES_MAX
     raise begin.in_progress()
 
 
-def _block(
+def _send(
     payable: Payable,
-    decision: Decision,
-    request: IdempotentRequest,
-    request_id: str,
+    connector: str,
+    scoring: Scoring,
+    asked: Asked,
     services: Services,
+    *,
+    is_counted: bool,
 ) -> Response:
-    """FAILED and its event at once: there is no operation, so nothing can ever be sent."""
-    intent = payable.intent
-    after = intent.moved(
-        states.BLOCKED,
-        fraud=begin.fraud_of(decision.to_item()),
-        event_sequence=intent.event_sequence + 1,
+    """Decide, and do what was decided. Raises MethodMoved or CounterMoved if what it was decided on
+    has changed: then nothing was written."""
+    intent, instrument = payable.intent, payable.instrument
+    decision = scoring.decide(services.now())
+    if decision.action is Action.BLOCK:
+        return block(payable, decision, asked, services)
+    review = scoring.review_of(decision, services.now())
+    if review is not None and scoring.is_held_unsent:
+        return hold(payable, review, decision, asked, services)
+    operation_id = services.new_id("op")
+    marks = scoring.marks(operation_id) if is_counted else []
+    begun = begin.authorize(
+        intent,
+        instrument,
+        connector,
+        decision.to_item(),
+        asked.asking(operation_id, services, review),
+        takes_tokens=instrument.method_id is not None and services.takes_tokens(connector),
+        counted=tuple(mark.write.key.pk for mark in marks),
     )
-    answer = blocked(after, request_id)
-    guarded = [
-        key_used(request, answer, services),
-        payable.written_as(after),
-        state_event(after, "payment_intent.failed", services),
-        *payable.told_of(services),
-    ]
-    return commit(services.store, guarded) or answer
-
-
-def creation_event(intent: Intent, services: Services) -> Guarded:
-    """`payment_intent.created`, the first event of every payment."""
-    return state_event(intent, "payment_intent.created", services)
-
-
-def state_event(intent: Intent, type_: str, services: Services) -> Guarded:
-    """The event that `intent.event_sequence` numbers, showing the intent as it is then."""
-    event_id, shown = services.new_id("evt"), show_intent(intent)
-    return Guarded(event_put(intent, event_id, type_, shown, services.now()), impossible)
-
-
-def refuse_state(done: str, wanted: states.State) -> Any:
-    """The refusal of a write to an intent that moved on since it was read."""
-
-    def refuse(item: Item | None) -> Response:
-        if item is None:
-            raise LookupError("an intent vanished")
-        begin.require(Intent.from_item(item), wanted, done)
-        raise begin.in_progress()
-
-    return refuse
-
-
-def _facts(intent: Intent, instrument: Instrument) -> Facts:
-    return Facts(
-        amount_cents=intent.amount_cents,
-        currency=intent.currency,
-        fingerprint=instrument.fingerprint,
-        bin=instrument.bin,
-        customer_id=intent.customer_id,
-        ip_address=intent.ip_address,
-    )
+    more = [claim(instrument, intent.intent_id, services), *payable.told_of(services), *marks]
+    return perform(begun, payable.written_as(begun.intent), asked.request, services, more)

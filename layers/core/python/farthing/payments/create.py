@@ -11,14 +11,16 @@ from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response, created
 from farthing.ids import instant_of
 from farthing.payments import idempotency
-from farthing.payments.confirm import Payable, authorize, confirm, creation_event
+from farthing.payments.confirm import authorize, confirm
 from farthing.payments.customer import customer_key
 from farthing.payments.guarded import Guarded, commit
 from farthing.payments.instruments import Paying, read_instrument
 from farthing.payments.intent import CaptureMethod, Instrument, Intent
 from farthing.payments.method_rules import require_payable
+from farthing.payments.payable import Payable, creation_event
 from farthing.payments.perform import impossible, key_used
 from farthing.payments.replay import replay
+from farthing.payments.scoring import keys_in_force
 from farthing.payments.services import Services
 from farthing.payments.views import show_intent
 from farthing.store import NOT_CREATED, Item, Key, Put
@@ -48,6 +50,7 @@ def create(
     paying_key = new.paying.key(services.tenant)
     customer_key = _customer_key(new, services)
     wanted = [key for key in (row, paying_key, customer_key) if key is not None]
+    wanted += keys_in_force(services.tenant) if new.confirm else []
     found = services.store.batch_get(wanted)
     earlier = idempotency.examine(found.get(row), request, services.now())
     if not earlier.is_new:
@@ -63,8 +66,14 @@ def create(
         )
     intent = _intent(new, found, paying_key, customer_key, services)
     if new.confirm:
-        payable = Payable(intent)
-        return authorize(payable, request, request_id, services, success_status=CREATED_STATUS)
+        return authorize(
+            Payable(intent),
+            request,
+            request_id,
+            services,
+            success_status=CREATED_STATUS,
+            found=found,
+        )
     return _store(intent, request, services)
 
 

@@ -1,36 +1,48 @@
-"""An authorization that ran out without a capture: given back, and the payment ends EXPIRED.
+"""What nobody took in time: an authorization without a capture, or a review without an answer. It
+is given back, or never sent, and the payment ends EXPIRED.
 
-The same rule as for a cancel guards it (VOIDABLE): a capture that was begun in time wins.
+The same rule as for a cancel guards it (VOIDABLE, REVIEWABLE): what was begun in time wins.
 """
 
 from __future__ import annotations
+
+from contextlib import suppress
 
 from farthing.acquiring.answer import UNKNOWN, Outcome
 from farthing.clock import to_text
 from farthing.payments import begin, resolve, states
 from farthing.payments.begin import Asking
 from farthing.payments.conclusion import FIRST_LOOK_SECONDS, intent_update
-from farthing.payments.conditions import voidable
+from farthing.payments.conditions import reviewable, voidable
 from farthing.payments.intent import Intent, intent_key
 from farthing.payments.perform import send
+from farthing.payments.review import ReviewStatus, ReviewStep
+from farthing.payments.reviews import closed
 from farthing.payments.services import SEND_SECONDS, Services
 from farthing.store import NOT_CREATED, ConditionFailed, Put, StoreBusy
 
 
 def expire(intent_id: str, services: Services) -> None:
-    """Void the authorization of a payment, if it has run out and nobody is at it."""
+    """End a payment that waits for what has run out, if nobody is at it."""
     item = services.store.get(intent_key(services.tenant, intent_id))
     if item is None or services.seconds_left() < SEND_SECONDS:
         return
     intent = Intent.from_item(item)
     if not has_run_out(intent, to_text(services.now())):
         return
-    asking = Asking("", 200, "expiry", services.new_id("op"), services.now())
+    step = ReviewStep(ReviewStatus.EXPIRED) if intent.is_under_review else None
+    if step is not None and intent.authorization is None:
+        _, ended = closed(intent, states.EXPIRED, "payment_intent.cancelled", step, services)
+        with suppress(ConditionFailed, StoreBusy):
+            services.store.write(*(one.write for one in ended))
+        return
+    asking = Asking("", 200, "expiry", services.new_id("op"), services.now(), step)
     begun = begin.void(intent, asking, expiry=True)
     operation = begun.operation
+    when = voidable(intent.version) if step is None else reviewable(intent.version)
     try:
         services.store.write(
-            *intent_update(intent, begun.intent, voidable(intent.version)),
+            *intent_update(intent, begun.intent, when),
             Put(operation.address.key, operation.to_item(), NOT_CREATED),
         )
     except (ConditionFailed, StoreBusy):
@@ -44,10 +56,7 @@ def expire(intent_id: str, services: Services) -> None:
 
 
 def has_run_out(intent: Intent, now: str) -> bool:
-    """Whether money is held, nobody is at it, and the time for taking it is over."""
-    authorization = intent.authorization
-    if intent.state != states.AUTHORIZED or intent.open_operation is not None:
+    """Whether nobody is at it, and the time for which it waits is over."""
+    if intent.open_operation is not None or intent.holds_until is None:
         return False
-    if authorization is None or authorization.expires_at is None:
-        return False
-    return authorization.expires_at <= now
+    return intent.holds_until <= now

@@ -5,16 +5,17 @@ from __future__ import annotations
 from farthing.errors import not_found
 from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response, ok
-from farthing.payments import begin, idempotency, states
+from farthing.payments import begin, idempotency, reviews, states
 from farthing.payments.begin import Asking
 from farthing.payments.conclusion import intent_update
 from farthing.payments.conditions import confirmable, enough_left_to_capture, voidable
-from farthing.payments.confirm import refuse_state, state_event
 from farthing.payments.guarded import Guarded, commit
 from farthing.payments.intent import Intent, key_of
+from farthing.payments.payable import Asked, refuse_state, state_event
 from farthing.payments.perform import key_used, perform
 from farthing.payments.read import settle_open_operation
 from farthing.payments.replay import replay
+from farthing.payments.review import ReviewStatus, ReviewStep
 from farthing.payments.services import Services
 from farthing.payments.views import show_intent
 
@@ -48,6 +49,10 @@ def cancel(
         return intent
     if intent.state == states.NEW and intent.open_operation is None:
         return _cancel_unsent(intent, request, services)
+    if intent.is_under_review:
+        cancelled = ReviewStep(ReviewStatus.CANCELLED)
+        asked = Asked(request, request_id, SUCCESS_STATUS)
+        return reviews.refuse(intent, cancelled, asked, services)
     begun = begin.void(intent, _asking(request, request_id, services))
     (write,) = intent_update(intent, begun.intent, voidable(intent.version))
     guarded = Guarded(write, refuse_state("cancelled", states.AUTHORIZED))

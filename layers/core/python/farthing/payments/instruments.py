@@ -10,7 +10,7 @@ from farthing.clock import to_text
 from farthing.errors import TOKEN_NOT_USABLE, FarthingError, invalid, not_found
 from farthing.http.response import Response
 from farthing.method_type import MethodType
-from farthing.payments.conditions import method_usable, token_pays
+from farthing.payments.conditions import kept_for, method_usable, token_pays
 from farthing.payments.guarded import Guarded
 from farthing.payments.intent import Instrument
 from farthing.payments.payment_method import method_key
@@ -79,6 +79,7 @@ def of_face(item: Mapping[str, Any], customer_id: str | None) -> Instrument:
         bin=item["bin"],
         fingerprint=item["fingerprint"],
         connector=item.get("connector"),
+        billing_country=_country(item),
         mandate=item.get("mandate"),
     )
 
@@ -97,6 +98,7 @@ def of_method(item: Mapping[str, Any]) -> Instrument:
         fingerprint=item["fingerprint"],
         network_reference=item.get("network_reference"),
         connector=item.get("connector"),
+        billing_country=_country(item),
         mandate=item.get("mandate"),
         network_token=item.get("network_token"),
     )
@@ -108,12 +110,24 @@ def scheme_of(item: Mapping[str, Any]) -> str | None:
     return bank["scheme"] if bank else None
 
 
-def claim(instrument: Instrument, intent_id: str, services: Services) -> Guarded:
-    """The write of Tx-1 that lets this instrument pay for this intent, or does not."""
+def _country(item: Mapping[str, Any]) -> str | None:
+    """That of the billing address, if it was given."""
+    country = (item.get("billing_address") or {}).get("country")
+    return country if isinstance(country, str) else None
+
+
+def claim(
+    instrument: Instrument, intent_id: str, services: Services, *, is_kept: bool = False
+) -> Guarded:
+    """The write of Tx-1 that lets this instrument pay for this intent, or does not.
+
+    `is_kept`: the intent claimed it before, and waited for a person since.
+    """
     tenant, now = services.tenant, to_text(services.now())
     if instrument.method_id is None:
         face = card_face_key(tenant, instrument.token)
-        update = Update(face, token_pays(intent_id, now), set={"claimed_by": intent_id})
+        when = kept_for(intent_id) if is_kept else token_pays(intent_id, now)
+        update = Update(face, when, set={"claimed_by": intent_id})
         return Guarded(update, _token_refused)
     method = method_key(tenant, instrument.method_id)
     check = Check(method, method_usable(instrument.network_reference, instrument.network_token))

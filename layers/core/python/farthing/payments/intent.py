@@ -16,6 +16,7 @@ from farthing.ids import is_id, shard_of
 from farthing.method_type import MethodType
 from farthing.payments import states
 from farthing.payments.checkout import Checkout
+from farthing.payments.review import Review, ReviewStatus
 from farthing.payments.states import Detail, State, Status
 from farthing.store import Item, Key, TenantScope
 
@@ -73,6 +74,7 @@ class Instrument:
     """Whose token it is, if it is an acquirer's own."""
     network_token: str | None = None
     """Where the network token of a saved card is; None if there is none."""
+    billing_country: str | None = None
     mandate: Mapping[str, Any] | None = None
     """What the holder of an account agreed to. It outlives the account in the vault: a debit may be
     called into question for more than a year."""
@@ -152,11 +154,28 @@ class Intent:
     version: int = 1
     event_sequence: int = 0
     checkout: Checkout | None = None
+    review: Review | None = None
+
+    @property
+    def is_under_review(self) -> bool:
+        """Whether a person is to look at it, and has not."""
+        return self.review is not None and self.review.status is ReviewStatus.OPEN
 
     @property
     def key(self) -> Key:
         """The row."""
         return intent_key(self.tenant, self.intent_id)
+
+    @property
+    def holds_until(self) -> str | None:
+        """When what it waits for runs out: its authorization, or its review. None if it waits for
+        neither, or for ever."""
+        if self.state not in {states.AUTHORIZED, states.HELD}:
+            return None
+        ends = [self.authorization.expires_at if self.authorization else None]
+        if self.review is not None and self.is_under_review:
+            ends.append(self.review.expires_at)
+        return min((end for end in ends if end is not None), default=None)
 
     @property
     def state(self) -> State:
@@ -186,11 +205,12 @@ class Intent:
             "instrument": self.instrument.to_item() if self.instrument else None,
             "authorization": self.authorization.to_item() if self.authorization else None,
             "checkout": self.checkout.to_item() if self.checkout else None,
+            "review": self.review.to_item() if self.review else None,
             "metadata": dict(self.metadata),
         }
-        if self.state == states.AUTHORIZED and self.authorization and self.authorization.expires_at:
+        if self.holds_until is not None:
             values["due_pk"] = expiry_pk(shard_of(self.intent_id, EXPIRY_SHARDS))
-            values["due_at"] = self.authorization.expires_at
+            values["due_at"] = self.holds_until
         if self.customer_id is not None:
             values["customer_pk"] = customer_partition(self.tenant, self.customer_id)
         return {name: _plain(value) for name, value in values.items() if value is not None}
@@ -201,7 +221,7 @@ class Intent:
         known = {name: item[name] for name in cls.__dataclass_fields__ if name in item}
         detail = item.get("status_detail")
         instrument, authorization = item.get("instrument"), item.get("authorization")
-        checkout = item.get("checkout")
+        checkout, review = item.get("checkout"), item.get("review")
         known |= {
             "tenant": TenantScope(item["merchant_id"], item["mode"]),
             "status": Status(item["status"]),
@@ -210,11 +230,12 @@ class Intent:
             "instrument": Instrument.from_item(instrument) if instrument else None,
             "authorization": Authorization.from_item(authorization) if authorization else None,
             "checkout": Checkout.from_item(checkout) if checkout else None,
+            "review": Review.from_item(review) if review else None,
         }
         return cls(**known)
 
 
-_SEPARATE = frozenset({"tenant", "instrument", "authorization", "checkout", "metadata"})
+_SEPARATE = frozenset({"tenant", "instrument", "authorization", "checkout", "metadata", "review"})
 
 
 def customer_partition(tenant: TenantScope, customer_id: str) -> str:

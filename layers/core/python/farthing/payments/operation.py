@@ -22,6 +22,7 @@ from farthing.ids import shard_of
 from farthing.method_type import MethodType
 from farthing.payments.address import Address
 from farthing.payments.names import merchant_reference
+from farthing.payments.review import ReviewStep
 from farthing.store import Item, TenantScope
 
 LEASE_SECONDS = 60
@@ -65,7 +66,7 @@ class Operation:
     `requires_decision`: only a person can say, who was asked at `asked_at`. `expiry`: a void of
     our own, when the authorization ran out. `fallback_of` is the one whose network token was
     refused, which names this one in `replaced_by`. `wants_token`: if it is approved, its card is to
-    have a network token.
+    have a network token. `counted` are the partitions of the counters that hold it as in flight.
     """
 
     tenant: TenantScope
@@ -101,6 +102,8 @@ class Operation:
     fallback_of: str | None = None
     replaced_by: str | None = None
     wants_token: bool = False
+    counted: tuple[str, ...] = ()
+    review: ReviewStep | None = None
 
     @property
     def address(self) -> Address:
@@ -230,6 +233,8 @@ class Operation:
             "via": self.via.value,
             "fallback_of": self.fallback_of,
             "wants_token": self.wants_token,
+            "counted": list(self.counted),
+            "review": self.review.to_item() if self.review else None,
             "due_pk": due_pk(shard_of(self.operation_id, DUE_SHARDS)),
             "due_at": self.due_at or self.lease_until,
         }
@@ -238,6 +243,7 @@ class Operation:
     def from_item(cls, item: Mapping[str, Any]) -> Operation:
         """The operation of a row."""
         stored, answer = item["stored_credential"], item["answer"]
+        review = item.get("review")
         return cls(
             tenant=TenantScope(item["merchant_id"], item["mode"]),
             intent_id=item["intent_id"],
@@ -261,6 +267,8 @@ class Operation:
             fence=item["fence"],
             answer=Answer.from_item(answer) if answer else None,
             via=Via(item.get("via", Via.PAN)),
+            counted=tuple(item.get("counted", ())),
+            review=ReviewStep.from_item(review) if review else None,
             **{name: item[name] for name in _MAY_BE_MISSING if name in item},
         )
 

@@ -22,10 +22,12 @@ from farthing.payments.answers import not_known_yet, not_sent
 from farthing.payments.begin import Begun
 from farthing.payments.conclude import conclude
 from farthing.payments.conclusion import FIRST_LOOK_SECONDS, intent_writes
+from farthing.payments.counted import write_outcome
 from farthing.payments.fallback import fall_back, fallback_writes, falls_back
 from farthing.payments.guarded import Guarded, commit
 from farthing.payments.intent import Intent
 from farthing.payments.operation import LEASE_SECONDS, Operation
+from farthing.payments.remembered import remember
 from farthing.payments.replay import replay
 from farthing.payments.resolve import token_refused
 from farthing.payments.services import SEND_SECONDS, Services
@@ -144,16 +146,17 @@ def _conclude(intent: Intent, operation: Operation, answer: Answer, services: Se
     caller until the operation is looked into.
     """
     concluded = conclude(intent, operation, answer)
-    _, writes, response = intent_writes(concluded, services.new_id, services.now())
+    after, writes, response = intent_writes(concluded, services.new_id, services.now())
     try:
         try:
-            services.store.write(*writes)
+            write_outcome(concluded.operation, writes, services)
         except ConditionFailed:
             return replay(_of(intent, operation), services)
     except StoreBusy:
         return _cannot_write(intent, operation, services)
     if answer.outcome is Outcome.UNKNOWN:
         services.later.look(operation.address, FIRST_LOOK_SECONDS)
+    remember(after, concluded.operation, services)
     return response
 
 

@@ -23,11 +23,13 @@ from farthing.payments.answers import answer_about, answer_of
 from farthing.payments.conclude import conclude
 from farthing.payments.conclusion import FIRST_LOOK_SECONDS, intent_writes
 from farthing.payments.conditions import abandoned, held_under_fence
+from farthing.payments.counted import write_outcome
 from farthing.payments.fallback import fall_back, fallback_writes, falls_back
 from farthing.payments.intent import Intent, intent_key
 from farthing.payments.operation import Operation, OperationState
 from farthing.payments.recovery import Plan, Step
 from farthing.payments.refund import Refund, refund_key, show_refund
+from farthing.payments.remembered import remember
 from farthing.payments.services import DELAY_SECONDS_MAX, SEND_SECONDS, Services
 from farthing.store import ConditionFailed, StoreBusy, Update, Write
 
@@ -106,9 +108,10 @@ def adopt(
     if intent.open_operation != operation.operation_id:
         return
     concluded = conclude(intent, operation, answer)
-    _, writes, _ = intent_writes(concluded, services.new_id, services.now())
+    after, writes, _ = intent_writes(concluded, services.new_id, services.now())
     with suppress(ConditionFailed, StoreBusy):
-        services.store.write(*writes, *also)
+        write_outcome(concluded.operation, [*writes, *also], services)
+        remember(after, concluded.operation, services)
         if answer.returned is not None:
             returns.record(concluded.operation, answer.returned, services)
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from farthing.acquiring.answer import Answer
 from farthing.acquiring.port import Books, Capabilities, LookUp, Reversal, TransactionPage
-from farthing.fraud.score import Scorer
+from farthing.fraud.ports import Fraud
 from farthing.ids import IdSource
 from farthing.network_tokens.on_file import MethodAddress
 from farthing.network_tokens.port import TokenState
@@ -91,7 +91,8 @@ class Services:
     """Which connector takes this merchant's payments in a currency; None if none does."""
     takes_tokens: Callable[[str], bool]
     """Whether the acquirer of a connector takes network tokens. No for one that we do not know."""
-    score: Scorer
+    fraud: Fraud
+    """What decides about a payment before it is sent."""
     new_id: IdSource
     now: Callable[[], datetime]
     seconds_left: Callable[[], float]

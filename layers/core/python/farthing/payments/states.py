@@ -2,8 +2,8 @@
 
     CREATED ──confirm──► PROCESSING ──approved──────────► SUCCEEDED
        │                    │  │ ▲ └──declined, undone──► FAILED
-       └──cancel──► CANCELLED◄─┘ └ REQUIRES_CAPTURE, OUTCOME_UNKNOWN, REQUIRES_DECISION,
-                             void  AWAITING_BANK
+       └──cancel──► CANCELLED◄─┘ └ REQUIRES_CAPTURE, REQUIRES_REVIEW, OUTCOME_UNKNOWN,
+                             void  REQUIRES_DECISION, AWAITING_BANK
 
 The five statuses are public; `status_detail` says what they hide. A terminal status is never
 left: what happens later to the money is a fact of its own.
@@ -29,6 +29,7 @@ class Detail(StrEnum):
 
     REQUIRES_CONFIRMATION = "REQUIRES_CONFIRMATION"
     REQUIRES_CAPTURE = "REQUIRES_CAPTURE"
+    REQUIRES_REVIEW = "REQUIRES_REVIEW"
     AWAITING_BANK = "AWAITING_BANK"
     OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
     DECLINED = "DECLINED"
@@ -45,6 +46,7 @@ IN_FLIGHT: State = (Status.PROCESSING, None)
 UNRESOLVED: State = (Status.PROCESSING, Detail.OUTCOME_UNKNOWN)
 AWAITING: State = (Status.PROCESSING, Detail.AWAITING_BANK)
 AUTHORIZED: State = (Status.PROCESSING, Detail.REQUIRES_CAPTURE)
+HELD: State = (Status.PROCESSING, Detail.REQUIRES_REVIEW)
 PAID: State = (Status.SUCCEEDED, None)
 DECLINED: State = (Status.FAILED, Detail.DECLINED)
 BLOCKED: State = (Status.FAILED, Detail.BLOCKED_BY_FRAUD)
@@ -57,12 +59,14 @@ TRANSITIONS: dict[State, dict[State, str]] = {
     NEW: {
         IN_FLIGHT: "confirm: an authorization is written, then sent",
         BLOCKED: "confirm: the score says no; nothing is sent",
+        HELD: "confirm: a person is to look first; nothing is sent",
         CANCELLED: "cancel: nothing was ever sent",
     },
     IN_FLIGHT: {
         PAID: "the charge, or the capture, was approved",
         AUTHORIZED: "the authorization was approved; or a capture or void was declined or not sent",
         DECLINED: "the authorization was declined",
+        HELD: "approved, and a person is to look; or what its review asked for was refused",
         NEW: "the authorization was not sent",
         IN_FLIGHT: "the network token was refused: the card's number is asked instead",
         CANCELLED: "the void was approved",
@@ -76,6 +80,7 @@ TRANSITIONS: dict[State, dict[State, str]] = {
         PAID: "found at the acquirer: charged",
         AWAITING: "found: a debit of which the bank has still to decide",
         AUTHORIZED: "found: authorized; or a capture or void found declined",
+        HELD: "found: authorized, and a person is to look; or still held for its review",
         DECLINED: "found: declined",
         CANCELLED: "found: voided",
         EXPIRED: "found: voided; the authorization had run out",
@@ -87,6 +92,7 @@ TRANSITIONS: dict[State, dict[State, str]] = {
     UNDECIDED: {
         PAID: "a person's decision, or found after all: charged",
         AUTHORIZED: "the same: authorized, or still held",
+        HELD: "the same: authorized, and to be looked at; or still held for its review",
         DECLINED: "found after all: declined",
         CANCELLED: "the same: voided",
         EXPIRED: "the same: voided; the authorization had run out",
@@ -99,6 +105,12 @@ TRANSITIONS: dict[State, dict[State, str]] = {
         UNDECIDED: "the bank does not decide, and weeks have passed",
     },
     AUTHORIZED: {IN_FLIGHT: "capture or cancel: the operation is written, then sent"},
+    HELD: {
+        IN_FLIGHT: "the review's answer: capture, void or authorization is written, then sent",
+        AUTHORIZED: "approved: held until its merchant captures it",
+        CANCELLED: "declined or cancelled: nothing was ever sent",
+        EXPIRED: "nobody answered: nothing was ever sent",
+    },
     PAID: {},
     DECLINED: {},
     BLOCKED: {},

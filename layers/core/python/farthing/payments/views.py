@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from farthing.fraud.signals import percent
 from farthing.payments.intent import Intent
+from farthing.payments.review import review_id_of
 
 
 def show_intent(intent: Intent) -> dict[str, Any]:
@@ -37,9 +39,17 @@ def show_intent(intent: Intent) -> dict[str, Any]:
         "returned": dict(intent.returned) if intent.returned else None,
         "decline": dict(intent.decline) if intent.decline else None,
         "outcome": intent.outcome,
-        "fraud": dict(intent.fraud) if intent.fraud else None,
+        "fraud": _show_fraud(intent),
+        "review_id": review_id_of(intent.intent_id) if intent.review else None,
         "created_at": intent.created_at,
         "checkout_session_id": intent.checkout.session_id if intent.checkout else None,
         "metadata": dict(intent.metadata),
         "livemode": intent.tenant.mode == "live",
     }
+
+
+def _show_fraud(intent: Intent) -> dict[str, Any] | None:
+    """The decision, without its reasons: those are in the payment's signals."""
+    if intent.fraud is None:
+        return None
+    return {"score": percent(intent.fraud["score_ppm"]), "action": intent.fraud["action"]}

@@ -10,7 +10,8 @@ from farthing.access.principal import Principal
 from farthing.acquiring.connectors import CONNECTORS
 from farthing.acquiring.declared import capabilities
 from farthing.acquiring.invoke import INVOKE_TIMEOUT_SECONDS, ChargeFunction
-from farthing.fraud.score import allow_everything
+from farthing.fraud.country import Viewer
+from farthing.fraud.wiring import fraud
 from farthing.observe import gauge, log_unhandled
 from farthing.payments import due
 from farthing.payments.services import Services
@@ -21,12 +22,14 @@ from farthing.store.table import DynamoStore
 NOTHING_NEW = Settings()
 
 
-def services(principal: Principal) -> Services:
-    """One merchant's view of the world."""
-    return services_of(principal.tenant, principal.settings)
+def services(principal: Principal, viewer: Viewer | None = None) -> Services:
+    """One merchant's view of the world. `viewer` is who called, where that is the payer."""
+    return services_of(principal.tenant, principal.settings, viewer)
 
 
-def services_of(tenant: TenantScope, settings: Settings = NOTHING_NEW) -> Services:
+def services_of(
+    tenant: TenantScope, settings: Settings = NOTHING_NEW, viewer: Viewer | None = None
+) -> Services:
     """The same, for functions that no request from outside reaches: they begin no payment."""
     client = runtime.client("lambda", read_timeout_seconds=INVOKE_TIMEOUT_SECONDS, attempts_max=1)
     return Services(
@@ -37,7 +40,7 @@ def services_of(tenant: TenantScope, settings: Settings = NOTHING_NEW) -> Servic
         capabilities=capabilities,
         connector=settings.connector,
         takes_tokens=takes_tokens,
-        score=allow_everything,
+        fraud=fraud(tenant, viewer),
         new_id=runtime.new_id,
         now=runtime.clock().now,
         seconds_left=runtime.seconds_left,

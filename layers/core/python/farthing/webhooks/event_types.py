@@ -18,6 +18,8 @@ EVENT_TYPES: Mapping[str, str] = MappingProxyType(
         "payment_intent.returned": "The payer's bank took the money back after it had succeeded.",
         "refund.succeeded": "The acquirer took the refund.",
         "refund.failed": "The refund was refused; its amount can be refunded again.",
+        "review.opened": "A payment waits for a person to approve or decline it.",
+        "review.closed": "A review ended: approved, declined, cancelled, or out of time.",
         "payment_method.updated": "A saved card changed: its network token, or the card itself.",
     }
 )

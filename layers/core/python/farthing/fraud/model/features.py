@@ -7,6 +7,8 @@ A feature that is not known is NaN.
 
 from __future__ import annotations
 
+import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import nan
 from typing import Final
@@ -53,16 +55,33 @@ FEATURES: Final = {
 """Name and, for a reason, words of each feature, in the order of a row."""
 
 FEATURES_MAX: Final = 25
+TERMINAL_FEATURES: Final = tuple(name for name in FEATURES if name.startswith("terminal_"))
+
+_ROW = struct.Struct(f"<{len(FEATURES)}d")
+
+
+def pack_row(values: Sequence[float]) -> bytes:
+    """A row as a decision keeps it: little-endian doubles. No item holds a float, and bytes keep
+    every bit."""
+    return _ROW.pack(*values)
+
+
+def unpack_row(packed: bytes) -> list[float]:
+    """The row again. Raises ValueError if it is of other features than these."""
+    if len(packed) != _ROW.size:
+        raise ValueError(f"a row has {_ROW.size} bytes, not {len(packed)}")
+    return list(_ROW.unpack(packed))
 
 
 @dataclass(frozen=True, slots=True)
 class Payment:
-    """One try to pay. `customer` is the card where nobody is known; `at` is in Unix seconds."""
+    """One try to pay. `customer` is the card where nobody is known; `at` is in Unix seconds.
+    Without a terminal nothing is known of where was paid, and nothing is remembered."""
 
     at: int
     amount_cents: int
     customer: str
-    terminal: str
+    terminal: str | None = None
     card: str | None = None
     ip: str | None = None
     card_country: str | None = None
@@ -85,7 +104,7 @@ def row(payment: Payment, history: History) -> list[float]:
         float(payment.amount_cents),
         payment.at % DAY / HOUR,
         *_of_customer(payment, history.customer),
-        *_of_terminal(payment.at, history.terminal),
+        *_of_terminal(payment, history.terminal),
         float(history.card.failures_since(payment.at, HOUR)) if payment.card else nan,
         float(history.ip.failures_since(payment.at, HOUR)) if payment.ip else nan,
         float(history.ip.cards_since(payment.at, DAY)) if payment.ip else nan,
@@ -97,7 +116,8 @@ def record(payment: Payment, history: History, *, failed: bool = False) -> None:
     """Remember the payment. One that failed says nothing of what the customer usually pays."""
     if not failed:
         history.customer.paid(payment.at, payment.amount_cents, payment.ip)
-        history.terminal.paid(payment.at)
+        if payment.terminal:
+            history.terminal.paid(payment.at)
     if payment.card:
         history.card.tried(payment.at, None, failed=failed)
     if payment.ip:
@@ -127,7 +147,10 @@ def _of_customer(payment: Payment, customer: Customer) -> list[float]:
     ]
 
 
-def _of_terminal(at: int, terminal: Terminal) -> list[float]:
+def _of_terminal(payment: Payment, terminal: Terminal) -> list[float]:
+    if not payment.terminal:
+        return [nan] * len(TERMINAL_FEATURES)
+    at = payment.at
     starts, counts, frauds = terminal.starts, terminal.counts, terminal.frauds
     today = sum(
         count for start, count in zip(starts[-5:], counts[-5:], strict=True) if start > at - DAY

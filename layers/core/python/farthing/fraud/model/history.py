@@ -10,7 +10,7 @@ for weeks, and a model that learned from younger labels would expect what it nev
 
 from __future__ import annotations
 
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -88,11 +88,10 @@ class Customer:
         return len(self.times) - bisect_left(self.times, at - seconds + 1)
 
     def paid(self, at: int, amount_cents: int, ip: str | None) -> None:
-        """One more payment."""
+        """One more payment, at its place in time: it may be told after a later one."""
         if self.is_anomalous(amount_cents):
-            _push(self.anomalies, at, ANOMALIES_MAX)
             percent = 100 * amount_cents * self.normal // max(self.normal_sum, 1)
-            _push(self.anomaly_percents, percent, ANOMALIES_MAX)
+            _insert(self.anomalies, self.anomaly_percents, at, percent, ANOMALIES_MAX)
         else:
             self.normal += 1
             self.normal_sum += amount_cents
@@ -101,8 +100,7 @@ class Customer:
                 self.normal //= 2
                 self.normal_sum //= 2
                 self.normal_squares //= 2
-        _push(self.times, at, RECENT_MAX)
-        _push(self.amounts, amount_cents, RECENT_MAX)
+        _insert(self.times, self.amounts, at, amount_cents, RECENT_MAX)
         if ip is not None and ip not in self.ips:
             _push(self.ips, ip, IPS_MAX)
 
@@ -198,3 +196,12 @@ def _push(ring: list[Any], value: Any, at_most: int) -> None:
     ring.append(value)
     if len(ring) > at_most:
         del ring[0]
+
+
+def _insert(times: list[int], values: list[int], at: int, value: int, at_most: int) -> None:
+    """Both stay in the order of time, which windows are searched by; the newest are kept."""
+    place = bisect_right(times, at)
+    times.insert(place, at)
+    values.insert(place, value)
+    if len(times) > at_most:
+        del times[0], values[0]

@@ -1,0 +1,67 @@
+"""/v1/reviews: list, retrieve, approve, decline."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from farthing.http.api import api
+from farthing.http.page import choice_filter, page, page_request, time_filter
+from farthing.http.request import NoBody, Request
+from farthing.http.response import Response, ok
+from farthing.payments import review_queries, reviews
+from farthing.payments.bodies import AnswerReview
+from farthing.payments.listing import Listing
+from farthing.payments.payable import Asked
+from farthing.payments.review import PREFIX, ReviewStatus
+from farthing.payments.wiring import services
+
+app = api()
+REVIEW = "/v1/reviews/<review_id>"
+SUCCESS_STATUS = 200
+
+
+@app.get("/v1/reviews")
+def list_(request: Request[NoBody]) -> Response:
+    query = request.query
+    asked = page_request(query, PREFIX, "status", "created_from", "created_before")
+    listing = Listing(
+        limit=asked.limit,
+        starting_after=asked.starting_after,
+        created_from=time_filter(query, "created_from"),
+        created_before=time_filter(query, "created_before"),
+        status=choice_filter(query, "status", [status.value for status in ReviewStatus]),
+    )
+    found, more = review_queries.list_reviews(listing, services(request.principal))
+    return page(found, has_more=more)
+
+
+@app.get(REVIEW)
+def retrieve(request: Request[NoBody], review_id: str) -> Response:
+    return ok(review_queries.retrieve(review_id, services(request.principal)))
+
+
+@app.post(f"{REVIEW}/approve", body=AnswerReview, moves_money=True)
+def approve(request: Request[AnswerReview], review_id: str) -> Response:
+    return reviews.approve(
+        _answer(request, review_id), _asked(request), services(request.principal)
+    )
+
+
+@app.post(f"{REVIEW}/decline", body=AnswerReview, moves_money=True)
+def decline(request: Request[AnswerReview], review_id: str) -> Response:
+    return reviews.decline(
+        _answer(request, review_id), _asked(request), services(request.principal)
+    )
+
+
+def _answer(request: Request[AnswerReview], review_id: str) -> reviews.Answer:
+    by = request.body.reviewer or request.principal.key_id
+    return reviews.Answer(review_id, by, request.body.note)
+
+
+def _asked(request: Request[AnswerReview]) -> Asked:
+    return Asked(request.key, request.request_id, SUCCESS_STATUS)
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    return app.resolve(event, context)

@@ -1,0 +1,71 @@
+"""What is not sent: blocked for good, or held until a person has looked.
+
+There is no operation, so nothing can ever be sent of it by mistake; the decision has a row of its
+own. Neither is in a counter: what we did not ask the issuer is no failure of the card's.
+"""
+
+from __future__ import annotations
+
+from farthing.clock import to_text
+from farthing.fraud.signals import Decision
+from farthing.http.response import Response, dump
+from farthing.payments import begin, states
+from farthing.payments.answers import blocked, shown_to_asker
+from farthing.payments.conclusion import tell
+from farthing.payments.guarded import Guarded, commit
+from farthing.payments.instruments import claim
+from farthing.payments.intent import Intent
+from farthing.payments.payable import Asked, Payable
+from farthing.payments.perform import impossible, key_used
+from farthing.payments.review import ReviewStep
+from farthing.payments.scoring import kept
+from farthing.payments.services import Services
+
+
+def block(payable: Payable, decision: Decision, asked: Asked, services: Services) -> Response:
+    """FAILED and its event at once."""
+    after = payable.intent.moved(states.BLOCKED, fraud=begin.fraud_of(decision.to_item()))
+    decision_id = services.new_id("op")
+    return _write(payable, after, "payment_intent.failed", decision_id, decision, asked, services)
+
+
+def hold(
+    payable: Payable, opens: ReviewStep, decision: Decision, asked: Asked, services: Services
+) -> Response:
+    """It waits for its review, and what pays it is claimed: nothing else is paid with that."""
+    decision_id = services.new_id("op")
+    after = payable.intent.moved(
+        states.HELD,
+        fraud=begin.fraud_of(decision.to_item()),
+        review=opens.opened(decision_id, to_text(services.now())),
+    )
+    return _write(payable, after, None, decision_id, decision, asked, services)
+
+
+def _write(
+    payable: Payable,
+    after: Intent,
+    event_type: str | None,
+    decision_id: str,
+    decision: Decision,
+    asked: Asked,
+    services: Services,
+) -> Response:
+    now = services.now()
+    after, told = tell(payable.intent, after, event_type, services.new_id, now)
+    if after.is_under_review:
+        answer = Response(asked.success_status, dump(shown_to_asker(after)))
+    else:
+        answer = blocked(after, asked.request_id)
+    claimed = []
+    if after.is_under_review and after.instrument is not None:
+        claimed = [claim(after.instrument, after.intent_id, services)]
+    guarded = [
+        key_used(asked.request, answer, services),
+        payable.written_as(after),
+        *claimed,
+        kept(after, decision_id, decision, now),
+        *(Guarded(write, impossible) for write in told),
+        *payable.told_of(services),
+    ]
+    return commit(services.store, guarded) or answer

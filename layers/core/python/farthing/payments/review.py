@@ -1,0 +1,163 @@
+"""A review: a payment that a person is to look at before its money is taken, or before it is sent.
+
+    OPEN ──approve──► APPROVED     captured, or sent
+      ├───decline───► DECLINED     given back, or never sent
+      ├───cancel────► CANCELLED    the same, because the payment was cancelled
+      └───its time──► EXPIRED      the same, because nobody answered
+
+It is a part of its payment, which waits as REQUIRES_REVIEW: what opens and closes it is written
+with the payment, on the payment's condition. The row of its own is a copy, for lists.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+from farthing.errors import not_found
+from farthing.fraud.signals import percent
+from farthing.ids import is_id, shard_of
+from farthing.store import NOT_CREATED, Condition, Item, Put, TenantScope
+from farthing.store.item import Key
+
+if TYPE_CHECKING:
+    from farthing.payments.intent import Intent
+
+PREFIX = "rev"
+LIST_SHARDS = 8
+NOTE_LENGTH_MAX = 500
+
+
+class ReviewStatus(StrEnum):
+    """Where a review is."""
+
+    OPEN = "OPEN"
+    APPROVED = "APPROVED"
+    DECLINED = "DECLINED"
+    CANCELLED = "CANCELLED"
+    EXPIRED = "EXPIRED"
+
+
+@dataclass(frozen=True)
+class Review:
+    """Kept with the payment. `expires_at`: nobody's answer is no. `decision_id` names the decision
+    that asks for it: the operation's id, or that of the row of what was not sent."""
+
+    status: ReviewStatus
+    opened_at: str
+    expires_at: str
+    decision_id: str
+    closed_at: str | None = None
+    closed_by: str | None = None
+    note: str | None = None
+
+    def to_item(self) -> dict[str, Any]:
+        """As kept with the intent."""
+        return {**vars(self), "status": self.status.value}
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> Review:
+        """As read."""
+        return cls(**{**item, "status": ReviewStatus(item["status"])})
+
+
+@dataclass(frozen=True)
+class ReviewStep:
+    """What an operation means for the review of its payment: OPEN opens one, until `expires_at`, if
+    the operation is approved; each other status closes it when the operation's end is known."""
+
+    status: ReviewStatus
+    expires_at: str | None = None
+    by: str | None = None
+    note: str | None = None
+
+    def to_item(self) -> dict[str, Any]:
+        """As kept with the operation."""
+        return {**vars(self), "status": self.status.value}
+
+    @classmethod
+    def from_item(cls, item: Mapping[str, Any]) -> ReviewStep:
+        """As read."""
+        return cls(**{**item, "status": ReviewStatus(item["status"])})
+
+    def opened(self, decision_id: str, now: str) -> Review:
+        """The review that it opens."""
+        if self.expires_at is None:
+            raise ValueError("a review without an end")
+        return Review(ReviewStatus.OPEN, now, self.expires_at, decision_id)
+
+    def closed(self, review: Review, now: str) -> Review:
+        """The review that it closes."""
+        return replace(review, status=self.status, closed_at=now, closed_by=self.by, note=self.note)
+
+
+REVIEW_OPEN = Condition("REVIEW_OPEN", "#status = :open", {"open": ReviewStatus.OPEN.value})
+"""Nobody has closed it."""
+
+
+def review_id_of(intent_id: str) -> str:
+    """A payment has one review at most, and its id follows from the payment's."""
+    return f"{PREFIX}_{intent_id.split('_', 1)[1]}"
+
+
+def intent_id_of(review_id: str) -> str:
+    """The payment of a review. Raises FarthingError (404) for what is no id of one."""
+    if not is_id(PREFIX, review_id):
+        raise not_found("review", review_id)
+    return f"pi_{review_id.split('_', 1)[1]}"
+
+
+def review_key(tenant: TenantScope, intent_id: str) -> Key:
+    """The row for lists, beside the payment."""
+    return Key("payments", tenant.pk("PI", intent_id), "REVIEW")
+
+
+def list_partition(tenant: TenantScope, shard: int, *, is_open: bool) -> str:
+    """A shard of the merchant's open reviews, or of the closed ones."""
+    return tenant.pk("LIST", "REVIEW", "OPEN" if is_open else "CLOSED", str(shard))
+
+
+def review_put(intent: Intent) -> Put:
+    """The row of the intent's review as it is now."""
+    review, review_id = intent.review, review_id_of(intent.intent_id)
+    if review is None:
+        raise ValueError("a payment without a review")
+    is_open = review.status is ReviewStatus.OPEN
+    item: Item = {
+        "entity": "review",
+        "merchant_id": intent.tenant.merchant_id,
+        "mode": intent.tenant.mode,
+        "intent_id": intent.intent_id,
+        "list_pk": list_partition(intent.tenant, shard_of(review_id, LIST_SHARDS), is_open=is_open),
+        "list_sk": review_id,
+        "status": review.status.value,
+        "review": show_review(intent),
+    }
+    key = review_key(intent.tenant, intent.intent_id)
+    return Put(key, item, NOT_CREATED if is_open else REVIEW_OPEN)
+
+
+def show_review(intent: Intent) -> dict[str, Any]:
+    """The review, as the API shows it."""
+    review, fraud = intent.review, intent.fraud or {}
+    if review is None:
+        raise ValueError("a payment without a review")
+    return {
+        "review_id": review_id_of(intent.intent_id),
+        "payment_intent_id": intent.intent_id,
+        "status": review.status.value,
+        "amount_cents": intent.amount_cents,
+        "currency": intent.currency,
+        "customer_id": intent.customer_id,
+        "is_authorized": intent.authorization is not None,
+        "score": percent(fraud.get("score_ppm", 0)),
+        "reasons": list(fraud.get("reasons", ())),
+        "opened_at": review.opened_at,
+        "expires_at": review.expires_at,
+        "closed_at": review.closed_at,
+        "closed_by": review.closed_by,
+        "note": review.note,
+        "livemode": intent.tenant.mode == "live",
+    }

@@ -1,0 +1,96 @@
+"""Reading reviews, and the signals that a payment was decided on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from farthing.errors import invalid, not_found
+from farthing.fraud.signals import Decision
+from farthing.payments.intent import Intent, intent_key
+from farthing.payments.listing import Listing
+from farthing.payments.read import retrieve as retrieve_intent
+from farthing.payments.review import (
+    LIST_SHARDS,
+    PREFIX,
+    ReviewStatus,
+    intent_id_of,
+    list_partition,
+    review_key,
+    show_review,
+)
+from farthing.payments.services import Services
+from farthing.store import Item
+from farthing.store.newest import Stretch, TooMuchToLookThrough, newest
+from farthing.store.page import BY_TIME
+
+PAGES_MAX = 20
+
+
+def retrieve(review_id: str, services: Services) -> dict[str, Any]:
+    """One review as it is now. Raises FarthingError (404)."""
+    item = services.store.get(intent_key(services.tenant, intent_id_of(review_id)))
+    intent = Intent.from_item(item) if item is not None else None
+    if intent is None or intent.review is None:
+        raise not_found("review", review_id)
+    return show_review(intent)
+
+
+def list_reviews(listing: Listing, services: Services) -> tuple[list[dict[str, Any]], bool]:
+    """A page of reviews, newest first, and whether there are more. Open ones have partitions of
+    their own, so however many were closed, those are found at once."""
+    if listing.starting_after is not None:
+        key = review_key(services.tenant, intent_id_of(listing.starting_after))
+        listing.require_cursor(services.store.get(key))
+    before, after = listing.bounds(PREFIX)
+    partitions = _partitions(listing.status, services)
+    stretch = Stretch(listing.limit, before, after, listing.filter())
+    try:
+        items, more = newest(services.store, "payments", BY_TIME, partitions, stretch)
+    except TooMuchToLookThrough as error:
+        raise invalid(
+            "created_from", "too many reviews to look through: ask for a shorter time"
+        ) from error
+    return [item["review"] for item in items], more
+
+
+def _partitions(status: str | None, services: Services) -> Sequence[str]:
+    wanted = {True, False} if status is None else {status == ReviewStatus.OPEN}
+    return [
+        list_partition(services.tenant, shard, is_open=is_open)
+        for is_open in sorted(wanted)
+        for shard in range(LIST_SHARDS)
+    ]
+
+
+def signals(intent_id: str, services: Services) -> list[dict[str, Any]]:
+    """All signals of a payment, those of its newest decision first. Raises FarthingError (404)."""
+    intent = retrieve_intent(intent_id, services)
+    found = sorted(_decisions(intent, services), reverse=True, key=lambda one: one[0])
+    return [
+        {"payment_intent_id": intent_id, "decided_at": at, **signal}
+        for decision_id, at, decision in found
+        for signal in Decision.from_item(decision).shown_signals(decision_id)
+    ]
+
+
+def _decisions(intent: Intent, services: Services) -> Iterator[tuple[str, str, Item]]:
+    """Each decision with its id and time: those of operations, and those that let nothing through.
+
+    A fallback carries the decision of the operation before it.
+    """
+    for item in _rows(intent, "OP#op_", services):
+        if item["decision"] and not item.get("fallback_of"):
+            yield item["operation_id"], item["created_at"], item["decision"]
+    for item in _rows(intent, "FRAUD#", services):
+        yield item["decision_id"], item["created_at"], item["decision"]
+
+
+def _rows(intent: Intent, prefix: str, services: Services) -> Iterator[Item]:
+    start: Item | None = None
+    for _ in range(PAGES_MAX):
+        page = services.store.query("payments", intent.key.pk, sk_prefix=prefix, start=start)
+        yield from page.items
+        start = page.next_start
+        if start is None:
+            return
