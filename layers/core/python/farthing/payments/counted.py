@@ -1,4 +1,4 @@
-"""What an authorization's outcome does to the counters that hold it as in flight, beside Tx-2.
+"""What an authorization's outcome does to the counters of its card and address, beside Tx-2.
 
     declined by the issuer                      one of the newest failures
     approved, not sent, proved absent           taken away
