@@ -223,7 +223,7 @@ def test_a_row_is_kept_to_the_last_bit(values: list[float]) -> None:
     assert len(packed) == 8 * FEATURES_MAX
     assert list(map(float.hex, unpack_row(packed))) == list(map(float.hex, values))
     with pytest.raises(ValueError, match="200 bytes, not 192"):
-        unpack_row(packed[8:])
+        unpack_row(packed[32:])
 
 
 def test_histories_stay_small_however_much_is_paid() -> None:

@@ -10,7 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from farthing.access.principal import KeyKind
 from tests.support.lambdas import MERCHANT, Answer, Context, call, load
-from tests.support.methods import sepa
+from tests.support.methods import DECIDES_SECONDS, sepa
 from tests.support.rules import publish, rule
 from tests.support.stack import DECLINED, Stack
 
@@ -23,7 +23,7 @@ def held(stack: Stack, **more: Any) -> dict[str, Any]:
     """A payment of 100 that waits for its review, as the API shows it."""
     pays_by_itself = {"token", "payment_method_id"} & set(more)
     answer = stack.pay(**({} if pays_by_itself else {"number": REVIEWED}) | more)
-    assert answer.status == 201, answer.text
+    assert answer.status == 202, answer.text
     shown: dict[str, Any] = answer.body
     assert (shown["status"], shown["status_detail"]) == ("PROCESSING", "REQUIRES_REVIEW")
     return shown
@@ -200,12 +200,52 @@ def test_a_bank_holds_no_money_so_its_debit_is_not_sent(stack: Stack) -> None:
     assert stack.acquirer.requests == []
     done = answer(stack, shown, "approve")
     assert (done.status, done.body["status_detail"]) == (202, "AWAITING_BANK"), done.text
+    assert review(stack, shown)["status"] == "OPEN"
+    # And its review is closed with what the bank decides
+    stack.advance(DECIDES_SECONDS)
+    stack.get(f"payment_intents/{shown['intent_id']}")
     assert review(stack, shown)["status"] == "APPROVED"
-    assert told(stack, shown)[1:] == [
-        "review.opened",
-        "payment_intent.processing",
-        "review.closed",
-    ]
+    processed = ["payment_intent.processing", "payment_intent.succeeded", "review.closed"]
+    assert told(stack, shown)[2:] == processed
+
+
+# --- the key of the payment ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("verb", "status", "code"), [("approve", 201, None), ("decline", 402, "not_carried_out")]
+)
+@pytest.mark.parametrize("unsent_first", [False, True], ids=["authorized", "unsent"])
+def test_the_key_of_the_payment_waits_for_the_answer_and_then_gets_it(
+    stack: Stack, unsent_first: bool, verb: str, status: int, code: str | None
+) -> None:
+    if unsent_first:
+        publish(rule("REVIEW"), reviews=UNSENT)
+    number = "4242424242424242" if unsent_first else REVIEWED
+    body = {"amount_cents": 100, "currency": "eur", "confirm": True, "token": stack.token(number)}
+    first = stack.post("payment_intents", body, key="k")
+    # Given that its day is over, which it is not while nobody has looked
+    stack.advance(2 * 60 if unsent_first else 2 * DAY)
+    again = stack.post("payment_intents", body, key="k")
+    assert (first.status, again.status) == (202, 202) and first.body == again.body
+    assert again.headers["Idempotent-Replayed"] == "true"
+    answer(stack, first.body, verb)
+    last = stack.post("payment_intents", body, key="k")
+    assert (last.status, last.body.get("code")) == (status, code)
+    shown = last.body.get("payment_intent", last.body)
+    assert shown == stack.get(f"payment_intents/{shown['intent_id']}").body
+    assert len(stack.items("intent")) == 1
+    # And another body with this key is refused all the time
+    assert stack.post("payment_intents", body | {"amount_cents": 1}, key="k").status == 422
+
+
+def test_the_key_of_a_payment_that_its_issuer_declined_after_all_says_so(stack: Stack) -> None:
+    publish(rule("REVIEW"), reviews=UNSENT)
+    body = {"amount_cents": 1, "currency": "eur", "confirm": True, "token": stack.token(DECLINED)}
+    first = stack.post("payment_intents", body, key="k")
+    assert answer(stack, first.body, "approve").status == 402
+    last = stack.post("payment_intents", body, key="k")
+    assert (last.status, last.body["code"]) == (402, "card_declined")
 
 
 # --- what goes wrong on the way ------------------------------------------------------------------

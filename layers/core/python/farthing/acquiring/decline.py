@@ -76,6 +76,14 @@ REASONS: dict[str, tuple[str, Advice]] = {
 TOKEN_ERRORS = frozenset({"NETWORK_TOKEN_REFUSED", "CRYPTOGRAM_REFUSED", "NETWORK_TOKEN_UNUSABLE"})
 """What is wrong with the network token and not with the card. The card's number may still pay."""
 
+NO_WORD_OF_THE_CARD = TOKEN_ERRORS | {
+    "PROCESSING_ERROR",
+    "NOT_PERMITTED",
+    "WALLET_EXPIRED",
+    "WALLET_UNREADABLE",
+}
+"""Declined, and not because of the card: whoever tries stolen ones learns nothing from these."""
+
 
 def decline(reason_code: str, acquirer_code: str) -> Decline:
     """The decline of one of our reasons, naming the acquirer's own code."""

@@ -21,28 +21,45 @@ from farthing.errors import (
 )
 from farthing.http.problem import problem
 from farthing.http.response import Response, accepted, dump
+from farthing.payments import states
 from farthing.payments.checkout import show_attempt
 from farthing.payments.intent import Intent
 from farthing.payments.operation import Operation
+from farthing.payments.review import ReviewStatus, Waiting
+from farthing.payments.states import Status
 from farthing.payments.views import show_intent
 
 RETRY_AFTER_SECONDS = 2
 
 
 def answer_about(operation: Operation, intent: Intent) -> Response:
-    """What the request behind an operation on a payment is told."""
+    """What the request behind an operation on a payment is told: where a person is to look at it,
+    that it is not known yet what becomes of it."""
+    opens = operation.review is not None and operation.review.status is ReviewStatus.OPEN
+    if opens and intent.review is not None:
+        return answer_after_review(intent, intent.review.waiting)
     return answer_of(operation, *_shown(operation.kind, intent))
+
+
+def answer_after_review(intent: Intent, waiting: Waiting) -> Response:
+    """What the request for a payment under review is told, before it was looked at and after."""
+    shown, name = _shown(Kind.AUTHORIZE, intent)
+    if intent.status is Status.PROCESSING and intent.state != states.AUTHORIZED:
+        return accepted(shown)
+    if intent.status in {Status.PROCESSING, Status.SUCCEEDED}:
+        return Response(waiting.success_status, dump(shown))
+    if intent.state == states.DECLINED and intent.decline is not None:
+        refused = FarthingError(
+            CARD_DECLINED, str(intent.decline["message"]), extensions={name: shown}
+        )
+        return problem(refused, waiting.request_id)
+    return problem(not_carried_out({name: shown}), waiting.request_id)
 
 
 def not_known_yet(operation: Operation, intent: Intent) -> Response:
     """202, with the payment as it would be if nothing more were ever heard."""
     shown, _ = _shown(operation.kind, intent)
     return accepted(shown)
-
-
-def shown_to_asker(intent: Intent) -> dict[str, Any]:
-    """The payment to whoever asked for it to be paid."""
-    return _shown(Kind.AUTHORIZE, intent)[0]
 
 
 def _shown(kind: Kind, intent: Intent) -> tuple[dict[str, Any], str]:

@@ -62,7 +62,7 @@ def authorize(
     this opens, or by its merchant. `decision` lets it through.
 
     `takes_tokens`: it takes a network token in place of a card's number. `counted` are the counters
-    that hold it as in flight. Raises FarthingError if the intent does not wait for this.
+    that its outcome goes to. Raises FarthingError if the intent does not wait for this.
     """
     require(intent, states.HELD if intent.is_under_review else states.NEW, "confirmed")
     opens = asking.review is not None and asking.review.status is ReviewStatus.OPEN

@@ -15,15 +15,20 @@ from farthing.ledger import posting
 from farthing.money import Money
 from farthing.network_tokens.on_file import wanted
 from farthing.payments import debit, idempotency, states
-from farthing.payments.answers import answer_about
+from farthing.payments.answers import answer_about, answer_after_review
 from farthing.payments.checkout import SessionStatus, attempt_status, show_completed
 from farthing.payments.conclude import Concluded
-from farthing.payments.conditions import held_under_fence, holds_operation, key_held_by
+from farthing.payments.conditions import (
+    KEY_WAITS,
+    held_under_fence,
+    holds_operation,
+    key_held_by,
+)
 from farthing.payments.event import event_put, session_event_put
 from farthing.payments.intent import Intent, changed
 from farthing.payments.operation import FIRST_FENCE, Operation, OperationState
 from farthing.payments.payment_method import method_key
-from farthing.payments.review import ReviewStatus, review_put, show_review
+from farthing.payments.review import ReviewStatus, Waiting, review_put, show_review
 from farthing.payments.views import show_intent
 from farthing.settlement.entry import Operation as Movement
 from farthing.settlement.entry import settlement_entry
@@ -49,7 +54,7 @@ def intent_writes(
             *intent_update(before, after, holds_operation(operation.operation_id)),
             *told,
             *money_writes(operation, concluded.moved_cents, now),
-            *key_writes(operation, answer, now),
+            *key_writes(operation, after, answer, now),
             *method_writes(operation, now),
         ],
         answer,
@@ -68,7 +73,7 @@ def tell(
     if after.review is not None and after.review != before.review:
         type_ = "review.opened" if after.is_under_review else "review.closed"
         told.append((type_, show_review(after)))
-        writes.append(review_put(after))
+        writes += [review_put(after), *waiting_writes(after, now)]
     for type_, shown in told:
         after = replace(after, event_sequence=after.event_sequence + 1)
         writes.append(event_put(after, new_id("evt"), type_, shown, now))
@@ -78,18 +83,29 @@ def tell(
 def reviewed(concluded: Concluded, now: datetime) -> Intent:
     """The intent with its review as the operation leaves it: opened, closed, or as it was."""
     after, operation = concluded.intent, concluded.operation
-    step, answer = operation.review, operation.answer
-    if step is None or answer is None or answer.outcome is Outcome.UNKNOWN:
+    step = operation.review
+    if step is None or not concluded.resolved:
         return after
     if step.status is ReviewStatus.OPEN:
         if after.state != states.HELD:
             return after
-        review = step.opened(operation.fallback_of or operation.operation_id, to_text(now))
+        waiting = Waiting(operation.idempotency_row, operation.success_status, operation.request_id)
+        decision_id = operation.fallback_of or operation.operation_id
+        review = step.opened(decision_id, waiting, to_text(now))
     elif after.state == states.HELD or after.review is None:
         return after
     else:
         review = step.closed(after.review, to_text(now))
     return replace(after, review=review)
+
+
+def waiting_writes(after: Intent, now: datetime) -> list[Write]:
+    """The last answer of the request that waited for a review that was closed."""
+    if after.review is None or after.is_under_review:
+        return []
+    key = idempotency.row_key(after.tenant, after.review.waiting.idempotency_row)
+    answer = answer_after_review(after, after.review.waiting)
+    return [Update(key, KEY_WAITS, set=idempotency.done(answer, now))]
 
 
 def session_writes(before: Intent, after: Intent, new_id: IdSource, now: datetime) -> list[Write]:
@@ -181,14 +197,20 @@ def money_writes(operation: Operation, moved_cents: int, now: datetime) -> list[
     ]
 
 
-def key_writes(operation: Operation, answer: Response, now: datetime) -> list[Write]:
-    """The stored answer, from which the key's life is counted; none while nobody knows it."""
+def key_writes(
+    operation: Operation, after: Intent | None, answer: Response, now: datetime
+) -> list[Write]:
+    """The stored answer, from which the key's life is counted; none while nobody knows it. The key
+    of what a person is to look at waits for them."""
     if operation.answer is None or operation.answer.outcome in NO_END:
         return []
     if not operation.idempotency_row:
         return []
+    opens = operation.review is not None and operation.review.status is ReviewStatus.OPEN
     if operation.answer.outcome is Outcome.NOT_SENT:
         sets = idempotency.released(now)
+    elif opens and after is not None and after.is_under_review:
+        sets = idempotency.held()
     else:
         sets = idempotency.done(answer, now)
     key = idempotency.row_key(operation.tenant, operation.idempotency_row)

@@ -148,5 +148,9 @@ def key_held_by(operation_id: str) -> Condition:
     return Condition("KEY_HELD_BY", "#operation_id = :operation", {"operation": operation_id})
 
 
+KEY_WAITS = Condition("KEY_WAITS", "#state = :held", {"held": "HELD"})
+"""The key waits for a person, as its payment does."""
+
+
 def _unresolved() -> dict[str, str]:
     return {state.name.lower(): state.value for state in UNRESOLVED}

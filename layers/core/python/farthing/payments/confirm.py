@@ -143,7 +143,7 @@ def _send(
         decision.to_item(),
         asked.asking(operation_id, services, review),
         takes_tokens=instrument.method_id is not None and services.takes_tokens(connector),
-        counted=tuple(mark.write.key.pk for mark in marks),
+        counted=tuple(key.pk for key in scoring.counters()),
     )
     more = [claim(instrument, intent.intent_id, services), *payable.told_of(services), *marks]
     return perform(begun, payable.written_as(begun.intent), asked.request, services, more)

@@ -1,4 +1,4 @@
-"""What an authorization's outcome does to the counters that hold it as in flight, beside Tx-2.
+"""What an authorization's outcome does to the counters of its card and address, beside Tx-2.
 
     declined by the issuer                      one of the newest failures
     approved, not sent, proved absent           taken away
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from farthing.acquiring.answer import Outcome
-from farthing.acquiring.decline import TOKEN_ERRORS
+from farthing.acquiring.decline import NO_WORD_OF_THE_CARD
 from farthing.acquiring.port import Kind
 from farthing.fraud.counter_row import ATTEMPTS, RACES_MAX, RISK, counter_of, counter_write
 from farthing.fraud.window import Attempt
@@ -47,11 +47,12 @@ def write_outcome(operation: Operation, writes: Sequence[Write], services: Servi
 
 
 def is_failure(operation: Operation) -> bool:
-    """Whether the issuer declined the card. What is wrong with a network token is no word of it."""
+    """Whether the issuer declined the card. A system that failed, or a network token that was
+    refused, is no word of it."""
     answer = operation.answer
     if answer is None or answer.outcome is not Outcome.DECLINED:
         return False
-    return answer.decline is None or answer.decline.reason_code not in TOKEN_ERRORS
+    return answer.decline is None or answer.decline.reason_code not in NO_WORD_OF_THE_CARD
 
 
 def _counters(operation: Operation) -> list[Key]:

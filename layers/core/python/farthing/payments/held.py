@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from farthing.clock import to_text
 from farthing.fraud.signals import Decision
-from farthing.http.response import Response, dump
+from farthing.http.response import Response
 from farthing.payments import begin, states
-from farthing.payments.answers import blocked, shown_to_asker
+from farthing.payments.answers import answer_after_review, blocked
 from farthing.payments.conclusion import tell
 from farthing.payments.guarded import Guarded, commit
 from farthing.payments.instruments import claim
 from farthing.payments.intent import Intent
 from farthing.payments.payable import Asked, Payable
-from farthing.payments.perform import impossible, key_used
+from farthing.payments.perform import impossible, key_used, key_waits
 from farthing.payments.review import ReviewStep
 from farthing.payments.scoring import kept
 from farthing.payments.services import Services
@@ -37,7 +37,7 @@ def hold(
     after = payable.intent.moved(
         states.HELD,
         fraud=begin.fraud_of(decision.to_item()),
-        review=opens.opened(decision_id, to_text(services.now())),
+        review=opens.opened(decision_id, asked.waiting, to_text(services.now())),
     )
     return _write(payable, after, None, decision_id, decision, asked, services)
 
@@ -54,16 +54,17 @@ def _write(
     now = services.now()
     after, told = tell(payable.intent, after, event_type, services.new_id, now)
     if after.is_under_review:
-        answer = Response(asked.success_status, dump(shown_to_asker(after)))
+        answer = answer_after_review(after, asked.waiting)
+        first = [
+            key_waits(asked.request, after.intent_id, services),
+            claim(payable.instrument, after.intent_id, services),
+        ]
     else:
         answer = blocked(after, asked.request_id)
-    claimed = []
-    if after.is_under_review and after.instrument is not None:
-        claimed = [claim(after.instrument, after.intent_id, services)]
+        first = [key_used(asked.request, answer, services)]
     guarded = [
-        key_used(asked.request, answer, services),
+        *first,
         payable.written_as(after),
-        *claimed,
         kept(after, decision_id, decision, now),
         *(Guarded(write, impossible) for write in told),
         *payable.told_of(services),

@@ -1,10 +1,13 @@
 """The idempotency row: one key, one effect, one answer.
 
     OPEN ── outcome known ──► DONE      replayed for 24 hours, counted from then
+      │                         ▲
+      ├──── to be looked at ─► HELD     until a person has looked
       │
       └──── nothing was sent ─► RELEASED   the same key may try again
 
-An OPEN row never expires: while nobody knows what happened to the money, the key stays taken.
+An OPEN row never expires: while nobody knows what happened to the money, the key stays taken. So
+does a HELD one, while nobody has said whether the money is to be taken.
 The row is written in the same transaction as what it protects, never before or after it.
 """
 
@@ -26,7 +29,7 @@ KEY_LIFETIME_SECONDS = 24 * 60 * 60
 TTL_GRACE = timedelta(hours=1)
 REPLAYED = "Idempotent-Replayed"
 
-OPEN, DONE, RELEASED = "OPEN", "DONE", "RELEASED"
+OPEN, HELD, DONE, RELEASED = "OPEN", "HELD", "DONE", "RELEASED"
 
 
 def row_key(tenant: TenantScope, row_id: str) -> Key:
@@ -39,17 +42,21 @@ class Earlier:
     """What an earlier request under this key left, if anything that still counts.
 
     `answer` is set if it is done. Otherwise `intent_id` and `operation_id` say what it is about;
-    `released` that it sent nothing and may be tried again.
+    `released` that it sent nothing and may be tried again; `held` that its payment waits for its
+    review.
     """
 
     answer: Response | None = None
     intent_id: str | None = None
     operation_id: str | None = None
     released: bool = False
+    held: bool = False
 
     @property
     def is_new(self) -> bool:
         """Whether the key is free for a first try, or for another after one that sent nothing."""
+        if self.held:
+            return False
         return self.released or (self.answer is None and self.operation_id is None)
 
 
@@ -72,6 +79,7 @@ def examine(item: Mapping[str, Any] | None, request: IdempotentRequest, now: dat
         intent_id=item["intent_id"],
         operation_id=item["operation_id"],
         released=item["state"] == RELEASED,
+        held=item["state"] == HELD,
     )
 
 
@@ -101,6 +109,17 @@ def used(tenant: TenantScope, request: IdempotentRequest, now: datetime, answer:
     """The key, taken and done at once: the answer is known with the write itself."""
     item = _row(request, now) | {"intent_id": None, "operation_id": None} | done(answer, now)
     return Put(row_key(tenant, request.row_id), item, key_free(to_text(now)))
+
+
+def waits(tenant: TenantScope, request: IdempotentRequest, now: datetime, intent_id: str) -> Put:
+    """The key, taken, and held at once: its payment waits for its review, and nothing was sent."""
+    item = _row(request, now) | {"intent_id": intent_id, "operation_id": None} | held()
+    return Put(row_key(tenant, request.row_id), item, key_free(to_text(now)))
+
+
+def held() -> Item:
+    """What a row gets when its payment waits for a person."""
+    return {"state": HELD}
 
 
 def done(answer: Response, now: datetime) -> Item:

@@ -66,7 +66,7 @@ class Operation:
     `requires_decision`: only a person can say, who was asked at `asked_at`. `expiry`: a void of
     our own, when the authorization ran out. `fallback_of` is the one whose network token was
     refused, which names this one in `replaced_by`. `wants_token`: if it is approved, its card is to
-    have a network token. `counted` are the partitions of the counters that hold it as in flight.
+    have a network token. `counted` are the partitions of the counters that its outcome goes to.
     """
 
     tenant: TenantScope

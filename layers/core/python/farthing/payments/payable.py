@@ -16,7 +16,7 @@ from farthing.payments.event import event_put
 from farthing.payments.guarded import Guarded
 from farthing.payments.intent import Instrument, Intent
 from farthing.payments.perform import impossible
-from farthing.payments.review import ReviewStep
+from farthing.payments.review import ReviewStep, Waiting
 from farthing.payments.services import Services
 from farthing.payments.views import show_intent
 from farthing.store import NOT_CREATED, Item, Put
@@ -29,6 +29,11 @@ class Asked:
     request: IdempotentRequest
     request_id: str
     success_status: int
+
+    @property
+    def waiting(self) -> Waiting:
+        """The same, for the review that its payment waits for."""
+        return Waiting(self.request.row_id, self.success_status, self.request_id)
 
     def asking(
         self, operation_id: str, services: Services, review: ReviewStep | None = None

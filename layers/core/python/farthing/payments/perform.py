@@ -96,6 +96,17 @@ def key_used(request: IdempotentRequest, answer: Response, services: Services) -
     return Guarded(put, refuse)
 
 
+def key_waits(request: IdempotentRequest, intent_id: str, services: Services) -> Guarded:
+    """The key, taken for a payment that waits for its review. If somebody has it, what that one
+    gets."""
+    put = idempotency.waits(services.tenant, request, services.now(), intent_id)
+
+    def refuse(item: Item | None) -> Response | None:
+        return replay(idempotency.examine(item, request, services.now()), services)
+
+    return Guarded(put, refuse)
+
+
 def impossible(item: object) -> Response:
     """For conditions that only a bug of ours can fail, such as an id that was given out twice."""
     raise AssertionError("a new object was there already")

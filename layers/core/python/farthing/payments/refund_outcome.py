@@ -118,7 +118,7 @@ def refund_writes(
         sets = {name: value for name, value in refund.to_item().items() if name in names}
         writes.append(Update(refund.key, EXISTS, set=sets))
     writes += money_writes(operation, concluded.moved_cents, now)
-    writes += key_writes(operation, answer, now)
+    writes += key_writes(operation, None, answer, now)
     return writes, answer
 
 

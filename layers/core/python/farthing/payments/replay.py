@@ -5,8 +5,9 @@ from __future__ import annotations
 from farthing.errors import REQUEST_IN_PROGRESS, FarthingError
 from farthing.http.response import Response
 from farthing.payments.address import Address
-from farthing.payments.answers import RETRY_AFTER_SECONDS
+from farthing.payments.answers import RETRY_AFTER_SECONDS, answer_after_review
 from farthing.payments.idempotency import DONE, REPLAYED, Earlier, row_key, stored_answer
+from farthing.payments.intent import Intent, intent_key
 from farthing.payments.operation import Operation, OperationState
 from farthing.payments.resolve import current_answer, read_operation, resolve
 from farthing.payments.services import Services
@@ -19,6 +20,8 @@ def replay(earlier: Earlier, services: Services) -> Response:
     """
     if earlier.answer is not None:
         return earlier.answer
+    if earlier.held and earlier.intent_id is not None:
+        return _held(earlier.intent_id, services)
     if earlier.intent_id is None or earlier.operation_id is None or earlier.released:
         raise in_progress()
     address = Address(services.tenant, earlier.intent_id, earlier.operation_id)
@@ -30,6 +33,16 @@ def replay(earlier: Earlier, services: Services) -> Response:
     if row is not None and row["state"] == DONE:
         return stored_answer(row)
     return current_answer(operation, services).with_headers(**{REPLAYED: "true"})
+
+
+def _held(intent_id: str, services: Services) -> Response:
+    """The payment, which waits for its review, or did a moment ago."""
+    item = services.store.get(intent_key(services.tenant, intent_id))
+    intent = Intent.from_item(item) if item is not None else None
+    if intent is None or intent.review is None:
+        raise LookupError(intent_id)
+    answer = answer_after_review(intent, intent.review.waiting)
+    return answer.with_headers(**{REPLAYED: "true"})
 
 
 def _at_work(operation: Operation, services: Services) -> Operation:

@@ -41,26 +41,39 @@ class ReviewStatus(StrEnum):
 
 
 @dataclass(frozen=True)
+class Waiting:
+    """A request whose last answer comes with the review's: its idempotency row, and how success is
+    answered."""
+
+    idempotency_row: str
+    success_status: int
+    request_id: str
+
+
+@dataclass(frozen=True)
 class Review:
     """Kept with the payment. `expires_at`: nobody's answer is no. `decision_id` names the decision
-    that asks for it: the operation's id, or that of the row of what was not sent."""
+    that asks for it: the operation's id, or that of the row of what was not sent. `waiting` is the
+    request that asked for the payment: its key waits, too."""
 
     status: ReviewStatus
     opened_at: str
     expires_at: str
     decision_id: str
+    waiting: Waiting
     closed_at: str | None = None
     closed_by: str | None = None
     note: str | None = None
 
     def to_item(self) -> dict[str, Any]:
         """As kept with the intent."""
-        return {**vars(self), "status": self.status.value}
+        return {**vars(self), "status": self.status.value, "waiting": dict(vars(self.waiting))}
 
     @classmethod
     def from_item(cls, item: Mapping[str, Any]) -> Review:
         """As read."""
-        return cls(**{**item, "status": ReviewStatus(item["status"])})
+        changed = {"status": ReviewStatus(item["status"]), "waiting": Waiting(**item["waiting"])}
+        return cls(**{**item, **changed})
 
 
 @dataclass(frozen=True)
@@ -82,11 +95,11 @@ class ReviewStep:
         """As read."""
         return cls(**{**item, "status": ReviewStatus(item["status"])})
 
-    def opened(self, decision_id: str, now: str) -> Review:
+    def opened(self, decision_id: str, waiting: Waiting, now: str) -> Review:
         """The review that it opens."""
         if self.expires_at is None:
             raise ValueError("a review without an end")
-        return Review(ReviewStatus.OPEN, now, self.expires_at, decision_id)
+        return Review(ReviewStatus.OPEN, now, self.expires_at, decision_id, waiting)
 
     def closed(self, review: Review, now: str) -> Review:
         """The review that it closes."""

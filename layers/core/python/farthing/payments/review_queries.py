@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from farthing.errors import invalid, not_found
-from farthing.fraud.signals import Decision
+from farthing.fraud.signals import Decision, percent
 from farthing.payments.intent import Intent, intent_key
 from farthing.payments.listing import Listing
 from farthing.payments.read import retrieve as retrieve_intent
@@ -68,10 +68,16 @@ def signals(intent_id: str, services: Services) -> list[dict[str, Any]]:
     intent = retrieve_intent(intent_id, services)
     found = sorted(_decisions(intent, services), reverse=True, key=lambda one: one[0])
     return [
-        {"payment_intent_id": intent_id, "decided_at": at, **signal}
+        _show(signal) | {"payment_intent_id": intent_id, "decided_at": at}
         for decision_id, at, decision in found
         for signal in Decision.from_item(decision).shown_signals(decision_id)
     ]
+
+
+def _show(signal: Item) -> Item:
+    """With its score as scores are shown."""
+    shown = {name: value for name, value in signal.items() if name != "score_ppm"}
+    return shown | {"score": percent(signal["score_ppm"])}
 
 
 def _decisions(intent: Intent, services: Services) -> Iterator[tuple[str, str, Item]]:

@@ -7,6 +7,7 @@ A feature that is not known is NaN.
 
 from __future__ import annotations
 
+import base64
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -60,17 +61,18 @@ TERMINAL_FEATURES: Final = tuple(name for name in FEATURES if name.startswith("t
 _ROW = struct.Struct(f"<{len(FEATURES)}d")
 
 
-def pack_row(values: Sequence[float]) -> bytes:
-    """A row as a decision keeps it: little-endian doubles. No item holds a float, and bytes keep
-    every bit."""
-    return _ROW.pack(*values)
+def pack_row(values: Sequence[float]) -> str:
+    """A row as a decision keeps it: its doubles, little-endian, in base64. No item holds a float,
+    bytes are the vault's alone, and this keeps every bit."""
+    return base64.b64encode(_ROW.pack(*values)).decode()
 
 
-def unpack_row(packed: bytes) -> list[float]:
+def unpack_row(packed: str) -> list[float]:
     """The row again. Raises ValueError if it is of other features than these."""
-    if len(packed) != _ROW.size:
-        raise ValueError(f"a row has {_ROW.size} bytes, not {len(packed)}")
-    return list(_ROW.unpack(packed))
+    packed_bytes = base64.b64decode(packed)
+    if len(packed_bytes) != _ROW.size:
+        raise ValueError(f"a row has {_ROW.size} bytes, not {len(packed_bytes)}")
+    return list(_ROW.unpack(packed_bytes))
 
 
 @dataclass(frozen=True, slots=True)
