@@ -16,7 +16,7 @@ ACTIONS = (Action.ALLOW, Action.REVIEW, Action.BLOCK)
 WHY_UNKNOWN = {
     Truth.BLOCKED: "blocked then: nobody knows what they were",
     Truth.DECLINED: "declined by the issuer: nobody knows",
-    Truth.UNSENT: "never sent, or given up: nobody knows",
+    Truth.UNSENT: "never taken, or given back: nobody knows",
     Truth.YOUNG: "too young when the data end: not known yet",
 }
 SELECTION = (

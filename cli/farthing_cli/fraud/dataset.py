@@ -10,7 +10,7 @@ One row, or line, is one try to pay:
     labelled_at   when that was known; else seven days after the payment
     failed        1 or true if the issuer declined it
     blocked       1 or true if it was not let through: nobody knows what it was
-    outcome       APPROVED, DECLINED, VOIDED; anything else went neither through nor wrong
+    outcome       APPROVED, VOIDED; what is anything else and did not fail was never taken
     payment, card, ip, card_country, ip_country                                    text
 
 A line of the export has the features that it was scored by: they are taken as they are, so that a
@@ -30,9 +30,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from farthing.fraud.counter_row import network
-from farthing.fraud.model.features import Payment
+from farthing.fraud.model.features import FEATURES, Payment, unpack_row
 from farthing_cli.failure import Failure
-from farthing_cli.fraud.feature_bytes import features_of
 
 NEEDED = ("paid_at", "amount_cents", "customer", "fraud")
 OPTIONAL = (
@@ -48,15 +47,16 @@ OPTIONAL = (
 LINES = ".ndjson"
 """How the name of an export ends."""
 VOIDED = "VOIDED"
-_ENDS = {"", "APPROVED", "DECLINED", VOIDED}
+_GRANTED = {"", "APPROVED", VOIDED}
 _TRUE, _FALSE = {"1", "true", "True"}, {"0", "false", "False", "", "None"}
 
 
 class Labelled(NamedTuple):
     """A payment and what became of it. `labelled_at` in Unix seconds, if it is known.
 
-    `unsent` went neither through nor wrong: held, never sent, or nobody knows yet. `voided` was
-    granted and given up, so that nobody can ever dispute it.
+    `unsent` was never taken, and not because of the card: held, never sent, refused by a system
+    that failed, or nobody knows yet. `voided` was granted and given up, so that nobody can ever
+    dispute it.
     """
 
     payment: Payment
@@ -184,18 +184,30 @@ def labelled(row: Mapping[str, Any], where: str) -> Labelled:
         ip_country=text("ip_country"),
     )
     labelled_at = None if told in (None, "") else seconds(told, f"{where}: labelled_at")
-    blocked, outcome = truth("blocked"), text("outcome") or ""
+    failed, blocked, outcome = truth("failed"), truth("blocked"), text("outcome") or ""
     return Labelled(
         payment,
         truth("fraud"),
-        truth("failed"),
+        failed,
         labelled_at,
         text("payment") or "",
         blocked,
-        unsent=not blocked and outcome not in _ENDS,
+        unsent=not failed and not blocked and outcome not in _GRANTED,
         voided=outcome == VOIDED,
-        features=features_of(row.get("decision"), where),
+        features=_features(row.get("decision"), where),
     )
+
+
+def _features(decision: Any, where: str) -> tuple[float, ...] | None:
+    """What a decision was scored by, as `export` writes it; None if that is not there."""
+    known = decision.get("known") if isinstance(decision, Mapping) else None
+    packed = known.get("features") if isinstance(known, Mapping) else None
+    if not packed:
+        return None
+    try:
+        return tuple(unpack_row(packed))
+    except (TypeError, ValueError):
+        raise Failure(f"{where}: the features are not {len(FEATURES)} numbers.") from None
 
 
 def _cents(text: str, where: str) -> int:

@@ -7,9 +7,9 @@
                            that of a card is that of its billing address, as for the model
     outcome                the operation's state; VOIDED: granted and given up; HELD: nothing was
                            sent; BLOCKED
-    failed                 the issuer declined it
+    failed                 the issuer declined the card
     blocked, reviewed      what was decided
-    decision               farthing.fraud.signals.Decision, its features in base64
+    decision               farthing.fraud.signals.Decision
     fraud, labelled_at     whether and since when it is known to be fraud
     label_source           DISPUTE, REFUND or REVIEW
 
@@ -19,7 +19,6 @@ list, which may hold one. Addresses and customers' ids are.
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -55,7 +54,6 @@ def line(
     """The line of an operation's row, or of a decision's without one, whose `state` is HELD."""
     decision = operation["decision"]
     blocked = operation["state"] == HELD and decision["action"] == Action.BLOCK
-    failed = operation["state"] == OperationState.DECLINED
     outcome = BLOCKED if blocked else _outcome(operation, intent)
     known = label if label and label.source in _MAY_SAY.get(outcome, ()) else None
     card = _card_of(operation, intent)
@@ -75,7 +73,7 @@ def line(
         "ip": intent["ip_address"],
         "card_country": values.get("billing_country"),
         "ip_country": values.get("ip_country"),
-        "failed": failed,
+        "failed": operation["failed"],
         "outcome": outcome,
         "blocked": blocked,
         "reviewed": decision["action"] == Action.REVIEW,
@@ -84,13 +82,6 @@ def line(
         "labelled_at": known.at if known else None,
         "label_source": known.source.value if known else None,
     }
-
-
-def as_text(value: Any) -> str:
-    """For `json.dumps`: bytes as base64."""
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    raise TypeError(f"no JSON: {type(value).__name__}")
 
 
 _MAY_SAY = {

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from farthing.payments.counted import is_failure
+from farthing.payments.operation import Operation
 from farthing.payments.review import ReviewStatus
 from farthing.payments.told import NOTICE
 from farthing_cli.fraud import decided_line
@@ -30,8 +32,8 @@ CREATE INDEX by_time ON decisions (at, id);
 CREATE INDEX of_intent ON decisions (intent, at);
 CREATE INDEX by_payment ON labels (of, at);
 """
-_OF_OPERATION = (
-    "operation_id merchant_id mode intent_id amount_cents currency created_at state token decision"
+_OF_DECISION = (
+    "merchant_id mode intent_id amount_cents currency created_at state failed token decision"
 )
 _OF_INTENT = "status customer_id ip_address instrument amount_cents currency"
 
@@ -106,18 +108,19 @@ class Gathering:
     def _operation(self, item: Mapping[str, Any]) -> None:
         """One that was asked again by the card's number says nothing: the other one does."""
         if item.get("decision") and not item.get("replaced_by"):
-            self._decision(item["operation_id"], item)
+            failed = is_failure(Operation.from_item(item))
+            self._decision(item["operation_id"], {**item, "failed": failed})
 
     def _unsent(self, item: Mapping[str, Any]) -> None:
         """A decision without an operation."""
-        self._decision(item["decision_id"], {**item, "state": HELD})
+        self._decision(item["decision_id"], {**item, "state": HELD, "failed": False})
 
     def _decision(self, operation_id: str, item: Mapping[str, Any]) -> None:
-        kept = {**_part(item, _OF_OPERATION), "operation_id": operation_id}
+        kept = {**_part(item, _OF_DECISION), "operation_id": operation_id}
         values = operation_id, item["created_at"], item["intent_id"], item.get("acquirer_id")
         self._db.execute(
             "INSERT OR REPLACE INTO decisions VALUES (?, ?, ?, ?, ?, ?)",
-            (*values, item["state"] != HELD, json.dumps(kept, default=decided_line.as_text)),
+            (*values, item["state"] != HELD, json.dumps(kept)),
         )
 
     def _notice(self, item: Mapping[str, Any]) -> None:

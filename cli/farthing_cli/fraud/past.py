@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -102,15 +101,8 @@ def past(line: Mapping[str, Any], where: str) -> Past:
             str(line["merchant"]),
             str(line["mode"]),
             str(line["currency"]),
-            _decision(line["decision"]),
+            Decision.from_item(line["decision"]),
             labelled,
         )
     except (KeyError, TypeError, ValueError) as error:
         raise Failure(f"{where} has no decision that can be replayed: {error!r}.") from None
-
-
-def _decision(told: Mapping[str, Any]) -> Decision:
-    known = dict(told["known"])
-    if known.get("features") is not None:
-        known["features"] = base64.b64decode(known["features"])
-    return Decision.from_item({**told, "known": known})

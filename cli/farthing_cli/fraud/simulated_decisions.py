@@ -26,7 +26,6 @@ from farthing.fraud.signals import SCORE_MAX_PPM, Scored
 from farthing.fraud.window import TEN_MINUTES_SECONDS
 from farthing.ids import ENTROPY_BYTES, make_id
 from farthing.payments.operation import OperationState
-from farthing_cli.fraud import decided_line
 from farthing_cli.fraud.dataset import Labelled
 from farthing_cli.fraud.decided_line import BLOCKED, Source
 from farthing_cli.fraud.replay import Book, known_at
@@ -43,13 +42,11 @@ def lines(payments: Iterable[Labelled], model: Model) -> Iterator[dict[str, Any]
     for one in payments:
         features = shop.features(one)
         score = round(model.score(features) * SCORE_MAX_PPM)
-        known = Known(shop.values(one))
+        known = Known(shop.values(one), features=pack_row(features))
         decision = decide(known, rules, Scored(score, model.artefact.name))
         if decision.action is not Action.BLOCK:
             shop.tried(one)
-        item = decision.to_item()
-        item["known"] = {**item["known"], "features": decided_line.as_text(pack_row(features))}
-        yield _line(one, decision.action, item)
+        yield _line(one, decision.action, decision.to_item())
 
 
 class Shop:

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from farthing import runtime
 from farthing.acquiring.answer import Answer, Outcome
+from farthing.acquiring.decline import decline
 from farthing.acquiring.port import Kind
 from farthing.clock import to_text
 from farthing.fraud.decide import decide
@@ -144,7 +145,9 @@ def payment(
         "request",
         token="tok",
         decision=decided,
-    ).concluded(Answer(outcome, acquirer_id=f"pi_stripe_{number}"))
+    ).concluded(
+        Answer(outcome, acquirer_id=f"pi_stripe_{number}", decline=more.pop("decline", None))
+    )
     put(operation.address.key, {**operation.to_item(), **more})
 
 
@@ -258,6 +261,20 @@ def test_what_was_not_let_through_or_not_sent_is_a_line_without_a_label(
         ["NOT_SENT", False, False, False],
     ]
     assert not any(one["fraud"] for one in lines)
+
+
+def test_a_system_that_failed_is_no_failure_of_the_cards(
+    exported: Exported, tmp_path: Path
+) -> None:
+    payment(1, Outcome.DECLINED, decline=decline("INSUFFICIENT_FUNDS", "51"))
+    payment(2, Outcome.DECLINED, decline=decline("PROCESSING_ERROR", "96"))
+    assert [(one["outcome"], one["failed"]) for one in exported()] == [
+        ("DECLINED", True),
+        ("DECLINED", False),
+    ]
+    # And it is in no history, and teaches nothing
+    read = dataset.read(tmp_path / "payments.ndjson")
+    assert [(one.was_tried, one.teaches) for one in read] == [(True, False), (False, False)]
 
 
 def review(number: int, day: int, note: str | None, status: str = "DECLINED") -> None:

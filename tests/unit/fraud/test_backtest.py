@@ -24,7 +24,6 @@ from farthing.fraud.signals import Scored, SignalType
 from farthing_cli.app import app
 from farthing_cli.failure import Failure
 from farthing_cli.fraud.backtest import LISTS, MODEL, Truth, backtest, decided_anew
-from farthing_cli.fraud.decided_line import as_text
 from farthing_cli.fraud.inputs import DEFAULT_MODEL
 from farthing_cli.fraud.past import Past, past
 
@@ -45,7 +44,7 @@ def line(number: int, cents: int = 1000, **more: Any) -> dict[str, Any]:
     known = Known({"amount_cents": cents, "currency": "eur"}, {}, more.pop("hits", ()))
     decision = decide(known, rules, Scored(ppm, "then")).to_item()
     if more.pop("with_features", True):
-        features = {"features": as_text(pack_row(FEATURE_VALUES))}
+        features = {"features": pack_row(FEATURE_VALUES)}
         decision["known"] = {**decision["known"], **features}
     return {
         "payment": f"pi_{number}",
@@ -164,7 +163,7 @@ def test_a_model_that_was_only_watched_stopped_nothing() -> None:
     known = Known({"amount_cents": 700, "currency": "eur"})
     rules = RuleSet(1, (above(500, Action.REVIEW),))
     watched = decide(known, rules, Scored(900_000, "then", shadow=True)).to_item()
-    watched["known"] = {**watched["known"], "features": as_text(pack_row(FEATURE_VALUES))}
+    watched["known"] = {**watched["known"], "features": pack_row(FEATURE_VALUES)}
     (one,) = read({**line(1, cents=700), "decision": json.loads(json.dumps(watched))})
     # When it is decided anew by the same rules
     found = backtest([one], rules, None, KNOWN_UNTIL)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import math
 import random
@@ -139,7 +138,7 @@ def test_what_was_not_let_through_or_not_sent_teaches_nothing() -> None:
 def test_a_payment_keeps_the_features_that_it_was_scored_by(tmp_path: Path) -> None:
     # Given lines of an export, one with features
     stored = tuple(float(number) for number in range(len(FEATURES)))
-    known = {"features": base64.b64encode(pack_row(stored)).decode()}
+    known = {"features": pack_row(stored)}
     line = {"paid_at": "2026-11-01T09:00:00.123Z", "amount_cents": 100, "customer": "c"}
     line |= {"terminal": "t", "fraud": False, "outcome": "APPROVED", "labelled_at": None}
     lines = [line, {**line, "decision": {"known": known}}]
