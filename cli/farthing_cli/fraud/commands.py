@@ -16,13 +16,14 @@ from farthing.fraud.model.features import FEATURES
 from farthing.fraud.model.history import LABEL_DELAY_SECONDS
 from farthing_cli import wide
 from farthing_cli.failure import Failure
-from farthing_cli.fraud import card, dataset, lists, models, rules, simulator, training
+from farthing_cli.fraud import card, dataset, lists, models, reviews, rules, simulator, training
 from farthing_cli.fraud.metrics import measure
 from farthing_cli.fraud.replay import Rows
 
 app = typer.Typer(no_args_is_help=True, help="Rules, lists, and models: train, measure, explain.")
 app.add_typer(rules.app, name="rules")
 app.add_typer(lists.app, name="lists")
+app.add_typer(reviews.app, name="reviews")
 app.add_typer(models.app, name="models")
 console = Console()
 
