@@ -8,7 +8,7 @@ DIR holds the handbook's daily files (`data/2018-04-01.pkl` …, converted: see 
 Four weeks from 2018-08-08 are tested, each with a model that learned from the ten weeks that ended
 seven days before it. As in the handbook, customers known as compromised are no longer tested: those
 of the week before the delay, and each day those of eight days ago. Every score is given by the
-packed artefact in pure Python. Features and parameters were chosen on weeks before 2018-08-01;
+packed artefact in pure Python. Features and parameters were chosen on weeks before 2018-08-08;
 NOISE was left out there, for in these data fraud has neither an hour nor a pace.
 """
 

@@ -52,9 +52,10 @@ class Api:
         asked = {name: value for name, value in query.items() if value is not None}
         return self._checked("GET", f"{path}?{urlencode(asked)}" if asked else path)
 
-    def post(self, path: str, body: Document | None = None) -> Document:
-        """What comes of a write. Raises Failure."""
-        return self._checked("POST", path, body or {})
+    def post(self, path: str, body: Document | None = None, key: str | None = None) -> Document:
+        """What comes of a write. `key` is its Idempotency-Key, which what moves money needs. Raises
+        Failure."""
+        return self._checked("POST", path, body or {}, key)
 
     def delete(self, path: str) -> Document:
         """What comes of a deletion. Raises Failure."""
@@ -73,16 +74,22 @@ class Api:
             left -= len(page["data"])
             after = str(page["data"][-1][id_name])
 
-    def _checked(self, method: str, path: str, body: Document | None = None) -> Document:
-        status, answer = self.ask(method, path, body)
+    def _checked(
+        self, method: str, path: str, body: Document | None = None, key: str | None = None
+    ) -> Document:
+        status, answer = self.ask(method, path, body, key)
         if status >= 400:
             raise Failure(in_words(status, answer))
         return answer
 
-    def ask(self, method: str, path: str, body: Document | None = None) -> tuple[int, Document]:
+    def ask(
+        self, method: str, path: str, body: Document | None = None, key: str | None = None
+    ) -> tuple[int, Document]:
         """One call. Raises Failure if there is no answer."""
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        if key is not None:
+            headers["Idempotency-Key"] = key
         sent = None if body is None else json.dumps(body).encode()
         try:
             with urllib3.PoolManager(retries=False, timeout=timeout) as pool:

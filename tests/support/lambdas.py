@@ -93,9 +93,10 @@ def call(
     raw: str | None = None,
     context: Context | None = None,
     session_id: str | None = None,
+    more_headers: dict[str, str] | None = None,
 ) -> Answer:
     """One HTTP call to a function behind API Gateway's REST API."""
-    headers = {"Content-Type": "application/json"}
+    headers = {"Content-Type": "application/json"} | (more_headers or {})
     if key is not None:
         headers["Idempotency-Key"] = key
     event = {

@@ -22,6 +22,7 @@ from farthing_cli.fraud import (
     export,
     lists,
     models,
+    reviews,
     rules,
     simulated_decisions,
     simulator,
@@ -46,6 +47,7 @@ from farthing_cli.fraud.training import LABEL_DAYS
 app = typer.Typer(no_args_is_help=True, help="Rules, lists, and models: train, measure, explain.")
 app.add_typer(rules.app, name="rules")
 app.add_typer(lists.app, name="lists")
+app.add_typer(reviews.app, name="reviews")
 app.add_typer(models.app, name="models")
 app.command()(export.export)
 app.command()(backtesting.backtest)

@@ -75,11 +75,18 @@ class Counter:
         *,
         token: str | None = None,
         key: str | None = None,
+        **more: Any,
     ) -> Answer:
         token = token or self.token(session_id, number).body["token"]
         path = f"/v1/checkout_sessions/{session_id}/pay"
         return self.as_payer(
-            "checkout_sessions", "POST", path, {"token": token}, of=session_id, key=key or token
+            "checkout_sessions",
+            "POST",
+            path,
+            {"token": token},
+            of=session_id,
+            key=key or token,
+            **more,
         )
 
     def seen(self, session_id: str) -> dict[str, Any]:

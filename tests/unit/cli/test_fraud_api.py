@@ -14,6 +14,7 @@ from farthing_cli.api import KEY, URL, Api
 from farthing_cli.app import app
 from farthing_cli.failure import Failure
 from tests.support.lambdas import call
+from tests.support.stack import Stack
 from tests.unit.cli.test_fraud import JSON, YAML
 from tests.unit.fraud.test_models_api import model
 
@@ -24,9 +25,12 @@ ENTRY = "fle_01hg0000000000000000000000"
 def _api(aws: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """The API is the function of this process."""
 
-    def ask(self: Api, method: str, path: str, body: Any = None) -> tuple[int, dict[str, Any]]:
+    def ask(
+        self: Api, method: str, path: str, body: Any = None, key: str | None = None
+    ) -> tuple[int, dict[str, Any]]:
         path, _, query = path.partition("?")
-        answer = call("fraud", method, path, body, query=dict(parse_qsl(query)) or None)
+        function = path.split("/")[2]
+        answer = call(function, method, path, body, key=key, query=dict(parse_qsl(query)) or None)
         return answer.status, answer.body
 
     monkeypatch.setattr(Api, "ask", ask)
@@ -180,3 +184,18 @@ def test_a_model_that_is_not_there_is_told() -> None:
     assert "404 not_found" in failed("models", "activate", "../rules", "--mode", "watch")
     assert run("models", "activate", "default").exit_code == 2
     assert run("models", "activate", "default", "--mode", "off").exit_code == 2
+
+
+def test_reviews_are_listed_and_answered(stack: Stack) -> None:
+    held = [stack.pay(number="4000000000009235").body for _ in range(2)]
+    first, second = (one["review_id"] for one in held)
+    assert [one["review_id"] for one in answered("reviews", "show")] == [second, first]
+    approved = said("reviews", "approve", first, "--reviewer", "Ada", "--note", "called them")
+    assert f"{held[0]['intent_id']} is SUCCEEDED." in approved
+    declined = said("reviews", "decline", second, "--key", "k")
+    assert f"{held[1]['intent_id']} is CANCELLED." in declined
+    assert said("reviews", "decline", second, "--key", "k") == declined
+    assert "409 wrong_state" in failed("reviews", "approve", second)
+    assert answered("reviews", "show") == []
+    everything = said("reviews", "show", "--all")
+    assert "called them" in everything and "Ada" in everything

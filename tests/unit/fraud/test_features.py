@@ -150,6 +150,18 @@ def test_a_label_counts_once_it_is_old_enough() -> None:
     assert 7 < aged["terminal_fraud_run_days"] <= 8.25
 
 
+def test_a_label_counts_to_the_second_where_little_is_paid_and_late_where_much_is() -> None:
+    # Given a fraud that is told at once, alone in its hours or with another payment two hours later
+    bad, beside = Labelled(payment(0), True, labelled_at=START), Labelled(payment(2 * HOUR), False)
+    for others, counts_after in (([], LABEL_DELAY_SECONDS), ([beside], 2 * HOUR + 7 * DAY)):
+        for late, known in ((counts_after - 1, False), (counts_after, True)):
+            # When somebody else pays at that terminal as late as that
+            stream = [bad, *others, Labelled(payment(late, customer="other"), fraud=False)]
+            found = named(list(rows(stream))[-1])
+            # Then it is known as soon as all payments of its hours are seven days old
+            assert math.isnan(found["terminal_last_risk"]) is not known
+
+
 def test_ids_are_no_features() -> None:
     # Given the same stream under other names
     def stream(mark: str) -> list[Labelled]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from farthing.fraud.model.history import CARDS_MAX
@@ -110,6 +110,7 @@ def test_failures_are_the_same_in_whatever_order_and_however_often_they_are_told
     st.lists(st.tuples(st.integers(0, DAY_SECONDS), st.integers(0, 24)), max_size=60),
     st.sampled_from(["begun", "failed", "ended"]),
 )
+@example([(n, n) for n in range(CARDS_MAX + 2)], "failed")
 def test_the_newest_cards_that_were_tried_each_by_its_last_time(
     tries: list[tuple[int, int]], ends: str
 ) -> None:

@@ -46,6 +46,8 @@ def require_known_features(model: Model) -> None:
     unknown = sorted(set(model.features) - FEATURES.keys())
     if unknown:
         raise BadModel(f"this version makes no feature {', '.join(unknown)}")
+    if model.features != tuple(FEATURES):
+        raise BadModel("it was trained on rows of other features than are made here: train it anew")
 
 
 @cache

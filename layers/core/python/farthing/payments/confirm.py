@@ -11,6 +11,7 @@ from farthing.fraud.counter_row import RACES_MAX
 from farthing.fraud.score import Action
 from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response
+from farthing.ids import instant_of
 from farthing.payments import begin, idempotency, method_rules, states
 from farthing.payments.held import block, hold
 from farthing.payments.instruments import (
@@ -125,16 +126,17 @@ def _send(
     *,
     is_counted: bool,
 ) -> Response:
-    """Decide, and do what was decided. Raises MethodMoved or CounterMoved if what it was decided on
+    """Decide, for the moment of the attempt's id, and do what was decided. Raises MethodMoved or CounterMoved if what it was decided on
     has changed: then nothing was written."""
     intent, instrument = payable.intent, payable.instrument
-    decision = scoring.decide(services.now())
-    if decision.action is Action.BLOCK:
-        return block(payable, decision, asked, services)
-    review = scoring.review_of(decision, services.now())
-    if review is not None and scoring.is_held_unsent:
-        return hold(payable, review, decision, asked, services)
     operation_id = services.new_id("op")
+    now = instant_of(operation_id)
+    decision = scoring.decide(now)
+    if decision.action is Action.BLOCK:
+        return block(payable, operation_id, decision, asked, services)
+    review = scoring.review_of(decision, now)
+    if review is not None and scoring.is_held_unsent:
+        return hold(payable, operation_id, review, decision, asked, services)
     marks = scoring.marks(operation_id) if is_counted else []
     begun = begin.authorize(
         intent,

@@ -22,18 +22,23 @@ from farthing.payments.scoring import kept
 from farthing.payments.services import Services
 
 
-def block(payable: Payable, decision: Decision, asked: Asked, services: Services) -> Response:
+def block(
+    payable: Payable, decision_id: str, decision: Decision, asked: Asked, services: Services
+) -> Response:
     """FAILED and its event at once."""
     after = payable.intent.moved(states.BLOCKED, fraud=begin.fraud_of(decision.to_item()))
-    decision_id = services.new_id("op")
     return _write(payable, after, "payment_intent.failed", decision_id, decision, asked, services)
 
 
 def hold(
-    payable: Payable, opens: ReviewStep, decision: Decision, asked: Asked, services: Services
+    payable: Payable,
+    decision_id: str,
+    opens: ReviewStep,
+    decision: Decision,
+    asked: Asked,
+    services: Services,
 ) -> Response:
     """It waits for its review, and what pays it is claimed: nothing else is paid with that."""
-    decision_id = services.new_id("op")
     after = payable.intent.moved(
         states.HELD,
         fraud=begin.fraud_of(decision.to_item()),

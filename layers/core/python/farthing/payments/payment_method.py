@@ -181,6 +181,7 @@ def render(method: PaymentMethod, *, is_default: bool, livemode: bool) -> dict[s
         "card_brand": method.card_brand,
         "exp_month": method.exp_month,
         "exp_year": method.exp_year,
+        "fingerprint": method.fingerprint or None,
         "billing_address": method.billing_address,
         "bank": method.bank,
         "mandate": method.mandate,

@@ -164,6 +164,7 @@ def show_review(intent: Intent) -> dict[str, Any]:
         "amount_cents": intent.amount_cents,
         "currency": intent.currency,
         "customer_id": intent.customer_id,
+        "card_fingerprint": (intent.instrument.fingerprint or None) if intent.instrument else None,
         "is_authorized": intent.authorization is not None,
         "score": percent(fraud.get("score_ppm", 0)),
         "reasons": list(fraud.get("reasons", ())),

@@ -106,13 +106,18 @@ class Customer:
 
 
 class Terminal:
-    """Where is paid: a merchant, or one of its points of sale. Payments and frauds by time."""
+    """Where is paid: a merchant, or one of its points of sale. Payments and frauds by time.
 
-    __slots__ = ("counts", "frauds", "starts")
+    `lasts` says how long after its start a bucket's last payment was: its labels count once that is
+    old enough, and not when the bucket's whole time is. Where little is paid, this is hours sooner.
+    """
+
+    __slots__ = ("counts", "frauds", "lasts", "starts")
 
     def __init__(self, item: Item | None = None) -> None:
         item = item or {}
         self.starts = _whole(item, "starts")
+        self.lasts = _whole(item, "lasts")
         self.counts = _whole(item, "counts")
         self.frauds = _whole(item, "frauds")
 
@@ -125,12 +130,14 @@ class Terminal:
         start = at - at % BUCKET_SECONDS
         if self.starts and self.starts[-1] >= start:
             self.counts[-1] += 1
+            self.lasts[-1] = max(self.lasts[-1], at - self.starts[-1])
             return
         self.starts.append(start)
+        self.lasts.append(at - start)
         self.counts.append(1)
         self.frauds.append(0)
         old = bisect_left(self.starts, at - BUCKETS_SECONDS)
-        del self.starts[:old], self.counts[:old], self.frauds[:old]
+        del self.starts[:old], self.lasts[:old], self.counts[:old], self.frauds[:old]
 
     def defrauded(self, paid_at: int) -> None:
         """A payment of then was fraud. It counts as soon as it is old enough, not before."""
@@ -141,7 +148,11 @@ class Terminal:
 
     def aged(self, at: int) -> int:
         """How many of the buckets are so old that their labels count."""
-        return bisect_left(self.starts, at - LABEL_DELAY_SECONDS - BUCKET_SECONDS + 1)
+        known_until = at - LABEL_DELAY_SECONDS
+        begun = bisect_right(self.starts, known_until)
+        if begun and self.starts[begun - 1] + self.lasts[begun - 1] > known_until:
+            return begun - 1
+        return begun
 
 
 class Tries:
