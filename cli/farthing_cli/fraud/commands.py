@@ -6,35 +6,52 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from farthing.fraud.model.artefact import BadModel, digest
+from farthing.fraud.model.artefact import digest
 from farthing.fraud.model.evaluate import Model
 from farthing.fraud.model.features import FEATURES
-from farthing.fraud.model.history import LABEL_DELAY_SECONDS
 from farthing_cli import wide
 from farthing_cli.failure import Failure
-from farthing_cli.fraud import card, dataset, lists, models, reviews, rules, simulator, training
+from farthing_cli.fraud import (
+    backtesting,
+    card,
+    comparing,
+    comparison,
+    dataset,
+    export,
+    lists,
+    models,
+    reviews,
+    rules,
+    simulated_decisions,
+    simulator,
+    training,
+)
+from farthing_cli.fraud.comparing import Page
+from farthing_cli.fraud.inputs import (
+    DEFAULT,
+    Data,
+    LabelDays,
+    ModelFile,
+    console,
+    model_of,
+    replayed,
+    require_folder_of,
+    say,
+)
 from farthing_cli.fraud.metrics import measure
 from farthing_cli.fraud.replay import Rows
+from farthing_cli.fraud.training import LABEL_DAYS
 
 app = typer.Typer(no_args_is_help=True, help="Rules, lists, and models: train, measure, explain.")
 app.add_typer(rules.app, name="rules")
 app.add_typer(lists.app, name="lists")
 app.add_typer(reviews.app, name="reviews")
 app.add_typer(models.app, name="models")
-console = Console()
-
-Data = Annotated[
-    Path,
-    typer.Option(
-        help="CSV or Parquet, one row a try to pay: paid_at, amount_cents, customer, fraud; "
-        "if known also terminal, labelled_at, failed, payment, card, ip, card_country, ip_country"
-    ),
-]
-ModelFile = Annotated[Path, typer.Option("--model", help="a file that `train` wrote")]
+app.command()(export.export)
+app.command()(backtesting.backtest)
+app.command()(comparing.compare)
 
 
 @app.command()
@@ -48,25 +65,43 @@ def train(
     holdout_days: Annotated[
         int, typer.Option(min=2, max=90, help="how many days to calibrate and measure on")
     ] = training.HOLDOUT_DAYS,
+    label_days: LabelDays = LABEL_DAYS,
     without: Annotated[
         list[str] | None, typer.Option(help="a feature that is noise in these payments; repeat it")
     ] = None,
+    day: Annotated[
+        str | None, typer.Option("--as-of", help="as if trained then: 2026-11-01T00:00:00Z")
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="another model, or `default`, to compare it with")
+    ] = None,
+    page: Page = None,
 ) -> None:
-    """Train a model. Labels younger than seven days are not used, nor are ids."""
+    """Train a model. Labels younger than seven days are not used, nor are ids.
+
+    It is measured on the last days of which the labels are known, and so is the other one.
+    """
     ignored = frozenset(without or ())
     if unknown := ignored - FEATURES.keys():
         raise Failure(f"There is no feature {', '.join(sorted(unknown))}: {', '.join(FEATURES)}")
-    if not into.parent.is_dir():
-        raise Failure(f"There is no folder {into.parent}.")
-    rows = _replayed(data)
-    packed, artefact = training.train(rows, name, trained_on, holdout_days, ignored)
+    require_folder_of(into)
+    if page is not None and against is None:
+        raise Failure("--page compares with another model: give --against too.")
+    other = model_of(against) if against else None
+    rows = replayed(data, None if day is None else dataset.seconds(day, "--as-of"))
+    packed, artefact = training.train(rows, name, trained_on, holdout_days, ignored, label_days)
     into.write_bytes(packed)
     sha256 = digest(packed)
-    page = into.with_suffix(".md")
-    page.write_text(card.markdown(artefact, sha256, len(packed)), encoding="utf-8")
+    for_people = into.with_suffix(".md")
+    for_people.write_text(card.markdown(artefact, sha256, len(packed)), encoding="utf-8")
     into.with_suffix(".json").write_text(card.as_json(artefact, sha256), encoding="utf-8")
-    _show_metrics(artefact.metrics)
-    _say(f"{into}: {len(packed):,} bytes, sha256 {sha256[:16]}…; its card is {page}")
+    if other is None:
+        _show_metrics(artefact.metrics)
+    else:
+        parts = training.plan(rows, holdout_days, label_days)
+        made, since, until = Model(artefact, sha256), parts.compared_from, parts.mature_until
+        comparing.show(comparison.compare(made, other, rows, since, until, trained_on), page)
+    say(f"{into}: {len(packed):,} bytes, sha256 {sha256[:16]}…; its card is {for_people}")
 
 
 @app.command()
@@ -76,16 +111,16 @@ def evaluate(
     since: Annotated[
         str | None, typer.Option(help="only payments from then on: 2026-11-01T00:00:00Z")
     ] = None,
+    label_days: LabelDays = LABEL_DAYS,
 ) -> None:
     """Measure a model on payments whose labels are known by the last of them."""
-    loaded = _model(model)
+    loaded = model_of(model)
     first = 0 if since is None else dataset.seconds(since, "--since")
-    rows = _replayed(data)
-    until = rows.payments[-1].payment.at - LABEL_DELAY_SECONDS
-    chosen = training.between(rows, first, until)
+    rows = replayed(data)
+    chosen = training.between(rows, first, training.known_until(rows, label_days))
     if not chosen:
-        raise Failure("No payment of that time is older than seven days by the end of the data.")
-    _say(f"{loaded.artefact.name}, trained on {loaded.artefact.card.get('trained_on', '?')}")
+        raise Failure("No payment of that time is that old by the end of the data.")
+    say(f"{loaded.artefact.name}, trained on {loaded.artefact.card.get('trained_on', '?')}")
     _show_metrics(measure(training.scored(loaded, rows, chosen)))
 
 
@@ -97,13 +132,13 @@ def explain(
     top: Annotated[int, typer.Option(min=1, max=25, help="how many features to show")] = 5,
 ) -> None:
     """Show a payment's score, and what moved it most."""
-    loaded = _model(model)
-    rows = _replayed(data)
+    loaded = model_of(model)
+    rows = replayed(data)
     at = _find(rows, payment)
     row = rows[at]
     score, shares = loaded.explain(row)
     values = dict(zip(FEATURES, row, strict=True))
-    _say(f"score {score:.4f}")
+    say(f"score {score:.4f}")
     table = Table("feature", "is", "value", "moves the log odds by")
     for share in sorted(shares, key=lambda one: abs(one.amount), reverse=True)[:top]:
         value = f"{values[share.feature]:g}"
@@ -113,7 +148,9 @@ def explain(
 
 @app.command()
 def simulate(
-    into: Annotated[Path, typer.Option(help="the CSV file to write")],
+    into: Annotated[
+        Path, typer.Option(help="the file to write: CSV, or .ndjson as `export` writes it")
+    ],
     days: Annotated[int, typer.Option(min=1, max=1000, help="for so long")] = 120,
     customers: Annotated[int, typer.Option(min=100, max=100_000, help="so many people")] = 4000,
     seed: Annotated[int, typer.Option(help="another one makes other payments")] = 1,
@@ -122,12 +159,15 @@ def simulate(
     ] = True,
 ) -> None:
     """Write payments of people who do not exist, with attacks, to try rules and models on."""
-    if not into.parent.is_dir():
-        raise Failure(f"There is no folder {into.parent}.")
-    payments = simulator.simulate(seed, days, customers, terminals=terminals)
-    dataset.write(into, payments)
+    require_folder_of(into)
+    is_export = into.suffix == dataset.LINES
+    payments = simulator.simulate(seed, days, customers, terminals=terminals and not is_export)
+    if is_export:
+        export.write(into, simulated_decisions.lines(payments, model_of(Path(DEFAULT))))
+    else:
+        dataset.write(into, payments)
     frauds = sum(one.fraud and not one.failed for one in payments)
-    _say(f"{into}: {len(payments):,} tries to pay, {frauds:,} of those that went through are fraud")
+    say(f"{into}: {len(payments):,} tries to pay, {frauds:,} of those that went through are fraud")
 
 
 def _find(rows: Rows, payment: str) -> int:
@@ -141,37 +181,8 @@ def _find(rows: Rows, payment: str) -> int:
     raise Failure(f"There is no payment {payment} in the data.")
 
 
-def _model(path: Path) -> Model:
-    try:
-        model = Model.load(path)
-    except OSError as error:
-        raise Failure(f"{path} cannot be read: {error.strerror}.") from None
-    except BadModel as error:
-        raise Failure(f"{path} is no model: {error}.") from None
-    if model.features != tuple(FEATURES):
-        raise Failure(f"{path} was trained on other features than this version makes.")
-    return model
-
-
-def _replayed(data: Path) -> Rows:
-    payments = dataset.read(data)
-    with Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} payments"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-    ) as bar:
-        task = bar.add_task("replaying", total=len(payments))
-        return Rows.of(payments, lambda done: bar.update(task, completed=done))
-
-
 def _show_metrics(metrics: dict[str, float | int]) -> None:
     table = Table("measure", "value")
     for name, value in metrics.items():
         table.add_row(name.replace("_", " "), f"{value:,}")
     wide.show(console, table)
-
-
-def _say(line: str) -> None:
-    console.print(line, highlight=False, soft_wrap=True, markup=False)

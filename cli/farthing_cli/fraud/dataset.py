@@ -1,6 +1,6 @@
-"""Payments with their labels, from CSV or Parquet, in the order of time.
+"""Payments with their labels, from CSV, Parquet or what `export` wrote, in the order of time.
 
-One row is one try to pay:
+One row, or line, is one try to pay:
 
     paid_at       Unix seconds, or RFC 3339 such as 2026-11-22T09:00:00Z          needed
     amount_cents  in the minor unit                                                needed
@@ -8,8 +8,13 @@ One row is one try to pay:
     fraud         1 or true if it turned out to be fraud                           needed
     terminal      the merchant, or the point of sale; without one nothing is learned of it
     labelled_at   when that was known; else seven days after the payment
-    failed        1 or true if the try did not succeed
+    failed        1 or true if the issuer declined it
+    blocked       1 or true if it was not let through: nobody knows what it was
+    outcome       APPROVED, VOIDED; what is anything else and did not fail was never taken
     payment, card, ip, card_country, ip_country                                    text
+
+A line of the export has the features that it was scored by: they are taken as they are, so that a
+model learns from what it will be told.
 
 An address counts as it does online, in IPv6 by its /64; a text that is no address stands for one.
 """
@@ -18,13 +23,14 @@ from __future__ import annotations
 
 import csv
 import importlib.util
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from farthing.fraud.counter_row import network
-from farthing.fraud.model.features import Payment
+from farthing.fraud.model.features import FEATURES, Payment, unpack_row
 from farthing_cli.failure import Failure
 
 NEEDED = ("paid_at", "amount_cents", "customer", "fraud")
@@ -38,25 +44,51 @@ OPTIONAL = (
     "card_country",
     "ip_country",
 )
+LINES = ".ndjson"
+"""How the name of an export ends."""
+VOIDED = "VOIDED"
+_GRANTED = {"", "APPROVED", VOIDED}
 _TRUE, _FALSE = {"1", "true", "True"}, {"0", "false", "False", "", "None"}
 
 
 class Labelled(NamedTuple):
-    """A payment and what became of it. `labelled_at` in Unix seconds, if it is known."""
+    """A payment and what became of it. `labelled_at` in Unix seconds, if it is known.
+
+    `unsent` was never taken, and not because of the card: held, never sent, refused by a system
+    that failed, or nobody knows yet. `voided` was granted and given up, so that nobody can ever
+    dispute it.
+    """
 
     payment: Payment
     fraud: bool
     failed: bool = False
     labelled_at: int | None = None
     id: str = ""
+    blocked: bool = False
+    unsent: bool = False
+    voided: bool = False
+    features: tuple[float, ...] | None = None
+
+    @property
+    def was_tried(self) -> bool:
+        """Whether the issuer answered, so that it is in the histories of what follows."""
+        return not self.blocked and not self.unsent
+
+    @property
+    def teaches(self) -> bool:
+        """Whether its label can be known: it went through, or a person held it and called it
+        fraud. What a declined or a blocked one was nobody learns."""
+        if self.failed or self.blocked:
+            return False
+        return self.fraud or not (self.unsent or self.voided)
 
 
 def read(path: Path) -> list[Labelled]:
     """All payments of the file, sorted by time. Raises Failure that names the line and column."""
     if not path.is_file():
         raise Failure(f"There is no file {path}.")
-    rows = _parquet(path) if path.suffix == ".parquet" else _csv(path)
-    found = [_labelled(row, f"{path.name}, row {number}") for number, row in enumerate(rows, 1)]
+    rows = {".parquet": _parquet, LINES: lines}.get(path.suffix, _csv)(path)
+    found = [labelled(row, f"{path.name}, row {number}") for number, row in enumerate(rows, 1)]
     if not found:
         raise Failure(f"{path} has no payments.")
     found.sort(key=lambda one: one.payment.at)
@@ -88,6 +120,19 @@ def _csv(path: Path) -> Iterator[Mapping[str, Any]]:
         raise Failure(f"{path} is no CSV in UTF-8: {error}") from None
 
 
+def lines(path: Path) -> Iterator[Mapping[str, Any]]:
+    """What `export` wrote, line by line. Raises Failure for a line that is no JSON object."""
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                row = json.loads(line)
+            except ValueError:
+                row = None
+            if not isinstance(row, dict):
+                raise Failure(f"{path.name}, row {number} is no JSON object.")
+            yield row
+
+
 def _parquet(path: Path) -> Iterator[Mapping[str, Any]]:
     if importlib.util.find_spec("pyarrow") is None:
         raise Failure("Parquet is read with pyarrow: pip install pyarrow, or give a CSV file.")
@@ -108,7 +153,9 @@ def _require_columns(path: Path, there: Iterable[str]) -> None:
         raise Failure(f"{path} lacks {', '.join(lacking)}. It needs {', '.join(NEEDED)}.")
 
 
-def _labelled(row: Mapping[str, Any], where: str) -> Labelled:
+def labelled(row: Mapping[str, Any], where: str) -> Labelled:
+    """The payment of one row. Raises Failure that begins with `where`."""
+
     def text(name: str) -> str | None:
         value = row.get(name)
         return None if value is None or value == "" else str(value)
@@ -137,7 +184,30 @@ def _labelled(row: Mapping[str, Any], where: str) -> Labelled:
         ip_country=text("ip_country"),
     )
     labelled_at = None if told in (None, "") else seconds(told, f"{where}: labelled_at")
-    return Labelled(payment, truth("fraud"), truth("failed"), labelled_at, text("payment") or "")
+    failed, blocked, outcome = truth("failed"), truth("blocked"), text("outcome") or ""
+    return Labelled(
+        payment,
+        truth("fraud"),
+        failed,
+        labelled_at,
+        text("payment") or "",
+        blocked,
+        unsent=not failed and not blocked and outcome not in _GRANTED,
+        voided=outcome == VOIDED,
+        features=_features(row.get("decision"), where),
+    )
+
+
+def _features(decision: Any, where: str) -> tuple[float, ...] | None:
+    """What a decision was scored by, as `export` writes it; None if that is not there."""
+    known = decision.get("known") if isinstance(decision, Mapping) else None
+    packed = known.get("features") if isinstance(known, Mapping) else None
+    if not packed:
+        return None
+    try:
+        return tuple(unpack_row(packed))
+    except (TypeError, ValueError):
+        raise Failure(f"{where}: the features are not {len(FEATURES)} numbers.") from None
 
 
 def _cents(text: str, where: str) -> int:

@@ -42,7 +42,7 @@ def area_under_roc(scored: Sequence[Scored]) -> float:
     """How often a fraud scores above another payment; a tie counts half."""
     frauds = sum(one.fraud for one in scored)
     others_below, pairs = 0, 0.0
-    for bad, good in reversed(_steps(scored)):
+    for bad, good in reversed(steps(scored)):
         pairs += bad * (others_below + good / 2)
         others_below += good
     return pairs / (frauds * (len(scored) - frauds))
@@ -52,7 +52,7 @@ def average_precision(scored: Sequence[Scored]) -> float:
     """Precision at each score where recall grows, weighted by how much it grows."""
     frauds = sum(one.fraud for one in scored)
     found, seen, total = 0, 0, 0.0
-    for bad, good in _steps(scored):
+    for bad, good in steps(scored):
         found, seen = found + bad, seen + bad + good
         total += bad / frauds * found / seen
     return total
@@ -63,7 +63,7 @@ def recall_at(scored: Sequence[Scored], false_positive_rate: float) -> float:
     frauds = sum(one.fraud for one in scored)
     allowed = false_positive_rate * (len(scored) - frauds)
     found = wrong = 0
-    for bad, good in _steps(scored):
+    for bad, good in steps(scored):
         if wrong + good > allowed:
             break
         found, wrong = found + bad, wrong + good
@@ -97,7 +97,7 @@ def card_precision(scored: Sequence[Scored], cards: int = CARDS_A_DAY) -> float:
     return sum(shares) / len(shares)
 
 
-def _steps(scored: Sequence[Scored]) -> list[tuple[int, int]]:
+def steps(scored: Sequence[Scored]) -> list[tuple[int, int]]:
     """For each score, from the highest on: how many frauds and how many others have it."""
     ordered = sorted(scored, key=lambda one: one.score, reverse=True)
     steps = []

@@ -1,7 +1,8 @@
 """Past payments once more, in the order of time: the rows that a model is trained and measured on.
 
 Each row is made by the code that makes it online, of what was known then: a label is told when it
-was known, and counts when it is old enough.
+was known, and counts when it is old enough. A payment that has the row that it was scored by keeps
+it.
 """
 
 from __future__ import annotations
@@ -54,7 +55,9 @@ def rows(payments: Iterable[Labelled]) -> Iterator[list[float]]:
             _, paid_at, terminal = heapq.heappop(labels)
             book.terminals[terminal].defrauded(paid_at)
         history = book.history(one)
-        yield row(paid, history)
+        yield row(paid, history) if one.features is None else list(one.features)
+        if not one.was_tried:
+            continue
         record(paid, history, failed=one.failed)
         if paid.terminal and one.fraud and not one.failed:
             heapq.heappush(labels, (known_at(one), paid.at, paid.terminal))
@@ -64,6 +67,16 @@ def known_at(one: Labelled) -> int:
     """When the label of a payment is known."""
     told = one.labelled_at
     return one.payment.at + LABEL_DELAY_SECONDS if told is None else told
+
+
+def known_by(payments: Iterable[Labelled], day: int) -> list[Labelled]:
+    """The payments as they were known at an instant: later ones are not there, later labels are
+    not told."""
+    return [
+        one if known_at(one) <= day else one._replace(fraud=False, labelled_at=None)
+        for one in payments
+        if one.payment.at <= day
+    ]
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """From past payments to a packed model that was measured on later ones.
 
     first payment          learned_until    measured_from      mature_until     last payment
-    |------ learned from ------|---- 7 days ----|-- measured on --|---- 7 days ----|
+    |------ learned from ------|---- 7 days ----|-- measured on --|-- label days --|
 
 On the day when a model would be trained, the labels of the last seven days are not known: nothing
-is learned from them, and nothing of the last seven days is measured.
+is learned from them, and nothing of the last seven days is measured. Where disputes take longer,
+more days are left out at the end: what nobody has disputed yet would count as good.
 """
 
 from __future__ import annotations
@@ -44,6 +45,8 @@ PARAMETERS: Mapping[str, Any] = {
 }
 """Chosen on weeks of the handbook's data that are older than those that `bench` measures on."""
 
+LABEL_DAYS = LABEL_DELAY_SECONDS // DAY
+LABEL_DAYS_MAX = 180
 FRAUDS_MIN = 20
 HOLDOUT_DAYS = 14
 
@@ -57,28 +60,42 @@ class Plan:
     measured_from: int
     mature_until: int
 
+    @property
+    def compared_from(self) -> int:
+        """The earlier half of what is measured on makes the calibration, the later the metrics."""
+        return (self.measured_from + self.mature_until) // 2
 
-def plan(rows: Rows, holdout_days: int = HOLDOUT_DAYS) -> Plan:
+
+def plan(rows: Rows, holdout_days: int = HOLDOUT_DAYS, label_days: int = LABEL_DAYS) -> Plan:
     """The last days with known labels are measured on. Raises Failure if little is left."""
     first, last = rows.payments[0].payment.at, rows.payments[-1].payment.at
-    mature_until = last - LABEL_DELAY_SECONDS
+    mature_until = known_until(rows, label_days)
     measured_from = mature_until - holdout_days * DAY
     learned_until = measured_from - LABEL_DELAY_SECONDS
     if learned_until <= first:
-        needed = holdout_days + 2 * LABEL_DELAY_SECONDS // DAY
+        needed = holdout_days + LABEL_DAYS + label_days
         raise Failure(
             f"The payments span {(last - first) // DAY} days, more than {needed} are needed: "
-            f"{holdout_days} to measure on, and seven on each side whose labels are not known yet."
+            f"{holdout_days} to measure on, {LABEL_DAYS} before and {label_days} after them whose "
+            "labels are not known yet."
         )
     return Plan(first, learned_until, measured_from, mature_until)
 
 
+def known_until(rows: Rows, label_days: int = LABEL_DAYS) -> int:
+    """Before then payments are so old that their labels are known."""
+    return rows.payments[-1].payment.at - label_days * DAY
+
+
 def between(rows: Rows, since: int, until: int) -> list[int]:
-    """Which payments of that time went through; what a failed one was nobody learns."""
+    """Which payments of that time can teach anything by the time that their labels are used."""
+    known_by = until + LABEL_DELAY_SECONDS
     return [
         at
         for at, one in enumerate(rows.payments)
-        if since <= one.payment.at < until and not one.failed
+        if since <= one.payment.at < until
+        and one.teaches
+        and (not (one.unsent or one.voided) or known_at(one) <= known_by)
     ]
 
 
@@ -127,15 +144,13 @@ def train(
     trained_on: str,
     holdout_days: int = HOLDOUT_DAYS,
     without: Collection[str] = frozenset(),
+    label_days: int = LABEL_DAYS,
 ) -> tuple[bytes, Artefact]:
-    """The packed model and what is in it. Raises Failure when there is too little to learn from.
-
-    The earlier half of what is measured on makes the calibration, the later half the metrics.
-    """
-    parts = plan(rows, holdout_days)
+    """The packed model and what is in it. Raises Failure when there is too little to learn from."""
+    parts = plan(rows, holdout_days, label_days)
     chosen = between(rows, parts.learned_from, parts.learned_until)
     text = fit(rows, chosen, parts.measured_from, without)
-    middle = (parts.measured_from + parts.mature_until) // 2
+    middle = parts.compared_from
     uncalibrated = Model(artefact_of(text, name))
     before = scored(uncalibrated, rows, between(rows, parts.measured_from, middle))
     points = calibration.curve((one.score, one.fraud) for one in before)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import random
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,17 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from farthing.fraud.model.evaluate import Model
-from farthing.fraud.model.features import FEATURES, Payment
+from farthing.fraud.model.features import FEATURES, Payment, pack_row
 from farthing.fraud.model.history import DAY, HOUR, LABEL_DELAY_SECONDS
 from farthing_cli.app import app
 from farthing_cli.failure import Failure
-from farthing_cli.fraud import calibration, dataset, training
+from farthing_cli.fraud import calibration, dataset, replay, training
 from farthing_cli.fraud.dataset import Labelled
 from farthing_cli.fraud.metrics import Scored, above, area_under_roc, average_precision, measure
-from farthing_cli.fraud.replay import Rows
+from farthing_cli.fraud.replay import Rows, known_at, known_by
 
 START = 1_790_000_000
+FEATURE_NAMES = list(FEATURES)
 
 
 def shop(days: int = 60, seed: int = 1) -> list[Labelled]:
@@ -100,6 +102,85 @@ def test_nothing_is_learned_from_payments_whose_label_came_after_the_measuring_b
     last = rows.payments[learned[-1]].payment.at
     assert parts.measured_from - last > LABEL_DELAY_SECONDS
     assert rows.payments[-1].payment.at - parts.mature_until == LABEL_DELAY_SECONDS
+
+
+def test_a_model_of_a_day_knows_nothing_of_what_came_later(folder: Path) -> None:
+    # Given the same payments until a day, and later ones with labels that came later
+    day = START + 50 * DAY
+    whole, until = shop(), [one for one in shop() if one.payment.at <= day]
+    told = [one._replace(labelled_at=day + 1) if known_at(one) > day else one for one in whole]
+    for name, payments in (("whole", told), ("until", known_by(until, day))):
+        dataset.write(folder / f"{name}.csv", payments)
+    # When a model of that day is trained on each
+    for name in ("whole", "until"):
+        data, into = folder / f"{name}.csv", folder / f"{name}.farthing"
+        ran = run("train", "--data", data, "--into", into, "--as-of", str(day))
+        assert ran.exit_code == 0, ran.output
+    # Then it is the same, to the byte
+    assert (folder / "whole.farthing").read_bytes() == (folder / "until.farthing").read_bytes()
+
+
+def test_what_was_not_let_through_or_not_sent_teaches_nothing() -> None:
+    # Given payments of which some were blocked or never sent, and some held and called fraud
+    payments = shop(days=40)
+    blocked = [one._replace(blocked=True) if one.fraud else one for one in payments]
+    held = [one._replace(unsent=True) for one in payments]
+    # Then what was blocked is not learned from, and of what was held only what is known
+    for found, some in ((blocked, False), (held, True)):
+        rows = Rows.of(found)
+        chosen = training.between(rows, START, START + 20 * DAY)
+        assert any(rows.payments[at].fraud for at in chosen) is some
+    assert all(rows.payments[at].fraud for at in chosen)
+    # And nothing of it is in a history
+    assert all(each[FEATURE_NAMES.index("customer_payments_7d")] == 0 for each in replay.rows(held))
+
+
+def test_a_payment_keeps_the_features_that_it_was_scored_by(tmp_path: Path) -> None:
+    # Given lines of an export, one with features
+    stored = tuple(float(number) for number in range(len(FEATURES)))
+    known = {"features": pack_row(stored)}
+    line = {"paid_at": "2026-11-01T09:00:00.123Z", "amount_cents": 100, "customer": "c"}
+    line |= {"terminal": "t", "fraud": False, "outcome": "APPROVED", "labelled_at": None}
+    lines = [line, {**line, "decision": {"known": known}}]
+    file = tmp_path / "payments.ndjson"
+    file.write_text("".join(json.dumps(one) + "\n" for one in lines))
+    # Then that one's row is what was stored, the other's is made
+    rows = Rows.of(dataset.read(file))
+    assert tuple(rows[1]) == stored
+    assert (rows[0][0], rows[0][1]) == (100.0, 9.0)
+
+
+@pytest.mark.parametrize(
+    ("line", "why"),
+    [
+        ("{", "row 2 is no JSON object"),
+        ("[1]", "row 2 is no JSON object"),
+        ('{"amount_cents": 1}', "row 2: paid_at is ''"),
+        ('{"decision": {"known": {"features": "AAAA"}}}', "row 2: the features are not 25 numbers"),
+        ('{"decision": {"known": {"features": "?"}}}', "row 2: the features are not 25 numbers"),
+    ],
+)
+def test_a_line_that_cannot_be_used_is_named(tmp_path: Path, line: str, why: str) -> None:
+    good = {"paid_at": 1, "amount_cents": 1, "customer": "c", "terminal": "t", "fraud": False}
+    text = json.dumps({**good, **json.loads(line)}) if "decision" in line else line
+    file = tmp_path / "payments.ndjson"
+    file.write_text(f"{json.dumps(good)}\n{text}\n")
+    with pytest.raises(Failure) as refused:
+        dataset.read(file)
+    assert why in str(refused.value)
+
+
+def test_where_disputes_take_longer_more_days_at_the_end_are_left_out(folder: Path) -> None:
+    rows = Rows.of(shop())
+    parts = training.plan(rows, holdout_days=7, label_days=30)
+    assert rows.payments[-1].payment.at - parts.mature_until == 30 * DAY
+    assert parts.mature_until - parts.measured_from == 7 * DAY
+    # And the command has it of whoever calls it
+    data, into = folder / "payments.csv", folder / "patient.farthing"
+    options = ("--holdout-days", 7, "--label-days", 30)
+    assert run("train", "--data", data, "--into", into, *options).exit_code == 0
+    measured_until = datetime.fromtimestamp(parts.mature_until, UTC).date().isoformat()
+    assert Model.load(into).artefact.card["measured_on"].endswith(measured_until)
 
 
 def test_evaluate_and_explain_say_what_the_model_does(folder: Path) -> None:
