@@ -126,8 +126,10 @@ def _send(
     *,
     is_counted: bool,
 ) -> Response:
-    """Decide, for the moment of the attempt's id, and do what was decided. Raises MethodMoved or CounterMoved if what it was decided on
-    has changed: then nothing was written."""
+    """Decide, for the moment of the attempt's id, and do what was decided.
+
+    Raises MethodMoved or CounterMoved if what it was decided on has changed: then nothing was
+    written."""
     intent, instrument = payable.intent, payable.instrument
     operation_id = services.new_id("op")
     now = instant_of(operation_id)
