@@ -9,7 +9,7 @@ from farthing.http.page import choice_filter, page, page_request, time_filter
 from farthing.http.request import NoBody, Request
 from farthing.http.response import Response, ok
 from farthing.payments import review_queries, reviews
-from farthing.payments.bodies import AnswerReview
+from farthing.payments.bodies import AnswerReview, DeclineReview
 from farthing.payments.listing import Listing
 from farthing.payments.payable import Asked
 from farthing.payments.review import PREFIX, ReviewStatus
@@ -42,24 +42,22 @@ def retrieve(request: Request[NoBody], review_id: str) -> Response:
 
 @app.post(f"{REVIEW}/approve", body=AnswerReview, moves_money=True)
 def approve(request: Request[AnswerReview], review_id: str) -> Response:
-    return reviews.approve(
-        _answer(request, review_id), _asked(request), services(request.principal)
-    )
+    answer = _answer(request, review_id)
+    return reviews.approve(answer, _asked(request), services(request.principal))
 
 
-@app.post(f"{REVIEW}/decline", body=AnswerReview, moves_money=True)
-def decline(request: Request[AnswerReview], review_id: str) -> Response:
-    return reviews.decline(
-        _answer(request, review_id), _asked(request), services(request.principal)
-    )
+@app.post(f"{REVIEW}/decline", body=DeclineReview, moves_money=True)
+def decline(request: Request[DeclineReview], review_id: str) -> Response:
+    answer = _answer(request, review_id, is_fraud=request.body.is_fraud)
+    return reviews.decline(answer, _asked(request), services(request.principal))
 
 
-def _answer(request: Request[AnswerReview], review_id: str) -> reviews.Answer:
+def _answer(request: Request[Any], review_id: str, *, is_fraud: bool = False) -> reviews.Answer:
     by = request.body.reviewer or request.principal.key_id
-    return reviews.Answer(review_id, by, request.body.note)
+    return reviews.Answer(review_id, by, request.body.note, is_fraud)
 
 
-def _asked(request: Request[AnswerReview]) -> Asked:
+def _asked(request: Request[Any]) -> Asked:
     return Asked(request.key, request.request_id, SUCCESS_STATUS)
 
 

@@ -133,9 +133,9 @@ class Gathering:
                 self._label(told[name], item["received_at"], Source.DISPUTE)
 
     def _review(self, item: Mapping[str, Any]) -> None:
-        """A review has no reason but its note, which is whatever somebody wrote."""
+        """Who declined it said whether it was fraud."""
         shown = item["review"]
-        if item["status"] == ReviewStatus.DECLINED and _says(shown["note"]):
+        if item["status"] == ReviewStatus.DECLINED and shown["is_fraud"]:
             self._label(item["intent_id"], shown["closed_at"], Source.REVIEW)
 
     def _label(self, of: str, at: str, source: Source) -> None:

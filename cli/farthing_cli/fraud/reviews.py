@@ -60,7 +60,7 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Take the money, or send the payment."""
-    _answer("approve", review_id, reviewer, note, key, as_json)
+    _answer("approve", review_id, {"reviewer": reviewer, "note": note}, key, as_json)
 
 
 @app.command()
@@ -68,22 +68,16 @@ def decline(
     review_id: ReviewId,
     reviewer: Reviewer = None,
     note: Said = None,
+    fraud: Annotated[bool, typer.Option("--fraud", help="it was: models learn from it")] = False,
     key: Key = None,
     as_json: AsJson = False,
 ) -> None:
     """Give the money back, or never send the payment."""
-    _answer("decline", review_id, reviewer, note, key, as_json)
+    given = {"reviewer": reviewer, "note": note, "is_fraud": fraud}
+    _answer("decline", review_id, given, key, as_json)
 
 
-def _answer(
-    verb: str,
-    review_id: str,
-    reviewer: str | None,
-    note: str | None,
-    key: str | None,
-    as_json: bool,
-) -> None:
-    given = {"reviewer": reviewer, "note": note}
+def _answer(verb: str, review_id: str, given: Document, key: str | None, as_json: bool) -> None:
     body: Document = {name: value for name, value in given.items() if value is not None}
     path = f"{PATH}/{part(review_id)}/{verb}"
     payment = Api.of().post(path, body, key=key or secrets.token_hex(16))

@@ -277,30 +277,24 @@ def test_a_system_that_failed_is_no_failure_of_the_cards(
     assert [(one.was_tried, one.teaches) for one in read] == [(True, False), (False, False)]
 
 
-def review(number: int, day: int, note: str | None, status: str = "DECLINED") -> None:
-    shown = {"note": note, "closed_at": to_text(at(day)), "status": status}
+def review(number: int, day: int, status: str, *, is_fraud: bool) -> None:
+    shown = {"is_fraud": is_fraud, "closed_at": to_text(at(day)), "status": status}
     item = {"entity": "review", "intent_id": id_of("pi", number), "status": status}
     put(review_key(OURS, id_of("pi", number)), {**item, "review": shown})
 
 
 @pytest.mark.parametrize(
-    ("note", "status", "is_label"),
-    [
-        ("Fraud", "DECLINED", True),
-        ("fraudulent", "DECLINED", True),
-        ("no fraud, he has moved", "DECLINED", False),
-        (None, "DECLINED", False),
-        ("fraud", "EXPIRED", False),
-    ],
+    ("is_fraud", "status", "is_label"),
+    [(True, "DECLINED", True), (False, "DECLINED", False), (True, "EXPIRED", False)],
 )
 def test_a_review_that_was_declined_as_fraud_is_a_label(
-    exported: Exported, note: str | None, status: str, is_label: bool
+    exported: Exported, is_fraud: bool, status: str, is_label: bool
 ) -> None:
     # Given a payment that was held and not sent, and one that was granted and given back
     payment(1, None, decided=decision(ip_country="KP"))
     payment(2, decided=decision(ip_country="KP"), status=Status.CANCELLED)
     for number in (1, 2):
-        review(number, 5, note, status)
+        review(number, 5, status, is_fraud=is_fraud)
     # Then what a person called fraud is, since then
     lines = exported()
     assert [one["outcome"] for one in lines] == ["HELD", "VOIDED"]

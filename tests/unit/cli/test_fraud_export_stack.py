@@ -54,12 +54,12 @@ def test_each_decision_of_a_stack_is_exported_and_comes_out_as_it_was(
     # And some that were held: one approved, one called fraud
     approved, fraud = (pay(stack, number=REVIEWED) for _ in range(2))
     answer(stack, approved, "approve")
-    answer(stack, fraud, "decline", note="fraud")
+    answer(stack, fraud, "decline", is_fraud=True)
     # And the same where nothing is sent before, under rules that its merchant published
     publish(rule("REVIEW"), reviews=UNSENT)
     sent, never = (pay(stack) for _ in range(2))
     answer(stack, sent, "approve")
-    answer(stack, never, "decline", note="fraud")
+    answer(stack, never, "decline", is_fraud=True)
     # When they are exported
     data = tmp_path / "payments.ndjson"
     run("export", "--into", data)
@@ -92,6 +92,6 @@ def pay(stack: Stack, **more: Any) -> dict[str, Any]:
     return body.get("payment_intent") or body
 
 
-def answer(stack: Stack, shown: dict[str, Any], verb: str, **body: str) -> None:
+def answer(stack: Stack, shown: dict[str, Any], verb: str, **body: bool) -> None:
     done = stack.post(f"reviews/{shown['review_id']}/{verb}", body)
     assert done.status == 200, done.text

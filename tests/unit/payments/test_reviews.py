@@ -100,10 +100,11 @@ def test_an_approved_payment_of_a_merchant_who_captures_waits_for_that(stack: St
 
 def test_a_refusal_gives_the_money_back(stack: Stack) -> None:
     shown = held(stack)
-    done = answer(stack, shown, "decline", body={"note": "stolen"})
+    done = answer(stack, shown, "decline", body={"note": "stolen", "is_fraud": True})
     assert (done.status, done.body["status"]) == (200, "CANCELLED")
     assert stack.moved(shown["intent_id"], "VOID") == 100
-    assert review(stack, shown)["status"] == "DECLINED"
+    found = review(stack, shown)
+    assert (found["status"], found["is_fraud"]) == ("DECLINED", True)
     assert told(stack, shown)[2:] == ["payment_intent.cancelled", "review.closed"]
 
 

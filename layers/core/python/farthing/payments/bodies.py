@@ -106,8 +106,13 @@ class CreateRefund(Fields):
 
 
 class AnswerReview(Fields):
-    """POST /v1/reviews/{id}/approve, /decline. Who looked, and what they saw; the key, if nobody is
-    named."""
+    """POST /v1/reviews/{id}/approve. Who looked, and what they saw; the key, if nobody is named."""
 
     reviewer: FreeText | None = None
     note: FreeText | None = None
+
+
+class DeclineReview(AnswerReview):
+    """POST /v1/reviews/{id}/decline. `is_fraud`: what they saw was fraud, and is learned from."""
+
+    is_fraud: bool = False

@@ -64,6 +64,8 @@ class Review:
     closed_at: str | None = None
     closed_by: str | None = None
     note: str | None = None
+    is_fraud: bool = False
+    """Whether who declined it says that it was fraud: then models learn from it."""
 
     def to_item(self) -> dict[str, Any]:
         """As kept with the intent."""
@@ -85,6 +87,7 @@ class ReviewStep:
     expires_at: str | None = None
     by: str | None = None
     note: str | None = None
+    is_fraud: bool = False
 
     def to_item(self) -> dict[str, Any]:
         """As kept with the operation."""
@@ -103,7 +106,14 @@ class ReviewStep:
 
     def closed(self, review: Review, now: str) -> Review:
         """The review that it closes."""
-        return replace(review, status=self.status, closed_at=now, closed_by=self.by, note=self.note)
+        return replace(
+            review,
+            status=self.status,
+            closed_at=now,
+            closed_by=self.by,
+            note=self.note,
+            is_fraud=self.is_fraud,
+        )
 
 
 REVIEW_OPEN = Condition("REVIEW_OPEN", "#status = :open", {"open": ReviewStatus.OPEN.value})
@@ -173,5 +183,6 @@ def show_review(intent: Intent) -> dict[str, Any]:
         "closed_at": review.closed_at,
         "closed_by": review.closed_by,
         "note": review.note,
+        "is_fraud": review.is_fraud,
         "livemode": intent.tenant.mode == "live",
     }

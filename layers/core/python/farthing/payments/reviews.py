@@ -39,15 +39,17 @@ ANSWERED = "reviewed"
 
 @dataclass(frozen=True)
 class Answer:
-    """What somebody says to a review. `note` is free text for whoever looks at it later."""
+    """What somebody says to a review. `note` is free text for whoever looks at it later,
+    `is_fraud` what models learn from."""
 
     review_id: str
     by: str
     note: str | None = None
+    is_fraud: bool = False
 
     def step(self, status: ReviewStatus) -> ReviewStep:
         """What it does to the review."""
-        return ReviewStep(status, by=self.by, note=self.note)
+        return ReviewStep(status, by=self.by, note=self.note, is_fraud=self.is_fraud)
 
 
 def approve(answer: Answer, asked: Asked, services: Services) -> Response:
