@@ -13,6 +13,7 @@ from tests.browser.payer import (
     DECLINED,
     NEVER_ANSWERS,
     NO_FUNDS,
+    REVIEWED,
     Payer,
     payer,
 )
@@ -102,6 +103,21 @@ def test_an_outcome_that_is_not_known_is_waited_for_and_nobody_pays_again(
     ada.arrives()
     expect(ada.page.locator("#status")).to_have_text("PAID")
     assert ada.charges() == [3390]
+
+
+def test_a_payer_whose_payment_somebody_looks_at_waits_and_is_not_told_why(
+    at_checkout: At,
+) -> None:
+    ada = at_checkout()
+    ada.pay(REVIEWED)
+    ada.at("waiting")
+    expect(ada.page.locator("[data-view=waiting]")).to_contain_text("Do not pay again.")
+    assert ada.charges() == []
+    review = ada.read()["payment_intent_id"].replace("pi_", "rev_")
+    assert ada.live.post(f"reviews/{review}/approve", {}).status == 200
+    ada.arrives()
+    assert ada.charges() == [3390]
+    assert all("review" not in response.text().lower() for response in ada.paid_with)
 
 
 def test_a_page_that_is_loaded_again_in_the_middle_goes_on_waiting(at_checkout: At) -> None:
