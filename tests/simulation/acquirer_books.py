@@ -43,6 +43,8 @@ class Bank(StrEnum):
 
 
 NO_FUNDS, TAKEN_BACK = "AM04", "MD06"
+DECLINED_RANGE, DO_NOT_HONOR = "400020", "05"
+"""Cards that begin so are declined by their issuer, whoever asks and whenever."""
 
 
 class ReferenceReused(Exception):
@@ -386,6 +388,8 @@ class Books:
         if card is None and "network_token" not in document:
             return None
         card = card or {}
+        if str(card.get("number", "")).startswith(DECLINED_RANGE):
+            return DO_NOT_HONOR
         if stored is None:
             return NO_CVC if card.get("cvc") is None else None
         if stored["use"] == "FIRST":

@@ -22,6 +22,7 @@ from tests.simulation.merchant import (
     session_in,
     shown_in,
 )
+from tests.simulation.reviewer import REVIEWS
 from tests.simulation.scenarios import INTENTS, REFUNDS, Stage
 
 KEY_LIFETIME_SECONDS = 24 * 3600.0
@@ -47,7 +48,8 @@ def ask_with_every_key(stage: Stage, watch: Watch) -> None:
 
 
 def read_everything(stage: Stage) -> None:
-    """Each payment, refund and checkout session that a merchant was shown, as its merchant."""
+    """Each payment, refund, review and checkout session that a merchant was shown, as its
+    merchant."""
     for merchant_id, path in dict.fromkeys(_objects(stage.conversations)):
         Merchant(stage.world, merchant_id, stage.conversations).read(path)
 
@@ -67,6 +69,8 @@ def _objects(conversations: Sequence[Conversation]) -> Iterator[tuple[str, str]]
     for conversation, asked in shown_in(conversations):
         if (intent := intent_in(asked)) is not None:
             yield conversation.merchant_id, f"{INTENTS}/{intent['intent_id']}"
+            if intent.get("review_id") is not None:
+                yield conversation.merchant_id, f"{REVIEWS}/{intent['review_id']}"
         if (refund := refund_in(asked)) is not None:
             yield conversation.merchant_id, f"{REFUNDS}/{refund['refund_id']}"
         if (session := session_in(asked)) is not None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.merchant import PAUSES_SECONDS, Asked
+from tests.simulation.reviewer import Reviewer
 from tests.support.lambdas import MERCHANT
 
 if TYPE_CHECKING:
@@ -200,6 +201,25 @@ def held_session(stage: Stage) -> None:
     payer.pay()
 
 
+def reviewed_session(stage: Stage) -> None:
+    """Paid by a card that is held for a review; somebody answers that, well or badly, or the
+    session's merchant takes it back. Where nothing was taken, another card pays."""
+    payer = begin(stage, capture_method=stage.dice.choice(("AUTOMATIC", "MANUAL")))
+    if payer is None:
+        return
+    payer.send_once(stage.reviewed()["token"])
+    merchant, reviewer = stage.merchant(), Reviewer(stage)
+
+    def look() -> None:
+        intent_id = merchant.read(payer.path).body.get("payment_intent_id")
+        if intent_id is not None:
+            reviewer.answer(str(intent_id))
+
+    merchant.at_once(payer.wait, look)
+    if payer.read() == "OPEN":
+        payer.pay()
+
+
 EVERYTHING = (
     paid_session,
     double_click,
@@ -209,6 +229,7 @@ EVERYTHING = (
     forgotten,
     kept_card,
     held_session,
+    reviewed_session,
 )
 
 

@@ -19,6 +19,8 @@ from farthing.clock import from_text
 from farthing.store.item import item_from_wire
 from tests.simulation.aws.dynamo import WriteRecord
 from tests.simulation.canaries import Canaries
+from tests.simulation.counters import Counters
+from tests.simulation.reviews import Reviews
 from tests.simulation.sessions import Sessions
 from tests.simulation.violation import Violation
 
@@ -139,7 +141,8 @@ class Watch:
     """Looks at every write. `now` is the true time, in seconds since 1970.
 
     `tenants` are the prefixes that a partition key may begin with; `actor` gives the prefix of
-    the merchant for whom the code that writes now was called, or None for the system.
+    the merchant for whom the code that writes now was called, or None for the system;
+    `may_be_uncounted` says whether it may write without a counter (counters.py).
     """
 
     def __init__(
@@ -149,6 +152,7 @@ class Watch:
         tenants: Iterable[str],
         *,
         actor: Callable[[], str | None] = lambda: None,
+        may_be_uncounted: Callable[[], bool] = lambda: False,
         search: bool = True,
     ) -> None:
         self.canaries, self.now, self.actor, self.search = canaries, now, actor, search
@@ -172,6 +176,8 @@ class Watch:
         self.sealed_tokens: dict[Any, Item] = {}
         """Network tokens in the vault."""
         self.sessions = Sessions(self._fail)
+        self.reviews = Reviews(self._fail, now, self.keys)
+        self.counters = Counters(self._fail, may_be_uncounted)
         self._touched: dict[str, Transaction] = {}
         self._touched_methods: set[str] = set()
         self._of_entity: dict[str, Callable[[Any, Item | None, Item | None], None]] = {
@@ -191,6 +197,8 @@ class Watch:
             "payment_method": self._method,
             "network_token": self._sealed_token,
             "checkout_session": self.sessions.session,
+            "review": self._review,
+            "fraud_decision": self._decision,
             "audit": self._immutable,
             "feed_event": self._immutable,
             "event_place": self._immutable,
@@ -228,6 +236,8 @@ class Watch:
         ):
             known.clear()
         self.sessions.clear()
+        self.reviews.clear()
+        self.counters.clear()
         for table, rows in tables.items():
             for key, item in rows.items():
                 handle = self._of_entity.get(text(item, "entity"))
@@ -235,6 +245,8 @@ class Watch:
                     handle(key, None, item)
                 if "due_pk" in item:
                     self.due[table, key] = item
+        self.counters.load(tables)
+        self.reviews.forget()
         self._touched.clear()
         self._touched_methods.clear()
 
@@ -278,7 +290,9 @@ class Watch:
             self._method_adds_up(method_id)
         for intent_id, transaction in self._touched.items():
             self._adds_up(intent_id, self.payments[intent_id], transaction)
+        self.reviews.add_up(self.payments, self._touched)
         self.sessions.add_up()
+        self.counters(records)
 
     def _require_clean(self, where: str, old: Item | None, new: Item) -> None:
         for name, found in self.canaries.in_change(old, new):
@@ -314,6 +328,7 @@ class Watch:
         transaction, payment = self._touch(intent_id), self.payments[intent_id]
         payment.intent = new
         self.sessions.attempt(old, new)
+        self.reviews.intent(intent_id, old, new)
         after = text(new, "status")
         if old is not None:
             self._intent_follows(intent_id, old, new)
@@ -344,6 +359,7 @@ class Watch:
             return
         self._touch(intent_id)
         self.payments[intent_id].operations[text(new, "operation_id")] = new
+        self.reviews.operation(intent_id, old, new)
         known = self.references.get(reference)
         if known is not None and known[0] != key:
             self._fail(7, intent_id, f"{reference} names two operations: {known[0]} and {key}")
@@ -369,6 +385,14 @@ class Watch:
             self._fail(1, intent_id, f"{reference} is adopted, and a reversal of it was sent")
         if text(old, "reversal_at") and "reversal_at" in differing:
             self._fail(3, intent_id, f"{reference}: that it is to be reversed was taken back")
+
+    def _review(self, key: Any, old: Item | None, new: Item | None) -> None:
+        self._touch(text(new or old or {}, "intent_id"))
+        self.reviews.review(key, old, new)
+
+    def _decision(self, key: Any, old: Item | None, new: Item | None) -> None:
+        self._touch(text(new or old or {}, "intent_id"))
+        self.reviews.decision(key, old, new)
 
     def _refund(self, key: Any, old: Item | None, new: Item | None) -> None:
         row = new or old or {}
@@ -496,9 +520,10 @@ class Watch:
             self.keys.pop(key, None)
         else:
             self.keys[key] = new
+        self.reviews.key(key, old, new)
         if new is not None and text(new, "state") == "OPEN" and ({"ttl", "expires_at"} & set(new)):
             self._fail(7, str(key), "a key whose outcome is not known has an end")
-        if old is None or text(old, "state") == "RELEASED":
+        if old is None or text(old, "state") in {"RELEASED", "HELD"}:
             return
         subject = text(old, "intent_id") or str(key)
         if text(old, "state") == "OPEN":

@@ -18,6 +18,8 @@ PAUSES_SECONDS = (0.5, 2.0, 5.0, 15.0, 30.0, 61.0, 120.0, 300.0)
 """What a good client waits before it asks again. Over a minute in all: a lease runs out in it."""
 DEFINITE = frozenset({200, 201, 402})
 REPLAYED = "Idempotent-Replayed"
+HELD = "REQUIRES_REVIEW"
+"""Of a payment that waits for its review."""
 
 
 class Api(Protocol):
@@ -118,7 +120,8 @@ class Merchant:
         return self._ask(self._conversation(method, path, sent, key), query)
 
     def insist(self, path: str, sent: Any, key: str) -> Asked:
-        """POST, and again with the same key and longer pauses, until the answer is definite."""
+        """POST, and again with the same key and longer pauses, until the answer is definite, or a
+        person has to answer first."""
         conversation = self._conversation("POST", path, sent, key)
         for number in range(self.tries_max):
             asked = self._ask(conversation, {})
@@ -180,7 +183,7 @@ class Merchant:
 
 def _worth_another_try(asked: Asked) -> bool:
     """No answer, an error that passes, or one that says so."""
-    if asked.status in DEFINITE:
+    if asked.status in DEFINITE or (intent_in(asked) or {}).get("status_detail") == HELD:
         return False
     if asked.status in {0, 202} or asked.status >= 500:
         return True
@@ -208,6 +211,11 @@ def refund_in(asked: Asked) -> Mapping[str, Any] | None:
         return asked.body
     inside = asked.body.get("refund")
     return inside if isinstance(inside, dict) else None
+
+
+def review_in(asked: Asked) -> Mapping[str, Any] | None:
+    """The review that an answer shows."""
+    return asked.body if "review_id" in asked.body and "intent_id" not in asked.body else None
 
 
 def session_in(asked: Asked) -> Mapping[str, Any] | None:

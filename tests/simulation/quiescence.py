@@ -30,10 +30,12 @@ from tests.simulation.merchant import (
     Conversation,
     intent_in,
     refund_in,
+    review_in,
     session_in,
     shown_in,
 )
 from tests.simulation.receiver import Receiver
+from tests.simulation.reviews import never_ended, review_of, runs_out_at
 from tests.simulation.scenarios import SHORT_SECONDS, Endpoint
 from tests.simulation.sessions import overdue
 from tests.simulation.violation import Violation
@@ -275,6 +277,8 @@ def payments_end(facts: AtRest) -> Iterator[Violation]:
             continue
         if payment.detail == "REQUIRES_CAPTURE" and not _expired(intent, facts.now):
             continue
+        if payment.detail == "REQUIRES_REVIEW" and not _review_ran_out(intent, facts.now):
+            continue
         if payment.detail == "REQUIRES_DECISION" and any(
             _asks(operation) for operation in payment.operations.values()
         ):
@@ -285,6 +289,18 @@ def payments_end(facts: AtRest) -> Iterator[Violation]:
             f"{payment.status} {payment.detail} at rest; operations "
             f"{[_operation(operation) for operation in payment.operations.values()]}",
         )
+
+
+def reviews_end(facts: AtRest) -> Iterator[Violation]:
+    """A review that nobody answered was closed when its time was over."""
+    for intent_id, what in never_ended(facts.watch.payments, facts.now, DUE_GRACE_SECONDS):
+        yield Violation(9, intent_id, what)
+
+
+def counters_are_true(facts: AtRest) -> Iterator[Violation]:
+    """13: what is over is not in flight, but where its outcome was written without its counter."""
+    for counter, what in facts.watch.counters.at_rest():
+        yield Violation(13, counter, what)
 
 
 def sessions_end(facts: AtRest) -> Iterator[Violation]:
@@ -567,6 +583,25 @@ def _intent_is_true(
             yield Violation(3, intent_id, f"{conversation}: told as {name} {given}, not {true}")
 
 
+def reviews_are_shown_as_they_are(facts: AtRest) -> Iterator[Violation]:
+    """A review that was shown as closed was closed so, to its merchant alone."""
+    for conversation, asked in shown_in(facts.conversations):
+        listed = asked.body.get("data")
+        shown = [one for one in listed if "review_id" in one] if isinstance(listed, list) else []
+        shown += [one] if (one := review_in(asked)) is not None else []
+        for one in shown:
+            if "intent_id" in one:
+                continue
+            intent_id, told = str(one["payment_intent_id"]), one["status"]
+            payment = facts.watch.payments.get(intent_id)
+            review = review_of(payment.intent if payment else None)
+            final = told != "OPEN" or asked.began >= facts.read_since
+            if final and told != text(review, "status"):
+                yield Violation(3, intent_id, f"{conversation}: its review is told as {told}")
+            if payment and text(payment.intent or {}, "merchant_id") != conversation.merchant_id:
+                yield Violation(10, intent_id, f"{conversation}: shows a review of somebody else")
+
+
 def sessions_are_shown_as_they_are(facts: AtRest) -> Iterator[Violation]:
     """PAID is PAID for good, and so is EXPIRED but near the end of its time, where clocks differ;
     who is told 200 has paid, and who is told 402 has not."""
@@ -631,11 +666,11 @@ def success_is_success(facts: AtRest) -> Iterator[Violation]:
 
 def _done(conversation: Conversation, intent: Mapping[str, Any]) -> bool:
     path, status, detail = conversation.path, intent["status"], intent["status_detail"]
-    if path.endswith("/cancel"):
+    if path.endswith(("/cancel", "/decline")):
         return bool(status == "CANCELLED")
     if path.endswith("/capture"):
         return bool(status == "SUCCEEDED")
-    if path.endswith("/confirm") or (conversation.sent or {}).get("confirm"):
+    if path.endswith(("/confirm", "/approve")) or (conversation.sent or {}).get("confirm"):
         held = intent["capture_method"] == "MANUAL" and detail == "REQUIRES_CAPTURE"
         return bool(status == "SUCCEEDED" or held)
     return bool(status == "CREATED")
@@ -667,20 +702,33 @@ def every_answer_is_final(facts: AtRest) -> Iterator[Violation]:
 
 
 def _still_open(facts: AtRest, conversation: Conversation, asked: Asked) -> bool:
-    """Whether its payment waited for a person, or for an acquirer that was still at it."""
+    """Whether its payment waited for a person, for its review, or for an acquirer that was still at
+    it."""
     if conversation.key is None:
         return False
     sent = conversation.sent if isinstance(conversation.sent, Mapping) else {}
     named = {_subject(asked.body), *conversation.path.split("/"), sent.get("payment_intent_id")}
     sessions = facts.watch.sessions.known
     named |= {intent for id_ in named & sessions.keys() for intent in sessions[id_].attempts}
+    named |= {f"pi_{id_.removeprefix('rev_')}" for id_ in named if str(id_).startswith("rev_")}
     for intent_id in named & facts.watch.payments.keys():
         rows = [row for row in facts.acquirer.books.rows if row.order_id == intent_id]
         if any(row.status_at(asked.began) == "PENDING" for row in rows):
             return True
         if any(map(_asks, facts.watch.payments[intent_id].operations.values())):
             return True
+        if _was_under_review(facts.watch.payments[intent_id].intent, asked.began):
+            return True
     return False
+
+
+def _was_under_review(intent: Item | None, at: float) -> bool:
+    """Whether its review was open at an instant, as far as clocks can tell."""
+    review = review_of(intent)
+    if not review or from_text(text(review, "opened_at")).timestamp() > at + KEY_SKEW_SECONDS:
+        return False
+    closed_at = text(review, "closed_at")
+    return not closed_at or from_text(closed_at).timestamp() > at - KEY_SKEW_SECONDS
 
 
 # --- settlement ------------------------------------------------------------------------------
@@ -732,6 +780,8 @@ CHECKS: tuple[Check, ...] = (
     tokens_agree,
     ledger_balances,
     payments_end,
+    reviews_end,
+    counters_are_true,
     sessions_end,
     operations_end,
     nothing_is_overdue,
@@ -745,6 +795,7 @@ CHECKS: tuple[Check, ...] = (
     a_key_stays_used,
     one_effect_for_a_key,
     answers_are_true,
+    reviews_are_shown_as_they_are,
     sessions_are_shown_as_they_are,
     success_is_success,
     a_healthy_system_answers,
@@ -767,6 +818,11 @@ def _expired(intent: Item, now: float) -> bool:
     authorization = intent.get("authorization")
     expires_at = text(authorization["M"], "expires_at") if authorization else ""
     return bool(expires_at) and from_text(expires_at).timestamp() < now - DUE_GRACE_SECONDS
+
+
+def _review_ran_out(intent: Item, now: float) -> bool:
+    runs_out = runs_out_at(intent)
+    return runs_out is None or runs_out < now - DUE_GRACE_SECONDS
 
 
 def _operation(operation: Item) -> str:

@@ -18,6 +18,7 @@ from tests.simulation.afterwards import (
     ask_with_every_key,
     read_everything,
 )
+from tests.simulation.counters import store_was_busy
 from tests.simulation.dice import Dice
 from tests.simulation.faults import Fault, Faults, Swarm
 from tests.simulation.invariants import Watch
@@ -222,6 +223,7 @@ def begin(
         clock,
         setting.tenants,
         actor=world.scheduler.tenant,
+        may_be_uncounted=lambda: store_was_busy(world.trace.rows, world.scheduler.process()),
         search=search,
     )
     watch.load({name: table.rows for name, table in world.tables.tables.items()})

@@ -17,7 +17,10 @@ from itertools import count
 from typing import Any, ClassVar
 
 from farthing.access.issue import open_account
+from farthing.cards import passes_luhn
 from farthing.clock import to_text
+from farthing.fraud.rule_document import read_rules, write_rules
+from farthing.fraud.rule_row import default_rules, publish_writes
 from farthing.ids import ENTROPY_BYTES, make_id
 from farthing.payments.operation import reference_of
 from farthing.payments.payment_method import method_key
@@ -26,13 +29,14 @@ from farthing.store.scope import SystemScope
 from farthing.store.table import DynamoStore
 from tests.simulation import checkout
 from tests.simulation.acquirer import HostileAcquirer
-from tests.simulation.acquirer_books import Bank
+from tests.simulation.acquirer_books import DECLINED_RANGE, Bank
 from tests.simulation.canaries import Canaries
 from tests.simulation.custodian import Custodian
 from tests.simulation.dice import Dice
-from tests.simulation.merchant import Api, Asked, Conversation, Merchant, intent_in
+from tests.simulation.merchant import HELD, Api, Asked, Conversation, Merchant, intent_in
 from tests.simulation.payers import ACCOUNTS, WALLETS, Payers
 from tests.simulation.person import Person
+from tests.simulation.reviewer import Reviewer
 from tests.simulation.token_service import TokenService
 from tests.simulation.violation import Violation
 from tests.support.lambdas import MERCHANT, OTHER_MERCHANT
@@ -41,6 +45,12 @@ CVCS = ("737", "911")
 """No amount of a scenario is one of them."""
 NEW_CARDS = 2
 TOKENED = 2
+REVIEWED = 3
+TRIED = 6
+"""How many tokens a merchant has of cards that are always held for a review, each another one, and
+of a card that its issuer always declines, all of the same."""
+ADDRESS = "203.0.113.50"
+"""From where a tester of cards comes."""
 AMOUNTS_CENTS = (100, 999, 1000, 2501, 99_999_999)
 INTENTS = "/v1/payment_intents"
 REFUNDS = "/v1/refunds"
@@ -78,6 +88,8 @@ class Stock:
     accounts: Mapping[Bank, tuple[str, ...]] = field(default_factory=dict)
     """Tokens of bank accounts, by what their banks do."""
     wallets: tuple[str, ...] = ()
+    reviewed: tuple[str, ...] = ()
+    tried: tuple[str, ...] = ()
     saved_account: str = ""
 
 
@@ -104,9 +116,16 @@ class Setting:
         return {endpoint.url: (endpoint.secret,) for endpoint in self.endpoints}
 
 
-def card_number(number: int) -> str:
+def reviewed_number(number: int) -> str:
+    """A test card that is always sent to review, another one for each number: its middle is made so
+    that it passes the checksum."""
+    fitting = (f"400000{number:05d}{last}9235" for last in range(10))
+    return next(each for each in fitting if passes_luhn(each))
+
+
+def card_number(number: int, bin_: str = "400010") -> str:
     """A card number that passes the checksum, another one for each number."""
-    digits = f"400010{number:09d}"
+    digits = f"{bin_}{number:09d}"
     total = 0
     for place, digit in enumerate(reversed(digits)):
         value = int(digit) * (1 if place % 2 else 2)
@@ -130,7 +149,10 @@ def prepare(world: Any, *, tokens: int = 4, methods: int = 2) -> Setting:
     count_ = 2 * (tokens + methods + TOKENED) + NEW_CARDS
     numbers = [card_number(7_000_000 + n) for n in range(count_)]
     payers, cards = Payers(2), iter(numbers)
-    canaries = Canaries([*numbers, *payers.secrets], CVCS)
+    held = iter(numbers_held := [reviewed_number(n) for n in range(2 * REVIEWED)])
+    declined = iter(numbers_declined := [card_number(n, DECLINED_RANGE) for n in range(2)])
+    secret = [*numbers, *numbers_held, *numbers_declined, *payers.secrets]
+    canaries = Canaries(secret, CVCS)
     world.log.begin(scanned=True)
     world.on_text.append(lambda where, content: _require_clean(canaries, where, content))
     stocks: dict[str, Stock] = {}
@@ -148,6 +170,7 @@ def prepare(world: Any, *, tokens: int = 4, methods: int = 2) -> Setting:
     def stock(merchant_id: str) -> Stock:
         customer_id = str(post(merchant_id, "/v1/customers", {})["customer_id"])
         card = lambda: typed(next(cards))  # noqa: E731
+        tried = typed(next(declined))
         return Stock(
             merchant_id,
             customer_id,
@@ -159,6 +182,8 @@ def prepare(world: Any, *, tokens: int = 4, methods: int = 2) -> Setting:
                 for bank, many in ACCOUNTS.items()
             },
             wallets=tuple(token(merchant_id, payers.wallet()) for _ in range(WALLETS)),
+            reviewed=tuple(token(merchant_id, typed(next(held))) for _ in range(REVIEWED)),
+            tried=tuple(token(merchant_id, tried) for _ in range(TRIED)),
             saved_account=saved(merchant_id, customer_id, payers.account(Bank.PAYS)),
         )
 
@@ -171,6 +196,7 @@ def prepare(world: Any, *, tokens: int = 4, methods: int = 2) -> Setting:
         for merchant_id in (MERCHANT, OTHER_MERCHANT):
             _open(world, merchant_id)
             stocks[merchant_id] = stock(merchant_id)
+        _review_before_sending(world, OTHER_MERCHANT)
         endpoints.append(endpoint(MERCHANT, "https://a.example/all", "*"))
         endpoints.append(endpoint(MERCHANT, "https://a.example/refunds", "refund.*"))
         endpoints.append(endpoint(OTHER_MERCHANT, "https://b.example/all", "*"))
@@ -266,6 +292,13 @@ def _open(world: Any, merchant_id: str) -> None:
     open_account(store, merchant_id, make_id("acc", now, bytes(ENTROPY_BYTES)), [], now)
 
 
+def _review_before_sending(world: Any, merchant_id: str) -> None:
+    """A merchant who has nothing sent before a person has looked."""
+    tenant, now = TenantScope(merchant_id, "test"), datetime.fromtimestamp(world.scheduler.now, UTC)
+    document = write_rules(default_rules()) | {"reviews": {"hold": "NOT_SENT", "days": 3}}
+    _store(world, "risk", tenant).write(*publish_writes(tenant, read_rules(document, 1), now))
+
+
 # --- who does what -----------------------------------------------------------------------------
 
 
@@ -286,6 +319,8 @@ class Stage:
         self._cards = list(self.setting.cards)
         self._tokens = {m: list(stock.tokens) for m, stock in self.setting.stocks.items()}
         self._wallets = {m: list(stock.wallets) for m, stock in self.setting.stocks.items()}
+        self._reviewed = {m: list(stock.reviewed) for m, stock in self.setting.stocks.items()}
+        self._tried = {m: list(stock.tried) for m, stock in self.setting.stocks.items()}
         self._accounts = {
             m: {bank: list(many) for bank, many in stock.accounts.items()}
             for m, stock in self.setting.stocks.items()
@@ -330,6 +365,15 @@ class Stage:
         left = self._wallets[merchant_id]
         return {"token": left.pop()} if left else self.token(merchant_id)
 
+    def reviewed(self, merchant_id: str = MERCHANT) -> dict[str, Any]:
+        """A new card that is held for a review, if there is one left; else a new card."""
+        left = self._reviewed[merchant_id]
+        return {"token": left.pop()} if left else self.token(merchant_id)
+
+    def tried(self, merchant_id: str = MERCHANT) -> dict[str, Any]:
+        """Another token of the one card that its issuer always declines."""
+        return {"token": self._tried[merchant_id].pop()}
+
     def card(self) -> dict[str, Any]:
         """A card that nobody has shown us yet, as a buyer types it."""
         return typed(self._cards.pop())
@@ -371,7 +415,8 @@ def intent_id_of(asked: Asked) -> str | None:
 
 def settled(shown: Mapping[str, Any]) -> bool:
     """Whether a payment waits for nobody but its merchant."""
-    return shown["status"] != "PROCESSING" or shown["status_detail"] == "REQUIRES_CAPTURE"
+    waits = shown["status_detail"] in {"REQUIRES_CAPTURE", HELD}
+    return bool(shown["status"] != "PROCESSING" or waits)
 
 
 # --- golden paths ------------------------------------------------------------------------------
@@ -460,6 +505,38 @@ def keys(stage: Stage) -> None:
     custodian.turn(anew=False)
 
 
+def review(stage: Stage) -> None:
+    """Held for a review, approved, and taken."""
+    reviewer = Reviewer(stage)
+    body = paying(1000, stage.reviewed(), confirm=True)
+    intent_id = intent_id_of(stage.merchant().insist(INTENTS, body, stage.key()))
+    if intent_id is not None:
+        reviewer.say(intent_id, "approve")
+
+
+def review_before_sending(stage: Stage) -> None:
+    """Held for a review and not sent, approved, and then sent."""
+    merchant, reviewer = stage.merchant(OTHER_MERCHANT), Reviewer(stage, OTHER_MERCHANT)
+    body = paying(1000, stage.reviewed(OTHER_MERCHANT), confirm=True)
+    intent_id = intent_id_of(merchant.insist(INTENTS, body, stage.key()))
+    if intent_id is not None:
+        reviewer.say(intent_id, "approve")
+
+
+def card_tester(stage: Stage) -> None:
+    """One card is tried from one address, until nothing of it is sent any more."""
+    tries = [_try_card(stage) for _ in range(5)]
+    stage.merchant().at_once(*tries[:2])
+    for again in tries[2:]:
+        again()
+
+
+def _try_card(stage: Stage, merchant_id: str = MERCHANT) -> Callable[[], object]:
+    body = paying(100, stage.tried(merchant_id), confirm=True, ip_address=ADDRESS)
+    key, merchant = stage.key(), stage.merchant(merchant_id)
+    return lambda: merchant.insist(INTENTS, body, key)
+
+
 GOLDEN: Mapping[str, Scenario] = {
     scenario.name: scenario
     for scenario in (
@@ -475,6 +552,9 @@ GOLDEN: Mapping[str, Scenario] = {
         Scenario("debit", debit),
         Scenario("keys", keys, KEYS_SECONDS, purged=True),
         Scenario("checkout", checkout.paid_session),
+        Scenario("review", review),
+        Scenario("review before sending", review_before_sending),
+        Scenario("card tester", card_tester),
     )
 }
 """The paths of which every crash point is tried."""
@@ -508,12 +588,21 @@ class Story:
             return
         if self.dice.chance(0.4):
             self.merchant.read_until(f"{INTENTS}/{intent_id}", settled)
+        self._end_review(intent_id)
         if manual:
             self._end_hold(intent_id, amount)
         if self.dice.chance(0.45):
             self._refunds(intent_id, amount)
         if self.dice.chance(0.2):
             self._look_around(intent_id)
+        self._tidy_up()
+
+    def _end_review(self, intent_id: str) -> None:
+        reviewer = Reviewer(self.stage, self.merchant_id)
+        if reviewer.is_asked_about(intent_id):
+            reviewer.answer(intent_id)
+
+    def _tidy_up(self) -> None:
         if self.method_id is not None and self.dice.chance(0.15):
             self.merchant.ask("DELETE", f"{METHODS}/{self.method_id}")
         if self.dice.chance(0.15):
@@ -547,6 +636,8 @@ class Story:
         drawn = self.dice.random()
         if drawn < 0.1:
             return self.stage.wallet(self.merchant_id)
+        if drawn < 0.17:
+            return self.stage.reviewed(self.merchant_id)
         if drawn < 0.6:
             return self.stage.token(self.merchant_id)
         saved = self.stage.method if self.dice.chance(0.5) else self.stage.tokened
@@ -673,6 +764,22 @@ def two_payments(stage: Stage) -> None:
     stage.merchant().at_once(*(story.tell for story in stories))
 
 
+def tried_cards(stage: Stage) -> None:
+    """A card is tried from one address, a few times at once, and again when it is blocked; then
+    somebody else pays from there, and an hour later it is tried once more."""
+    merchant_id = stage.dice.choice((MERCHANT, OTHER_MERCHANT))
+    merchant = stage.merchant(merchant_id)
+    tries = [_try_card(stage, merchant_id) for _ in range(TRIED)]
+    at_once = 1 + stage.dice.below(TRIED - 1)
+    merchant.at_once(*tries[:at_once])
+    for again in tries[at_once:-1]:
+        again()
+    other = paying(1000, stage.token(merchant_id), confirm=True, ip_address=ADDRESS)
+    merchant.insist(INTENTS, other, stage.key())
+    merchant.sleep(stage.dice.choice((1.0, 600.0, 3600.0)))
+    tries[-1]()
+
+
 def settlement_day(stage: Stage) -> None:
     """A payment before midnight; then the settlement runs by its schedule and by hand."""
     Story(stage).tell()
@@ -692,6 +799,8 @@ def draw_scenario(dice: Dice) -> Scenario:
         return Scenario("one payment", one_payment)
     if drawn < 0.7:
         return Scenario("checkout", checkout.any_of_these, checkout.DAY_SECONDS + SHORT_SECONDS)
-    if drawn < 0.93:
+    if drawn < 0.9:
         return Scenario("two payments", two_payments)
+    if drawn < 0.93:
+        return Scenario("tried cards", tried_cards)
     return Scenario("settlement day", settlement_day, ALL_DAY_SECONDS)

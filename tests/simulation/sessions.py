@@ -2,7 +2,8 @@
 
 What a session is and what its attempts are is said here once more, from the rows alone: a session
 is paid by the one attempt whose authorization was granted, at most one attempt is at work, the row
-names the newest, and its end is told once, in the transaction that makes it.
+names the newest, and its end is told once, in the transaction that makes it. An attempt under
+review is at work, and one whose review refused it has not paid, whatever was granted.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from farthing.clock import from_text
+from tests.simulation.reviews import status_of
 
 Item = Mapping[str, Any]
 Fail = Callable[[int, str, str], None]
@@ -54,8 +56,12 @@ class Session:
 
     @property
     def paid_by(self) -> list[str]:
-        """The attempts that were granted."""
-        return [id_ for id_, intent in self.attempts.items() if "authorization" in intent]
+        """The attempts that were granted, and that nobody refused or has still to look at."""
+        return [
+            id_
+            for id_, intent in self.attempts.items()
+            if "authorization" in intent and status_of(intent) in {"", "APPROVED"}
+        ]
 
     @property
     def at_work(self) -> list[str]:
@@ -63,7 +69,8 @@ class Session:
         return [
             id_
             for id_, intent in self.attempts.items()
-            if "authorization" not in intent and _text(intent, "status") == "PROCESSING"
+            if _text(intent, "status") == "PROCESSING"
+            and ("authorization" not in intent or status_of(intent) == "OPEN")
         ]
 
     @property

@@ -641,7 +641,7 @@ def test_a_payment_goes_through_the_real_handlers(prepared: Prepared) -> None:
     assert answer.status == 201
     assert answer.body["status"] == "SUCCEEDED"
     points = here.coverage.points()
-    assert "payment_intents dynamodb.transact_write_items(payments)" in points
+    assert "payment_intents dynamodb.transact_write_items(payments+risk)" in points
     assert "charge acquirer.POST /v1/authorizations" in points
     assert "outbox dynamodb.transact_write_items(webhooks)" in points
     assert (here.errors, here.log.unhandled) == ([], [])
@@ -711,7 +711,7 @@ def test_the_log_of_a_scanned_run_is_the_real_one(prepared: Prepared) -> None:
 
 
 def test_the_timeline_can_be_read(prepared: Prepared) -> None:
-    here, _ = payment(1, prepared, Script({4: Fault.CRASH_BEFORE}))
+    here, _ = payment(1, prepared, Script({5: Fault.CRASH_BEFORE}))
     text = here.trace.render(only=["charge"])
     assert "charge dynamodb.get_item(payments)  !! crash before  → gone" in text
     assert "outbox" not in text

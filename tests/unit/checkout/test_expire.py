@@ -15,6 +15,7 @@ from tests.support.stack import ANSWER_NEVER_COMES, DECLINED
 from tests.support.threads import at_once, one_call_at_a_time
 from tests.unit.checkout.conftest import DAY, Counter
 
+REVIEWED = "4000000000009235"
 EXPIRED = ["checkout_session.expired"]
 COMPLETED = ["checkout_session.completed"]
 
@@ -97,6 +98,24 @@ def test_a_paid_session_does_not_end_and_leaves_the_index(counter: Counter) -> N
     assert counter.told(session_id) == COMPLETED
     assert not waits(counter)
     assert counter.read(session_id)["status"] == "PAID"
+
+
+def test_a_session_under_review_is_looked_at_each_hour_and_ends_when_its_payment_is_refused(
+    counter: Counter,
+) -> None:
+    session_id = counter.session()
+    counter.pay(session_id, REVIEWED)
+    counter.stack.advance(DAY)
+    assert tick(counter) and counter.told(session_id) == []
+    counter.stack.advance(30 * 60)
+    assert tick(counter) == []
+    intent_id = counter.read(session_id)["payment_intent_id"]
+    review_id = f"rev_{intent_id.split('_', 1)[1]}"
+    assert counter.stack.post(f"reviews/{review_id}/decline", {}).status == 200
+    counter.stack.advance(30 * 60)
+    tick(counter)
+    assert counter.told(session_id) == EXPIRED
+    assert not waits(counter)
 
 
 def test_a_declined_session_ends_as_any_other(counter: Counter) -> None:

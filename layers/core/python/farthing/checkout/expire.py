@@ -26,6 +26,9 @@ TRIES_MAX = 3
 LOOK_AGAIN = timedelta(minutes=10)
 """When a session is looked at again that had an attempt at work at its end."""
 
+LOOK_AGAIN_UNDER_REVIEW = timedelta(hours=1)
+"""The same where the attempt waits for a person, which may take days."""
+
 
 def expire(session_id: str, services: Services) -> Found:
     """End it now, for its merchant. Raises FarthingError if it was paid, or is being paid."""
@@ -58,7 +61,9 @@ def end_if_due(session_id: str, services: Services) -> None:
                 leave = Update(found.session.key, EXISTS, remove=("due_pk", "due_at"))
                 services.store.write(leave)
             case SessionStatus.PROCESSING:
-                again = to_text(services.now() + LOOK_AGAIN)
+                reviewed = found.intent is not None and found.intent.is_under_review
+                pause = LOOK_AGAIN_UNDER_REVIEW if reviewed else LOOK_AGAIN
+                again = to_text(services.now() + pause)
                 services.store.write(Update(found.session.key, EXISTS, set={"due_at": again}))
 
 
