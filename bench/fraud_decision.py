@@ -1,6 +1,6 @@
 """What a decision adds to a confirm, in CPU time: rows to a decision, and the decision to its item.
 
-    PYTHONPATH=layers/core/python:. python -m bench.fraud_decision [--rounds N]
+    make bench WHAT=fraud_decision ARGS="[--rounds N]"
 
 Reading and writing are not in it. Each line is of the same payment; the ratio is to asking the
 model alone, in the same run: this machine may be busy, and its numbers are its own.

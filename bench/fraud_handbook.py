@@ -1,6 +1,6 @@
 """The Fraud Detection Handbook's protocol on its simulated data, with our features and artefact.
 
-    python -m bench.fraud_handbook --data DIR
+    make bench WHAT=fraud_handbook ARGS="--data DIR"
 
 DIR holds the handbook's daily files (`data/2018-04-01.pkl` …, converted: see `--help`) as one
 `transactions.csv`. Neither the data nor the handbook's code is part of this repository.

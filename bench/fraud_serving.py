@@ -1,6 +1,6 @@
 """What it costs to serve a model: ours, and LightGBM and ONNX Runtime where they are installed.
 
-    python -m bench.fraud_serving [--model FILE]
+    make bench WHAT=fraud_serving ARGS="[--model FILE]"
 
 All score the same rows, one at a time, each in a fresh process with one thread. The others are not
 needed for Farthing and are left out where they are missing: pip install lightgbm onnxruntime
