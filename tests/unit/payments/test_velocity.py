@@ -256,3 +256,13 @@ def test_a_failure_is_written_although_its_counter_cannot_be_read(
     stack.acquirer.after = real
     # And it is in flight still, which counts the same
     assert in_flight(stack) == 1
+
+
+def test_an_address_that_is_let_through_in_any_case_is_not_counted(stack: Stack) -> None:
+    entry = {"kind": "IP", "value": ADDRESS, "action": "ALLOW", "reason": "our own shop"}
+    assert stack.post("fraud/list_entries", entry).status == 201
+    for _ in range(6):
+        assert ended(stack.pay(number=DECLINED, ip_address=ADDRESS)) == "card_declined"
+    # Then it has no counter, and its cards have theirs
+    assert [row["pk"]["S"].split("#")[3] for row in counters(stack)] == ["CARD"]
+    assert ended(stack.pay(number=DECLINED)) == "blocked_by_fraud"

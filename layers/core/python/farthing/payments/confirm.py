@@ -139,7 +139,8 @@ def _send(
     review = scoring.review_of(decision, now)
     if review is not None and scoring.is_held_unsent:
         return hold(payable, operation_id, review, decision, asked, services)
-    marks = scoring.marks(operation_id) if is_counted else []
+    counters = scoring.counters(decision)
+    marks = scoring.marks(counters, operation_id) if is_counted else []
     begun = begin.authorize(
         intent,
         instrument,
@@ -147,7 +148,7 @@ def _send(
         decision.to_item(),
         asked.asking(operation_id, services, review),
         takes_tokens=instrument.method_id is not None and services.takes_tokens(connector),
-        counted=tuple(key.pk for key in scoring.counters()),
+        counted=tuple(key.pk for key in counters),
     )
     more = [claim(instrument, intent.intent_id, services), *payable.told_of(services), *marks]
     return perform(begun, payable.written_as(begun.intent), asked.request, services, more)

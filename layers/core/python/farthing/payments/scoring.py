@@ -11,7 +11,7 @@ operation, and a row of its own (`kept`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -19,6 +19,7 @@ from farthing.clock import later, to_text
 from farthing.fraud.counter_row import address_key, card_key, counter_of, counter_write
 from farthing.fraud.decide import decide
 from farthing.fraud.facts import Facts, Known, known, risk_keys
+from farthing.fraud.lists import Kind
 from farthing.fraud.model_row import model_in_force_key
 from farthing.fraud.rule_row import in_force_key
 from farthing.fraud.rules import Hold, RuleSet
@@ -37,6 +38,7 @@ from farthing.payments.services import Services
 from farthing.store import NOT_CREATED, Item, Key, Put, TenantScope
 
 DAY_SECONDS = 24 * 3600
+_ADDRESSES = frozenset({Kind.IP, Kind.RANGE})
 
 
 class CounterMoved(Exception):
@@ -90,16 +92,19 @@ class Scoring:
         seconds = self.rule_set.reviews.days * DAY_SECONDS
         return ReviewStep(ReviewStatus.OPEN, later(now, seconds=seconds))
 
-    def counters(self) -> list[Key]:
-        """Of the card and of the address, where these are known."""
-        address = address_key(self.tenant, self.facts.ip_address)
+    def counters(self, decision: Decision) -> list[Key]:
+        """Of the card and of the address, where these are known. An address that is let through in
+        any case is not counted: many share it, and need not wait for each other's writes."""
+        hits = decision.known.hits
+        shared = any(one.kind in _ADDRESSES and one.action is Action.ALLOW for one in hits)
+        address = None if shared else address_key(self.tenant, self.facts.ip_address)
         card = card_key(self.tenant, self.facts.fingerprint) if self.facts.fingerprint else None
         return [key for key in (card, address) if key is not None]
 
-    def marks(self, operation_id: str) -> list[Guarded]:
+    def marks(self, counters: Sequence[Key], operation_id: str) -> list[Guarded]:
         """The writes of Tx-1 that count the attempt as in flight. Their refusal raises
         CounterMoved."""
-        return [self._mark(key, Attempt.of(operation_id)) for key in self.counters()]
+        return [self._mark(key, Attempt.of(operation_id)) for key in counters]
 
     def _mark(self, key: Key, attempt: Attempt) -> Guarded:
         before = counter_of(self.rows.get(key))
