@@ -45,13 +45,14 @@ def expire(request: Request[NoBody], session_id: str) -> Response:
 
 @app.post(f"{SESSION}/pay", body=PayCheckoutSession, moves_money=True)
 def pay(request: Request[PayCheckoutSession], session_id: str) -> Response:
+    seen = viewer(request.headers)
     return paying.pay(
         session_id,
         request.body.token,
         request.key,
-        request.source_ip,
+        seen.ip_address if seen else request.source_ip,
         request.request_id,
-        services(request.principal, viewer(request.headers)),
+        services(request.principal, seen),
     )
 
 

@@ -13,6 +13,7 @@ from farthing.payments.bodies import AnswerReview, DeclineReview
 from farthing.payments.listing import Listing
 from farthing.payments.payable import Asked
 from farthing.payments.review import PREFIX, ReviewStatus
+from farthing.payments.reviews import ReviewAnswer
 from farthing.payments.wiring import services
 
 app = api()
@@ -52,9 +53,9 @@ def decline(request: Request[DeclineReview], review_id: str) -> Response:
     return reviews.decline(answer, _asked(request), services(request.principal))
 
 
-def _answer(request: Request[Any], review_id: str, *, is_fraud: bool = False) -> reviews.Answer:
+def _answer(request: Request[Any], review_id: str, *, is_fraud: bool = False) -> ReviewAnswer:
     by = request.body.reviewer or request.principal.key_id
-    return reviews.Answer(review_id, by, request.body.note, is_fraud)
+    return ReviewAnswer(review_id, by, request.body.note, is_fraud)
 
 
 def _asked(request: Request[Any]) -> Asked:

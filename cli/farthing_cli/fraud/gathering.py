@@ -20,8 +20,7 @@ from farthing_cli.fraud.decided_line import HELD, Label, Source
 from farthing_cli.fraud.scan import DECISION, REVIEW
 
 FRAUDULENT = frozenset({"fraudulent", "fraud"})
-"""The reason of a dispute or a refund, or a declined review's note, that makes it a label. The
-first is Stripe's word."""
+"""The reason of a dispute or a refund that makes it a label. The first is Stripe's word."""
 
 _TABLES = """
 CREATE TABLE decisions

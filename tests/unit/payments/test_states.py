@@ -33,7 +33,7 @@ def fresh(method: CaptureMethod) -> Intent:
 
 
 def asking(number: int, review: ReviewStatus | None = None) -> Asking:
-    step = None if review is None else ReviewStep(review, "2026-11-27T09:00:00.000Z")
+    step = None if review is None else ReviewStep(review, days=5)
     return Asking("row", 200, "req", f"op_{number}", NOW, step)
 
 

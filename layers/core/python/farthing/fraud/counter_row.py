@@ -68,6 +68,12 @@ def address_key(tenant: TenantScope, ip_address: str | None) -> Key | None:
     return Key(RISK, tenant.pk(ATTEMPTS, "IP", known), ATTEMPTS) if known else None
 
 
+def counters_of(tenant: TenantScope, fingerprint: str | None, ip_address: str | None) -> list[Key]:
+    """Of a card and of an address, where these are known."""
+    card = card_key(tenant, fingerprint) if fingerprint else None
+    return [key for key in (card, address_key(tenant, ip_address)) if key is not None]
+
+
 def network(ip_address: str | None) -> str | None:
     """Whom an address stands for, wherever one is counted or remembered; None: nobody knows."""
     found = network_of(ip_address or "")

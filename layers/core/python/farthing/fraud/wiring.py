@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from farthing import runtime
 from farthing.fraud.ask_model import ask
 from farthing.fraud.country import Viewer, country_of, viewer_of
@@ -16,6 +18,7 @@ from farthing.fraud.ports import Fraud
 from farthing.fraud.rule_row import DEFAULT_VERSION, default_rules, rules_of
 from farthing.fraud.rules import RuleSet
 from farthing.fraud.signals import Scored
+from farthing.observe import log_unhandled
 from farthing.store import Item, TenantScope
 
 RULE_SETS_KEPT = 64
@@ -48,10 +51,15 @@ def fraud(tenant: TenantScope, viewer: Viewer | None) -> Fraud:
 
 
 def viewer(headers: Mapping[str, str]) -> Viewer | None:
-    """Who called, as CloudFront says; None where no distribution of ours is in front."""
+    """Who called, as CloudFront says; None where no distribution of ours is in front, or where that
+    cannot be known: no payment waits for it."""
     if not runtime.setting("ORIGIN_SECRET_ID", ""):
         return None
-    return viewer_of(headers, runtime.secret("ORIGIN_SECRET_ID"))
+    try:
+        return viewer_of(headers, runtime.secret("ORIGIN_SECRET_ID"))
+    except (BotoCoreError, ClientError) as error:
+        log_unhandled(error)
+        return None
 
 
 def _rules(tenant: TenantScope, item: Item | None) -> RuleSet:

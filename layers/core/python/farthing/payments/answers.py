@@ -38,7 +38,7 @@ def answer_about(operation: Operation, intent: Intent) -> Response:
     opens = operation.review is not None and operation.review.status is ReviewStatus.OPEN
     if opens and intent.review is not None:
         return answer_after_review(intent, intent.review.waiting)
-    return answer_of(operation, *_shown(operation.kind, intent))
+    return answer_of(operation, *_shown_to_asker(operation, intent))
 
 
 def answer_after_review(intent: Intent, waiting: Waiting) -> Response:
@@ -58,8 +58,14 @@ def answer_after_review(intent: Intent, waiting: Waiting) -> Response:
 
 def not_known_yet(operation: Operation, intent: Intent) -> Response:
     """202, with the payment as it would be if nothing more were ever heard."""
-    shown, _ = _shown(operation.kind, intent)
+    shown, _ = _shown_to_asker(operation, intent)
     return accepted(shown)
+
+
+def _shown_to_asker(operation: Operation, intent: Intent) -> tuple[dict[str, Any], str]:
+    """Who answers a review is the merchant, also where the payment is a session's."""
+    answers = operation.review is not None and operation.review.status is not ReviewStatus.OPEN
+    return (show_intent(intent), "payment_intent") if answers else _shown(operation.kind, intent)
 
 
 def _shown(kind: Kind, intent: Intent) -> tuple[dict[str, Any], str]:

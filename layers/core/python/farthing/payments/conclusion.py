@@ -91,7 +91,7 @@ def reviewed(concluded: Concluded, now: datetime) -> Intent:
             return after
         waiting = Waiting(operation.idempotency_row, operation.success_status, operation.request_id)
         decision_id = operation.fallback_of or operation.operation_id
-        review = step.opened(decision_id, waiting, to_text(now))
+        review = step.opened(decision_id, waiting, now)
     elif after.state == states.HELD or after.review is None:
         return after
     else:

@@ -15,6 +15,7 @@ from farthing.ids import instant_of
 from farthing.payments import begin, idempotency, method_rules, states
 from farthing.payments.held import block, hold
 from farthing.payments.instruments import (
+    METHOD_TRIES_MAX,
     MethodMoved,
     Paying,
     claim,
@@ -28,8 +29,6 @@ from farthing.payments.replay import replay
 from farthing.payments.scoring import CounterMoved, Scoring, keys_in_force, scoring_of
 from farthing.payments.services import Services
 from farthing.store import Item, Key, StoreBusy
-
-METHOD_TRIES_MAX = 3
 
 
 def confirm(
@@ -113,7 +112,7 @@ def authorize(
         except StoreBusy:
             if not is_counted:
                 raise
-            lost_races = RACES_MAX
+            scoring, lost_races = scoring.read_anew(), RACES_MAX
     raise begin.in_progress()
 
 
@@ -136,7 +135,7 @@ def _send(
     decision = scoring.decide(now)
     if decision.action is Action.BLOCK:
         return block(payable, operation_id, decision, asked, services)
-    review = scoring.review_of(decision, now)
+    review = scoring.review_of(decision)
     if review is not None and scoring.is_held_unsent:
         return hold(payable, operation_id, review, decision, asked, services)
     counters = scoring.counters(decision)

@@ -2,7 +2,8 @@
 
     declined by the issuer                      one of the newest failures
     approved, not sent, proved absent           taken away
-    unknown, pending, a token that was refused  stays: the next outcome tells
+    pending: the acquirer has the debit         taken away, until its bank refuses
+    unknown, a token that was refused           stays: the next outcome tells
 
 A counter never keeps an outcome from being written. Whoever loses a race for one reads it again;
 after `RACES_MAX`, or where the store is too busy for both, the outcome is written alone.
@@ -21,7 +22,7 @@ from farthing.payments.operation import Operation
 from farthing.payments.services import Services
 from farthing.store import EXISTS, ConditionFailed, Key, StoreBusy, Update, Write
 
-_ENDED = frozenset({Outcome.APPROVED, Outcome.NOT_SENT, Outcome.ABSENT, Outcome.DECLINED})
+_TELLING = frozenset(Outcome) - {Outcome.UNKNOWN}
 
 
 def write_outcome(operation: Operation, writes: Sequence[Write], services: Services) -> None:
@@ -56,9 +57,9 @@ def is_failure(operation: Operation) -> bool:
 
 
 def _counters(operation: Operation) -> list[Key]:
-    """Those that hold it; none if its outcome is no end."""
+    """Those that it goes to; none if its outcome tells nothing."""
     answer = operation.answer
-    if operation.kind is not Kind.AUTHORIZE or answer is None or answer.outcome not in _ENDED:
+    if operation.kind is not Kind.AUTHORIZE or answer is None or answer.outcome not in _TELLING:
         return []
     return [Key(RISK, pk, ATTEMPTS) for pk in operation.counted]
 

@@ -6,7 +6,6 @@ own. Neither is in a counter: what we did not ask the issuer is no failure of th
 
 from __future__ import annotations
 
-from farthing.clock import to_text
 from farthing.fraud.signals import Decision
 from farthing.http.response import Response
 from farthing.payments import begin, states
@@ -42,7 +41,7 @@ def hold(
     after = payable.intent.moved(
         states.HELD,
         fraud=begin.fraud_of(decision.to_item()),
-        review=opens.opened(decision_id, asked.waiting, to_text(services.now())),
+        review=opens.opened(decision_id, asked.waiting, services.now()),
     )
     return _write(payable, after, None, decision_id, decision, asked, services)
 

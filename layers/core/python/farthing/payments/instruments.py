@@ -18,6 +18,9 @@ from farthing.payments.services import Services
 from farthing.store import Check, Item, Key, TenantScope, Update
 from farthing.vault.card_face import card_face_key
 
+METHOD_TRIES_MAX = 3
+"""How often a payment is begun anew because its saved method has changed meanwhile."""
+
 
 @dataclass(frozen=True)
 class Paying:

@@ -1,7 +1,8 @@
-"""What is remembered of a payment that was approved: what its payer pays, and that the card paid.
+"""What is remembered of a payment that was let pay: what its payer pays, and that the card paid.
 
 It is written after the outcome and beside it: a payment that is missing here is missing in a
-median, and nothing else.
+median, and nothing else. What a person is to look at counts when they have said yes, so that nobody
+who was held is known by that.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from farthing.fraud.history import (
 )
 from farthing.payments.intent import Intent
 from farthing.payments.operation import Operation
+from farthing.payments.review import ReviewStatus
 from farthing.payments.services import Services
 from farthing.store import ConditionFailed, Key, StoreBusy
 
@@ -26,19 +28,39 @@ TRIES_MAX = 3
 
 
 def remember(intent: Intent, operation: Operation, services: Services) -> None:
-    """Remember the concluded `operation` of `intent`, if it is an approval."""
-    answer, instrument = operation.answer, intent.instrument
-    if operation.kind is not Kind.AUTHORIZE or answer is None or instrument is None:
+    """Remember the payment, if the concluded `operation` of it says that it counts."""
+    answer, step = operation.answer, operation.review
+    if answer is None or answer.outcome is not Outcome.APPROVED:
         return
-    if answer.outcome is not Outcome.APPROVED or operation.decision is None:
+    if operation.kind is Kind.AUTHORIZE and (step is None or step.status is not ReviewStatus.OPEN):
+        known = (operation.decision or {}).get("known", {})
+        is_new = known.get("values", {}).get("card_is_new") is not False
+        attempt = operation.fallback_of or operation.operation_id
+        remember_paid(intent, attempt, services, card_may_be_new=is_new)
+    if operation.kind is Kind.CAPTURE and step is not None:
+        remember_reviewed(intent, services)
+
+
+def remember_reviewed(intent: Intent, services: Services) -> None:
+    """Remember a payment that a person has let pay."""
+    if intent.review is not None:
+        remember_paid(intent, intent.review.decision_id, services, card_may_be_new=True)
+
+
+def remember_paid(
+    intent: Intent, attempt: str, services: Services, *, card_may_be_new: bool
+) -> None:
+    """Remember the payment, at the time of the attempt's id."""
+    instrument = intent.instrument
+    if instrument is None:
         return
-    paid = Paid.of(operation.fallback_of or operation.operation_id, operation.amount_cents)
+    paid = Paid.of(attempt, intent.amount_cents)
     with suppress(StoreBusy):
-        if operation.decision["known"]["values"].get("card_is_new"):
+        if card_may_be_new and instrument.fingerprint:
             with suppress(ConditionFailed):
                 services.store.write(card_seen_write(services.tenant, instrument.fingerprint, paid))
         if payer := intent.customer_id or instrument.fingerprint:
-            key = history_key(services.tenant, payer, operation.currency)
+            key = history_key(services.tenant, payer, intent.currency)
             _add(key, paid, intent.ip_address, services)
 
 

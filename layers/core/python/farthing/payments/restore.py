@@ -29,9 +29,13 @@ from farthing.payments.names import is_reversal, operation_id_of, tenant_of_refe
 from farthing.payments.operation import Operation, OperationState
 from farthing.payments.refund import Refund
 from farthing.payments.resolve import read_operation, resolve
+from farthing.payments.review import ReviewStatus, ReviewStep
 from farthing.payments.services import Services
 from farthing.payments.states import Status
 from farthing.store import NOT_CREATED, ConditionFailed, Put, StoreBusy, TenantScope, Write
+
+BY = "restore"
+"""Who closed a review whose answer is known from the acquirer's books alone."""
 
 
 @dataclass(frozen=True)
@@ -117,14 +121,30 @@ def _missing(
         return f"the payment is of {intent.amount_cents} {intent.currency}"
     if transaction.kind is Kind.REFUND:
         return _lost_refund(intent, operation)
+    authorizes = transaction.kind is Kind.AUTHORIZE
     if fallen := _fallen_back(intent, operation, services):
         return fallen
-    wanted = states.NEW if transaction.kind is Kind.AUTHORIZE else states.AUTHORIZED
-    if intent.state != wanted or intent.open_operation is not None:
+    held = intent.is_under_review and (intent.authorization is None) == authorizes
+    wanted = states.NEW if authorizes else states.AUTHORIZED
+    if intent.state != (states.HELD if held else wanted) or intent.open_operation is not None:
         return f"the payment is {intent.status} {intent.status_detail or ''}".strip()
-    if transaction.kind is Kind.AUTHORIZE and intent.amount_cents != transaction.amount_cents:
+    if authorizes and intent.amount_cents != transaction.amount_cents:
         return f"the payment is of {intent.amount_cents} {intent.currency}"
-    return _lost_operation(intent, operation)
+    return _lost_operation(
+        intent, replace(operation, review=_review_of(operation, intent, services))
+    )
+
+
+def _review_of(operation: Operation, intent: Intent, services: Services) -> ReviewStep | None:
+    """What the lost operation meant for the payment's review: it answers the one that is open; or
+    it held what was to be taken at once, and then somebody is to look again."""
+    if intent.is_under_review:
+        kept = operation.kind is not Kind.VOID
+        return ReviewStep(ReviewStatus.APPROVED if kept else ReviewStatus.CANCELLED, by=BY)
+    at_once = intent.capture_method is CaptureMethod.AUTOMATIC
+    if operation.kind is Kind.AUTHORIZE and at_once and not operation.capture:
+        return ReviewStep(ReviewStatus.OPEN, days=services.fraud.rules(None).reviews.days)
+    return None
 
 
 def _fallen_back(intent: Intent, operation: Operation, services: Services) -> Missing | None:

@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from farthing.clock import later, to_text
 from farthing.errors import not_found
 from farthing.fraud.signals import percent
 from farthing.ids import is_id, shard_of
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 PREFIX = "rev"
 LIST_SHARDS = 8
-NOTE_LENGTH_MAX = 500
+DAY_SECONDS = 24 * 3600
 
 
 class ReviewStatus(StrEnum):
@@ -80,11 +82,11 @@ class Review:
 
 @dataclass(frozen=True)
 class ReviewStep:
-    """What an operation means for the review of its payment: OPEN opens one, until `expires_at`, if
-    the operation is approved; each other status closes it when the operation's end is known."""
+    """What an operation means for the review of its payment: OPEN opens one, for `days`, if the
+    operation is approved; each other status closes it when the operation's end is known."""
 
     status: ReviewStatus
-    expires_at: str | None = None
+    days: int = 0
     by: str | None = None
     note: str | None = None
     is_fraud: bool = False
@@ -98,11 +100,12 @@ class ReviewStep:
         """As read."""
         return cls(**{**item, "status": ReviewStatus(item["status"])})
 
-    def opened(self, decision_id: str, waiting: Waiting, now: str) -> Review:
+    def opened(self, decision_id: str, waiting: Waiting, now: datetime) -> Review:
         """The review that it opens."""
-        if self.expires_at is None:
-            raise ValueError("a review without an end")
-        return Review(ReviewStatus.OPEN, now, self.expires_at, decision_id, waiting)
+        if self.days < 1:
+            raise ValueError("a review that nobody could answer")
+        end = later(now, seconds=self.days * DAY_SECONDS)
+        return Review(ReviewStatus.OPEN, to_text(now), end, decision_id, waiting)
 
     def closed(self, review: Review, now: str) -> Review:
         """The review that it closes."""

@@ -83,13 +83,20 @@ def _show(signal: Item) -> Item:
 def _decisions(intent: Intent, services: Services) -> Iterator[tuple[str, str, Item]]:
     """Each decision with its id and time: those of operations, and those that let nothing through.
 
-    A fallback carries the decision of the operation before it.
+    A fallback carries the decision of the operation before it, and an approval that of the row that
+    was held. What the first release decided has no signals.
     """
     for item in _rows(intent, "OP#op_", services):
-        if item["decision"] and not item.get("fallback_of"):
+        own = not item.get("fallback_of") and not _answers_a_review(item)
+        if own and "known" in (item["decision"] or {}):
             yield item["operation_id"], item["created_at"], item["decision"]
     for item in _rows(intent, "FRAUD#", services):
         yield item["decision_id"], item["created_at"], item["decision"]
+
+
+def _answers_a_review(item: Item) -> bool:
+    step = item.get("review")
+    return step is not None and step["status"] != ReviewStatus.OPEN
 
 
 def _rows(intent: Intent, prefix: str, services: Services) -> Iterator[Item]:

@@ -13,19 +13,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from farthing.acquiring.fit import require_amount, require_source
 from farthing.clock import to_text
 from farthing.errors import WRONG_STATE, FarthingError, not_found
+from farthing.fraud.counter_row import counters_of
 from farthing.http.response import Response, ok
 from farthing.payments import begin, idempotency, states
 from farthing.payments.begin import Begun
 from farthing.payments.conclusion import intent_update, tell
 from farthing.payments.conditions import enough_held_to_take, reviewable
 from farthing.payments.guarded import Guarded, commit
-from farthing.payments.instruments import MethodMoved, claim
+from farthing.payments.instruments import METHOD_TRIES_MAX, MethodMoved, claim
 from farthing.payments.intent import CaptureMethod, Instrument, Intent, intent_key
 from farthing.payments.payable import Asked, refuse_state
 from farthing.payments.perform import impossible, key_used, perform
 from farthing.payments.read import settle_open_operation
+from farthing.payments.remembered import remember_reviewed
 from farthing.payments.replay import replay
 from farthing.payments.review import ReviewStatus, ReviewStep, intent_id_of
 from farthing.payments.scoring import kept_key
@@ -33,12 +36,11 @@ from farthing.payments.services import Services
 from farthing.payments.views import show_intent
 from farthing.store import Write
 
-METHOD_TRIES_MAX = 3
 ANSWERED = "reviewed"
 
 
 @dataclass(frozen=True)
-class Answer:
+class ReviewAnswer:
     """What somebody says to a review. `note` is free text for whoever looks at it later,
     `is_fraud` what models learn from."""
 
@@ -52,7 +54,7 @@ class Answer:
         return ReviewStep(status, by=self.by, note=self.note, is_fraud=self.is_fraud)
 
 
-def approve(answer: Answer, asked: Asked, services: Services) -> Response:
+def approve(answer: ReviewAnswer, asked: Asked, services: Services) -> Response:
     """Take the money, or send the payment; the payment as it is then. Raises FarthingError."""
     step = answer.step(ReviewStatus.APPROVED)
     intent = _read(answer.review_id, asked, services)
@@ -61,16 +63,18 @@ def approve(answer: Answer, asked: Asked, services: Services) -> Response:
     if intent.authorization is None:
         return _send(intent, step, asked, services)
     if intent.capture_method is CaptureMethod.MANUAL:
-        return _without_sending(
+        answered = _without_sending(
             intent, states.AUTHORIZED, "payment_intent.authorized", step, asked, services
         )
+        remember_reviewed(intent, services)
+        return answered
     begun = begin.capture(intent, None, _asking(step, asked, services))
     when = enough_held_to_take(begun.operation.amount_cents, intent.version)
     (write,) = intent_update(intent, begun.intent, when)
     return perform(begun, _guarded(write), asked.request, services)
 
 
-def decline(answer: Answer, asked: Asked, services: Services) -> Response:
+def decline(answer: ReviewAnswer, asked: Asked, services: Services) -> Response:
     """Give the money back, or never send; the payment as it is then. Raises FarthingError."""
     intent = _read(answer.review_id, asked, services)
     if isinstance(intent, Response):
@@ -143,9 +147,14 @@ def _authorization(
     asked: Asked,
     services: Services,
 ) -> Begun:
+    """Asked of whoever takes the currency now. It is in no counter before its outcome: a person has
+    looked at it."""
     connector = services.connector(intent.currency)
     if connector is None:
         raise FarthingError(WRONG_STATE, f"no acquirer takes {intent.currency} any more")
+    require_source(connector, instrument.connector, intent.currency, "payment_method_id")
+    require_amount(connector, intent.amount_cents, intent.currency)
+    counters = counters_of(services.tenant, instrument.fingerprint, intent.ip_address)
     return begin.authorize(
         intent,
         instrument,
@@ -153,6 +162,7 @@ def _authorization(
         decision,
         _asking(step, asked, services),
         takes_tokens=instrument.method_id is not None and services.takes_tokens(connector),
+        counted=tuple(key.pk for key in counters),
     )
 
 

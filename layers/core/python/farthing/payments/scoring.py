@@ -15,8 +15,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from farthing.clock import later, to_text
-from farthing.fraud.counter_row import address_key, card_key, counter_of, counter_write
+from farthing.clock import to_text
+from farthing.fraud.counter_row import address_key, counter_of, counter_write, counters_of
 from farthing.fraud.decide import decide
 from farthing.fraud.facts import Facts, Known, known, risk_keys
 from farthing.fraud.lists import Kind
@@ -35,9 +35,8 @@ from farthing.payments.intent import Instrument, Intent
 from farthing.payments.perform import impossible
 from farthing.payments.review import ReviewStatus, ReviewStep
 from farthing.payments.services import Services
-from farthing.store import NOT_CREATED, Item, Key, Put, TenantScope
+from farthing.store import NOT_CREATED, Item, Key, Put, StoreBusy, TenantScope
 
-DAY_SECONDS = 24 * 3600
 _ADDRESSES = frozenset({Kind.IP, Kind.RANGE})
 
 
@@ -77,6 +76,16 @@ class Scoring:
         found = {} if moved.item is None else {moved.key: moved.item}
         return replace(self, rows=others | found)
 
+    def read_anew(self) -> Scoring:
+        """The same with the counters as they are now, if they can be read."""
+        keys = list(risk_keys(self.tenant, self.facts))
+        try:
+            found = self.services.store.batch_get(keys)
+        except StoreBusy:
+            return self
+        others = {key: item for key, item in self.rows.items() if key not in keys}
+        return replace(self, rows=others | found)
+
     @property
     def is_held_unsent(self) -> bool:
         """Whether a review comes before anything is sent: by its merchant's choice, or because a
@@ -85,21 +94,19 @@ class Scoring:
             return self.instrument.type is MethodType.BANK
         return self.rule_set.reviews.hold is Hold.NOT_SENT
 
-    def review_of(self, decision: Decision, now: datetime) -> ReviewStep | None:
+    def review_of(self, decision: Decision) -> ReviewStep | None:
         """The review that the decision opens, if it opens one."""
         if decision.action is not Action.REVIEW:
             return None
-        seconds = self.rule_set.reviews.days * DAY_SECONDS
-        return ReviewStep(ReviewStatus.OPEN, later(now, seconds=seconds))
+        return ReviewStep(ReviewStatus.OPEN, days=self.rule_set.reviews.days)
 
     def counters(self, decision: Decision) -> list[Key]:
         """Of the card and of the address, where these are known. An address that is let through in
         any case is not counted: many share it, and need not wait for each other's writes."""
         hits = decision.known.hits
         shared = any(one.kind in _ADDRESSES and one.action is Action.ALLOW for one in hits)
-        address = None if shared else address_key(self.tenant, self.facts.ip_address)
-        card = card_key(self.tenant, self.facts.fingerprint) if self.facts.fingerprint else None
-        return [key for key in (card, address) if key is not None]
+        address = None if shared else self.facts.ip_address
+        return counters_of(self.tenant, self.facts.fingerprint, address)
 
     def marks(self, counters: Sequence[Key], operation_id: str) -> list[Guarded]:
         """The writes of Tx-1 that count the attempt as in flight. Their refusal raises

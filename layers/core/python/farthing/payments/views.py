@@ -52,4 +52,7 @@ def _show_fraud(intent: Intent) -> dict[str, Any] | None:
     """The decision, without its reasons: those are in the payment's signals."""
     if intent.fraud is None:
         return None
-    return {"score": percent(intent.fraud["score_ppm"]), "action": intent.fraud["action"]}
+    # A row of the first release has its score in percent already
+    ppm = intent.fraud.get("score_ppm")
+    score = intent.fraud["score"] if ppm is None else percent(ppm)
+    return {"score": score, "action": intent.fraud["action"]}

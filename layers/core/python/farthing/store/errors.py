@@ -20,7 +20,7 @@ class ConditionFailed(Exception):
 
 
 class StoreBusy(Exception):
-    """Conflicts or throttling outlasted the bounded retries. Nothing was written."""
+    """Conflicts or throttling outlasted the bounded retries. Nothing was read, nothing written."""
 
 
 class KeyOutsideScope(Exception):

@@ -59,7 +59,8 @@ class DynamoStore:
     def get(self, key: Key) -> Item | None:
         """One item by a consistent read, or None."""
         self.scope.check(key.pk)
-        answer = self.client.get_item(
+        answer = _read(
+            self.client.get_item,
             TableName=self.table_names[key.table],
             Key=item_to_wire(key.attributes()),
             ConsistentRead=True,
@@ -76,7 +77,7 @@ class DynamoStore:
         pending = batch_request(keys, self.table_names)
         found: dict[Key, Item] = {}
         for attempt in range(ATTEMPTS_MAX):
-            answer = self.client.batch_get_item(RequestItems=pending)
+            answer = _read(self.client.batch_get_item, RequestItems=pending)
             for physical, items in answer["Responses"].items():
                 for wire in items:
                     item = item_from_wire(wire)
@@ -106,7 +107,8 @@ class DynamoStore:
         self.scope.check(pk)
         bound, values = key_range("sk", prefix=sk_prefix, before=sk_before, after=sk_after)
         return page_of(
-            self.client.query(
+            _read(
+                self.client.query,
                 TableName=self.table_names[table],
                 KeyConditionExpression=f"#pk = :pk{bound}",
                 ExpressionAttributeNames={"#pk": "pk"} | ({"#sk": "sk"} if bound else {}),
@@ -140,7 +142,8 @@ class DynamoStore:
         bound, values = key_range(index.sk, prefix="", before=sk_before, after=sk_after)
         names = {f"#{index.pk}": index.pk} | ({f"#{index.sk}": index.sk} if bound else {})
         return page_of(
-            self.client.query(
+            _read(
+                self.client.query,
                 TableName=self.table_names[table],
                 IndexName=index.name,
                 KeyConditionExpression=f"#{index.pk} = :pk{bound}",
@@ -163,7 +166,8 @@ class DynamoStore:
         """
         self.scope.check("")
         return page_of(
-            self.client.scan(
+            _read(
+                self.client.scan,
                 TableName=self.table_names[table],
                 ConsistentRead=True,
                 Limit=limit,
@@ -272,3 +276,13 @@ def _failed(index: int, writes: Sequence[Write], wire: Mapping[str, Any] | None)
     write = writes[index]
     item = item_from_wire(wire) if wire else None
     return ConditionFailed(index, write.when.name, write.key, item)
+
+
+def _read(call: Callable[..., Any], **arguments: Any) -> Any:
+    """What a read answers. Raises StoreBusy if it is still throttled after the SDK's retries."""
+    try:
+        return call(**arguments)
+    except ClientError as error:
+        if error.response["Error"]["Code"] in _BUSY:
+            raise StoreBusy("a read was throttled") from error
+        raise
