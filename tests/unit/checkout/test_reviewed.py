@@ -48,6 +48,17 @@ def test_an_approved_session_is_paid_once_and_told_once(
     assert (again.status, again.body["status"]) == (200, "PAID")
 
 
+def test_the_merchant_who_approves_is_shown_the_payment(counter: Counter) -> None:
+    publish(rule("REVIEW"), reviews={"hold": "NOT_SENT", "days": 3})
+    session_id = counter.session()
+    token = counter.token(session_id).body["token"]
+    assert counter.pay(session_id, token=token).status == 202
+    approved = answer(counter, session_id, "approve")
+    assert (approved.status, approved.body["status"]) == (200, "SUCCEEDED")
+    again = counter.pay(session_id, token=token)
+    assert (again.status, again.body["status"]) == (200, "PAID")
+
+
 def test_a_refused_session_may_be_paid_by_another_card(counter: Counter) -> None:
     session_id = counter.session()
     token = counter.token(session_id, REVIEWED).body["token"]
@@ -96,11 +107,11 @@ def from_cloudfront(secret: str = "shown-by-ours", address: str = ADDRESS) -> di
     [
         (from_cloudfront(), True, True),
         (from_cloudfront("guessed"), True, False),
-        (from_cloudfront(address="198.51.100.1"), True, False),
+        (from_cloudfront(address="198.51.100.1"), True, True),
         (from_cloudfront(), False, False),
         ({}, True, False),
     ],
-    ids=["ours", "another secret", "another address", "no distribution", "no headers"],
+    ids=["ours", "another secret", "an edge between", "no distribution", "no headers"],
 )
 def test_a_payers_country_is_what_our_distribution_says(
     counter: Counter,
@@ -116,3 +127,7 @@ def test_a_payers_country_is_what_our_distribution_says(
     publish(rule("BLOCK", {"field": "ip_country", "operator": "in", "value": ["NO"]}))
     paid = counter.pay(counter.session(), more_headers=headers)
     assert paid.status == (402 if blocked else 200), paid.text
+    # And the payer's address is the payer's, and not that of the edge
+    (intent,) = counter.stack.items("intent")
+    told = headers.get("CloudFront-Viewer-Address", "").partition(":")[0]
+    assert intent["ip_address"]["S"] == (told if blocked else ADDRESS)

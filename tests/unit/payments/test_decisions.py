@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import boto3
 import pytest
 
 from farthing.fraud.decide import replay
@@ -147,3 +148,54 @@ def test_the_signals_of_a_payment_are_shown_to_its_merchant_alone(stack: Stack) 
     assert stack.get(path).body["data"] == shown
     assert stack.get(path, merchant_id="mer_01jd0000000000000000000bbb").status == 404
     assert "4100" not in json.dumps(shown)
+
+
+def test_who_was_held_is_not_known_by_that(stack: Stack) -> None:
+    """Given a first payment by a card that is too large for one that never paid here."""
+    large = 150_000
+    held = [stack.pay(large) for _ in range(2)]
+    assert [one.status for one in held] == [202, 202]
+    # When one is refused, the next is held all the same
+    assert stack.post(f"reviews/{held[0].body['review_id']}/decline", {}).status == 200
+    assert stack.pay(large).status == 202
+    # And when the other is approved, the card has paid
+    assert stack.post(f"reviews/{held[1].body['review_id']}/approve", {}).status == 200
+    assert stack.pay(large).status == 201
+
+
+def test_who_is_let_pay_by_a_merchant_who_captures_has_paid(stack: Stack) -> None:
+    held = stack.pay(150_000, capture_method="MANUAL").body
+    assert stack.post(f"reviews/{held['review_id']}/approve", {}).status == 200
+    assert stack.pay(150_000).status == 201
+
+
+def test_rows_of_the_first_release_are_shown_and_concluded(stack: Stack) -> None:
+    """Given a held payment whose decision and score are as they were before there were rules."""
+    held = stack.pay(capture_method="MANUAL").body["intent_id"]
+    dynamo = boto3.client("dynamodb")
+    old = {"score": {"N": "0"}, "action": {"S": "ALLOW"}}
+    decision = {"M": old | {"signals": {"L": []}}}
+    for item in [*stack.items("intent"), *stack.items("operation")]:
+        is_intent = item["entity"]["S"] == "intent"
+        name, value = ("fraud", {"M": old}) if is_intent else ("decision", decision)
+        dynamo.update_item(
+            TableName="PaymentsTable",
+            Key={"pk": item["pk"], "sk": item["sk"]},
+            UpdateExpression="SET #n = :v" + ("" if is_intent else " REMOVE counted, review"),
+            ExpressionAttributeNames={"#n": name},
+            ExpressionAttributeValues={":v": value},
+        )
+    assert stack.get(f"payment_intents/{held}").body["fraud"] == {"score": 0, "action": "ALLOW"}
+    assert stack.get(f"payment_intents/{held}/fraud_signals").body["data"] == []
+    assert stack.get("payment_intents").body["data"]
+    captured = stack.post(f"payment_intents/{held}/capture", {})
+    assert (captured.status, captured.body["status"]) == (200, "SUCCEEDED")
+
+
+def test_each_signal_is_shown_once(stack: Stack) -> None:
+    publish(rule("REVIEW"), reviews={"hold": "NOT_SENT", "days": 3})
+    held = stack.pay().body
+    path = f"payment_intents/{held['intent_id']}/fraud_signals"
+    before = stack.get(path).body["data"]
+    assert stack.post(f"reviews/{held['review_id']}/approve", {}).status == 200
+    assert stack.get(path).body["data"] == before != []

@@ -6,9 +6,11 @@ from typing import Any
 
 import boto3
 import pytest
-from botocore.exceptions import EndpointConnectionError
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError, EndpointConnectionError
 
 from farthing import runtime
+from farthing.access.principal import KeyKind
 from farthing.acquiring.sandbox import NoUsableAnswer
 from farthing.fraud import counter_row
 from farthing.payments import confirm, counted
@@ -17,7 +19,8 @@ from farthing.payments.wiring import services_of
 from farthing.store import EXISTS, Check, ConditionFailed, Put, StoreBusy, Update
 from farthing.store.item import item_from_wire
 from farthing.store.table import DynamoStore
-from tests.support.lambdas import Answer
+from tests.support.lambdas import Answer, call
+from tests.support.methods import CLOSED, PAYS, sepa
 from tests.support.rules import publish, rule
 from tests.support.stack import ANSWER_NEVER_COMES, DECLINED, FIRST_IS_LOST, Stack
 
@@ -266,3 +269,71 @@ def test_an_address_that_is_let_through_in_any_case_is_not_counted(stack: Stack)
     # Then it has no counter, and its cards have theirs
     assert [row["pk"]["S"].split("#")[3] for row in counters(stack)] == ["CARD"]
     assert ended(stack.pay(number=DECLINED)) == "blocked_by_fraud"
+
+
+def test_what_the_acquirer_has_of_a_debit_is_no_failure(stack: Stack) -> None:
+    def debit(iban: str = PAYS) -> str:
+        token = call("tokens", "POST", "/v1/tokens", sepa(iban), kind=KeyKind.PUBLISHABLE)
+        return ended(stack.pay(token=token.body["token"], ip_address=ADDRESS))
+
+    assert [debit() for _ in range(6)] == ["unknown"] * 6
+    assert in_flight(stack) == 0
+    # And what is declined at once is one
+    assert [debit(CLOSED) for _ in range(5)] == ["card_declined"] * 4 + ["blocked_by_fraud"]
+
+
+def test_what_was_held_unsent_and_then_declined_is_a_failure(stack: Stack) -> None:
+    publish(rule("REVIEW"), velocity() | {"id": "often"}, reviews={"hold": "NOT_SENT", "days": 3})
+    for _ in range(4):
+        held = stack.pay(number=DECLINED, ip_address=ADDRESS)
+        assert held.status == 202
+        approved = stack.post(f"reviews/{held.body['review_id']}/approve", {})
+        assert approved.body["code"] == "card_declined"
+    assert ended(stack.pay(number=DECLINED)) == "blocked_by_fraud"
+
+
+def test_who_cannot_be_counted_is_decided_about_by_what_is_true_now(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given a payment that read its counters before the fourth failure, in a burst in which nothing
+    can be counted."""
+    real, tokens = DynamoStore.write, [stack.token(DECLINED) for _ in range(5)]
+    scored = confirm.scoring_of
+
+    def score(*args: Any) -> Any:
+        scoring = scored(*args)
+        if len(tokens) == 4:
+            while tokens:
+                stack.pay(token=tokens.pop())
+            monkeypatch.setattr(DynamoStore, "write", busy)
+        return scoring
+
+    def busy(store: DynamoStore, *writes: Any) -> None:
+        if any(one.key.sk == counter_row.ATTEMPTS for one in writes):
+            raise StoreBusy("others")
+        real(store, *writes)
+
+    monkeypatch.setattr(confirm, "scoring_of", score)
+    assert ended(stack.pay(token=tokens.pop())) == "blocked_by_fraud"
+
+
+@pytest.mark.parametrize("number", ["4242424242424242", DECLINED], ids=["approved", "declined"])
+def test_a_throttled_table_of_counters_breaks_no_payment_that_was_sent(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, number: str
+) -> None:
+    """Given that from the acquirer's answer on every read of it is refused."""
+    real = BaseClient._make_api_call
+    error = {"Error": {"Code": "ProvisionedThroughputExceededException", "Message": ""}}
+
+    def throttled(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        if operation in {"GetItem", "BatchGetItem"} and "RiskTable" in str(parameters):
+            raise ClientError(error, operation)
+        return real(client, operation, parameters)
+
+    def answered(method: str, path: str, answer: Any) -> Any:
+        monkeypatch.setattr(BaseClient, "_make_api_call", throttled)
+        return answer
+
+    stack.acquirer.after = answered
+    answer = stack.pay(number=number, ip_address=ADDRESS)
+    assert ended(answer) == ("paid" if number != DECLINED else "card_declined")

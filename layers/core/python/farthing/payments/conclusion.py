@@ -100,8 +100,9 @@ def reviewed(concluded: Concluded, now: datetime) -> Intent:
 
 
 def waiting_writes(after: Intent, now: datetime) -> list[Write]:
-    """The last answer of the request that waited for a review that was closed."""
-    if after.review is None or after.is_under_review:
+    """The last answer of the request that waited for a review that was closed. Nobody waits for one
+    that came back after a restore."""
+    if after.review is None or after.is_under_review or not after.review.waiting.idempotency_row:
         return []
     key = idempotency.row_key(after.tenant, after.review.waiting.idempotency_row)
     answer = answer_after_review(after, after.review.waiting)
