@@ -157,7 +157,11 @@ def paths() -> dict[str, tuple[Scenario, bool]]:
         seconds = LONG_ENOUGH_SECONDS.get(name, OTHERWISE_SECONDS)
         found[name] = replace(scenario, seconds=seconds), True
     for name, (scenario, _) in list(found.items()):
-        if name not in {"webhook", "keys"}:  # they ask the acquirer nothing that others do not
+        if name not in {
+            "webhook",
+            "keys",
+            "card tester",
+        }:  # they ask the acquirer nothing that others do not
             found[name + NOT_IDEMPOTENT] = scenario, False
     return found
 

@@ -70,9 +70,10 @@ from farthing.webhooks.outbox import Outbox
 from tests.simulation import profiles
 from tests.simulation.planted import Bug, Patches, Plant
 from tests.simulation.planted_debits import BUGS_OF_DEBITS
+from tests.simulation.planted_fraud import BUGS_OF_FRAUD
 from tests.simulation.profiles import DRAWN, Profile
 
-BUGS: list[Bug] = [*BUGS_OF_DEBITS]
+BUGS: list[Bug] = [*BUGS_OF_DEBITS, *BUGS_OF_FRAUD]
 
 ANYTHING = Condition("ANYTHING", "attribute_exists(#pk) OR attribute_not_exists(#pk)")
 
@@ -332,14 +333,14 @@ def other_body_answered_as_the_first(patch: Patches) -> None:
 @bug(
     "a key is free again when it is proved that nothing happened",
     invariant=7,
-    limit=40,
+    limit=50,
     profile=profiles.ASKED_AGAIN,
 )
 def key_free_after_a_reversal(patch: Patches) -> None:
     real = conclusion.key_writes
 
-    def key_writes(of: Operation, answer: Response, now: Any) -> list[Any]:
-        writes = real(of, answer, now)
+    def key_writes(of: Operation, after: Any, answer: Response, now: Any) -> list[Any]:
+        writes = real(of, after, answer, now)
         if of.answer is None or of.answer.outcome is not Outcome.ABSENT:
             return writes
         return [replace(write, set=idempotency.released(now)) for write in writes]

@@ -20,6 +20,18 @@ from tests.simulation.debits import (
     refused_debit,
 )
 from tests.simulation.faults import Fault, Point, Swarm
+from tests.simulation.frauds import (
+    DAYS_SECONDS,
+    answered_review,
+    approved_review,
+    race_for_a_review,
+    review_at_the_last_moment,
+    reviewed_debit,
+    token_held_and_used,
+    tried_at_once,
+    tried_from_an_address,
+    unanswered_review,
+)
 from tests.simulation.gateway import KEPT_SECONDS
 from tests.simulation.receiver import Manners
 from tests.simulation.run import declared
@@ -494,6 +506,80 @@ REFUND_BESIDE_RETURN = _profile(
     bad(At.PENDING, At.PENDING_DECLINED, At.WEBHOOK_LATE, of=("REFUND", "WEBHOOK")),
 )
 
+# --- reviews, and those who try cards ----------------------------------------------------------
+
+REVIEW_SECONDS = max(DAYS_SECONDS.values()) + 900.0
+"""Past the time in which nobody has answered."""
+ANSWERED_REVIEW = _profile(
+    "review",
+    answered_review,
+    bad(*NO_ANSWER, At.DELAYED, At.DECLINE, of=SENDING, chance=0.3),
+    CRASHING,
+    3600.0,
+)
+RACE_FOR_A_REVIEW = _profile(
+    "race for a review", race_for_a_review, replace(GOOD, latency_seconds=(0.05, 0.4))
+)
+REVIEW_SILENT = _profile(
+    "review, silent acquirer", approved_review, bad(*NO_ANSWER, At.DELAYED, of=SENDING)
+)
+REVIEW_UNANSWERED = _profile(
+    "review that nobody answers, crashes",
+    unanswered_review,
+    bad(*NO_ANSWER, At.DECLINE, of=("VOID",)),
+    CRASHING,
+    REVIEW_SECONDS,
+)
+REVIEW_LAST_MOMENT = replace(
+    _profile(
+        "review at the last moment, clocks differ",
+        review_at_the_last_moment,
+        seconds=REVIEW_SECONDS,
+    ),
+    rates={Fault.SLOW: 0.5, Fault.SKEW: 0.3, Fault.WARM_LOST: 0.3},
+    where="write_items",
+)
+REVIEWED_DEBIT = _profile("review of a debit, crashes", reviewed_debit, GOOD, CRASHING)
+TOKEN_UNDER_REVIEW = _profile("token that waits for a review", token_held_and_used)
+REVIEW_PURGED = replace(
+    REVIEW_UNANSWERED,
+    name="review that nobody answers, and purges",
+    scenario=Scenario("unanswered, purged", unanswered_review, REVIEW_SECONDS, purged=True),
+)
+CHECKOUT_REVIEWED = _profile(
+    "checkout, held for a review, crashes",
+    checkout.reviewed_session,
+    GOOD,
+    CRASHING,
+    A_DAY_SECONDS,
+)
+TRIED_AT_ONCE = _profile(
+    "card tried at once", tried_at_once, replace(GOOD, latency_seconds=(0.05, 0.4))
+)
+TRIED_FROM_AN_ADDRESS = _profile(
+    "card tried among others", tried_from_an_address, replace(GOOD, latency_seconds=(0.05, 0.4))
+)
+TRIED_BADLY = _profile(
+    "card tried at once, silent acquirer, crashes, a busy store",
+    tried_at_once,
+    bad(*NO_ANSWER, At.DELAYED, of=("AUTHORIZE",), chance=0.3),
+    {**CRASHING, Fault.CONFLICT: 0.05, Fault.THROTTLED: 0.02, Fault.SKEW: 0.3, Fault.FREEZE: 0.01},
+)
+FRAUDS = (
+    ANSWERED_REVIEW,
+    RACE_FOR_A_REVIEW,
+    REVIEW_SILENT,
+    REVIEW_UNANSWERED,
+    REVIEW_LAST_MOMENT,
+    REVIEWED_DEBIT,
+    TOKEN_UNDER_REVIEW,
+    REVIEW_PURGED,
+    CHECKOUT_REVIEWED,
+    TRIED_AT_ONCE,
+    TRIED_FROM_AN_ADDRESS,
+    TRIED_BADLY,
+)
+
 # --- network tokens ----------------------------------------------------------------------------
 
 
@@ -930,6 +1016,7 @@ PROFILES = (
     DEBIT_SILENT,
     REFUND_BEFORE_RETURN,
     REFUND_BESIDE_RETURN,
+    *FRAUDS,
     *TOKENS,
     *CHECKOUT,
     *OPERATOR,

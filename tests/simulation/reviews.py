@@ -187,6 +187,7 @@ class Reviews:
         status, changed = status_of(intent), intent_id in self._before
         before = status_of(self._before[intent_id]) if changed else status
         self._what_is_sent(intent_id, before)
+        self._what_has_ended(intent_id, status)
         self._decisions_add_up(intent_id, intent)
         if intent_id in self._held and not status:
             self._fail(
@@ -294,6 +295,15 @@ class Reviews:
             allowed = {"OPEN", "APPROVED"} if action == "REVIEW" else {""}
             if kind == "AUTHORIZE" and (action == "BLOCK" or step not in allowed):
                 self._fail(14, intent_id, f"{kind} is begun, decided {action}: {step or '-'}")
+
+    def _what_has_ended(self, intent_id: str, status: str) -> None:
+        """What was granted opens the review that it is for, or has closed it."""
+        for one in self._ended[intent_id]:
+            kind, step = _text(one, "kind"), _text(_map(one, "review"), "status")
+            if step and _text(one, "state") == "APPROVED" and step != status:
+                self._fail(
+                    14, intent_id, f"{kind} is granted, for a review {step}: {status or '-'}"
+                )
 
     def _decisions_add_up(self, intent_id: str, intent: Item) -> None:
         """What is not let through has a decision and no operation; whatever waits has one."""

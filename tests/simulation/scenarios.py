@@ -525,13 +525,14 @@ def review_before_sending(stage: Stage) -> None:
 
 def card_tester(stage: Stage) -> None:
     """One card is tried from one address, until nothing of it is sent any more."""
-    tries = [_try_card(stage) for _ in range(5)]
+    tries = [try_card(stage) for _ in range(5)]
     stage.merchant().at_once(*tries[:2])
     for again in tries[2:]:
         again()
 
 
-def _try_card(stage: Stage, merchant_id: str = MERCHANT) -> Callable[[], object]:
+def try_card(stage: Stage, merchant_id: str = MERCHANT) -> Callable[[], object]:
+    """To be called: the one card that its issuer always declines is tried once more."""
     body = paying(100, stage.tried(merchant_id), confirm=True, ip_address=ADDRESS)
     key, merchant = stage.key(), stage.merchant(merchant_id)
     return lambda: merchant.insist(INTENTS, body, key)
@@ -769,7 +770,7 @@ def tried_cards(stage: Stage) -> None:
     somebody else pays from there, and an hour later it is tried once more."""
     merchant_id = stage.dice.choice((MERCHANT, OTHER_MERCHANT))
     merchant = stage.merchant(merchant_id)
-    tries = [_try_card(stage, merchant_id) for _ in range(TRIED)]
+    tries = [try_card(stage, merchant_id) for _ in range(TRIED)]
     at_once = 1 + stage.dice.below(TRIED - 1)
     merchant.at_once(*tries[:at_once])
     for again in tries[at_once:-1]:

@@ -127,6 +127,10 @@ class VaultWatch:
             return
         token = text(old, "token")
         for payment in self._watch().payments.values():
+            intent = payment.intent or {}
+            paid_by = text(intent.get("instrument", {}).get("M", {}), "token")
+            if paid_by == token and text(intent, "status_detail") == "REQUIRES_REVIEW":
+                self._lost(key, f"{text(intent, 'intent_id')} may be sent when it was looked at")
             for operation in payment.operations.values():
                 same = operation.get("token") == {"S": token}
                 if same and text(operation, "state") in UNRESOLVED:
