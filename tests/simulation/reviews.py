@@ -242,8 +242,11 @@ class Reviews:
                 self._fail(4, intent_id, f"{type_} shows {_text(shown, 'status')}")
 
     def _key_waits(self, intent_id: str, intent: Item, status: str, *, closes: bool) -> None:
-        """It waits as long as the review is open, and gets its answer with the review's end."""
+        """It waits as long as the review is open, and gets its answer with the review's end. Nobody
+        waits for one that came back after a restore."""
         waiting, pk = _map(review_of(intent), "waiting"), _text(self.rows[intent_id], "merchant_id")
+        if not _text(waiting, "idempotency_row"):
+            return
         mode = _text(self.rows[intent_id], "mode")
         name = f"{pk}#{mode}#IDEM#{_text(waiting, 'idempotency_row')}", "IDEM"
         key = self._keys.get(name, {})
@@ -293,6 +296,8 @@ class Reviews:
                 self._fail(14, intent_id, f"{kind} takes the money before anybody has looked")
             action = _text(_map(one, "decision"), "action")
             allowed = {"OPEN", "APPROVED"} if action == "REVIEW" else {""}
+            if not action:  # it came back after a restore, and nobody knows what was decided
+                allowed |= {"OPEN", "APPROVED"}
             if kind == "AUTHORIZE" and (action == "BLOCK" or step not in allowed):
                 self._fail(14, intent_id, f"{kind} is begun, decided {action}: {step or '-'}")
 
