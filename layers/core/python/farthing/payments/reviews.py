@@ -28,7 +28,7 @@ from farthing.payments.perform import impossible, key_used, perform
 from farthing.payments.read import settle_open_operation
 from farthing.payments.replay import replay
 from farthing.payments.review import ReviewStatus, ReviewStep, intent_id_of
-from farthing.payments.scoring import kept_key
+from farthing.payments.scoring import counters_of, kept_key
 from farthing.payments.services import Services
 from farthing.payments.views import show_intent
 from farthing.store import Write
@@ -115,7 +115,10 @@ def _without_sending(
 
 
 def _send(intent: Intent, step: ReviewStep, asked: Asked, services: Services) -> Response:
-    """The authorization that was decided about and held: what was decided then goes with it."""
+    """The authorization that was decided about and held: what was decided then goes with it.
+
+    A person lets it in, so it is not counted while it is in flight; if it fails, it is then.
+    """
     if intent.instrument is None or intent.review is None:
         raise ValueError("a held payment knows what pays it")
     item = services.store.get(kept_key(intent, intent.review.decision_id))
@@ -144,6 +147,7 @@ def _authorization(
     connector = services.connector(intent.currency)
     if connector is None:
         raise FarthingError(WRONG_STATE, f"no acquirer takes {intent.currency} any more")
+    counters = counters_of(services.tenant, instrument.fingerprint, intent.ip_address)
     return begin.authorize(
         intent,
         instrument,
@@ -151,6 +155,7 @@ def _authorization(
         decision,
         _asking(step, asked, services),
         takes_tokens=instrument.method_id is not None and services.takes_tokens(connector),
+        counted=tuple(key.pk for key in counters),
     )
 
 

@@ -92,9 +92,7 @@ class Scoring:
 
     def counters(self) -> list[Key]:
         """Of the card and of the address, where these are known."""
-        address = address_key(self.tenant, self.facts.ip_address)
-        card = card_key(self.tenant, self.facts.fingerprint) if self.facts.fingerprint else None
-        return [key for key in (card, address) if key is not None]
+        return counters_of(self.tenant, self.facts.fingerprint, self.facts.ip_address)
 
     def marks(self, operation_id: str) -> list[Guarded]:
         """The writes of Tx-1 that count the attempt as in flight. Their refusal raises
@@ -119,6 +117,13 @@ class Scoring:
         one = self.instrument
         hits = hits_of(self.tenant.mode, one.bin, one.last_four)
         return replace(found, hits=(*found.hits, *hits)) if hits else found
+
+
+def counters_of(tenant: TenantScope, fingerprint: str | None, ip_address: str | None) -> list[Key]:
+    """Where an attempt by this card from this address is counted."""
+    address = address_key(tenant, ip_address)
+    card = card_key(tenant, fingerprint) if fingerprint else None
+    return [key for key in (card, address) if key is not None]
 
 
 def keys_in_force(tenant: TenantScope) -> list[Key]:
