@@ -157,7 +157,7 @@ class Counters:
         attempt = attempt_of(operation)
         partitions = counted_in(operation)
         marked = all(pk in counters for pk in partitions)
-        if not marked and not _was_looked_at(operation) and not self._excused():
+        if not marked and not _is_let_in_by_a_person(operation) and not self._excused():
             missing = [pk for pk in partitions if pk not in counters]
             self._fail(
                 13, _text(operation, "intent_id"), f"{attempt} is in flight without {missing}"
@@ -265,6 +265,12 @@ def _is_authorization(item: Item) -> bool:
     return _text(item, "entity") == "operation" and _text(item, "kind") == "AUTHORIZE"
 
 
+def _is_let_in_by_a_person(operation: Item) -> bool:
+    """Whether it was held unsent, and approved: rules are not asked again, and so it is not counted
+    until it has failed."""
+    return _text(operation.get("review", {}).get("M", {}), "status") == "APPROVED"
+
+
 def _authorizations(records: Sequence[WriteRecord], *, begins: bool) -> list[WriteRecord]:
     """Those that begin an attempt, or all others."""
     return [
@@ -305,9 +311,3 @@ def store_was_busy(rows: Sequence[tuple[float, str, str, str, str]], process: st
             return True
         races += "ConditionalCheckFailed" in result
     return races >= RACES_MAX
-
-
-def _was_looked_at(operation: Item) -> bool:
-    """Whether a person has let it be sent: then it is in no counter before its outcome."""
-    step = operation.get("review", {}).get("M")
-    return step is not None and _text(step, "status") != "OPEN"

@@ -91,6 +91,31 @@ def review_at_the_last_moment(stage: Stage) -> None:
     Reviewer(stage, merchant_id).say(intent_id, "approve")
 
 
+def asked_again_under_review(stage: Stage) -> None:
+    """A payment is held, approved, taken and given back, and another server asks for it again and
+    again with its key."""
+    merchant_id, merchant = _merchant_of(stage)
+    body, key = paying(1000, stage.reviewed(merchant_id), confirm=True), stage.key()
+    body |= {"capture_method": "MANUAL"} if stage.dice.chance(0.5) else {}
+    intent_id = intent_id_of(merchant.insist(INTENTS, body, key))
+    if intent_id is None:
+        return
+
+    def again() -> None:
+        for _ in range(6):
+            merchant.sleep(stage.dice.between(0.1, 2.0))
+            merchant.ask("POST", INTENTS, body, key)
+
+    def end() -> None:
+        merchant.sleep(stage.dice.between(0.1, 2.0))
+        Reviewer(stage, merchant_id).say(intent_id, "approve")
+        if "capture_method" in body:
+            merchant.insist(f"{INTENTS}/{intent_id}/capture", {}, stage.key())
+        merchant.insist("/v1/refunds", {"payment_intent_id": intent_id}, stage.key())
+
+    merchant.at_once(end, again, again)
+
+
 def reviewed_debit(stage: Stage) -> None:
     """A large debit is held unsent, as all that a bank does; somebody answers."""
     merchant_id, merchant = _merchant_of(stage)

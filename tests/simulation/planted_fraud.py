@@ -23,6 +23,7 @@ from farthing.payments import (
     expiry,
     held,
     intent,
+    replay,
     resolve,
     reviews,
 )
@@ -178,6 +179,15 @@ def key_done_before_its_review(patch: Patches) -> None:
     """With it goes the condition of its last answer, which no key of a held payment fulfils."""
     patch.attribute(conclusion.idempotency, "held", lambda: {"state": "DONE"})
     patch.attribute(conclusion, "KEY_WAITS", ANYTHING)
+
+
+@bug(
+    "a key that was read while it waited is told what its payment is now",
+    7,
+    profiles.REVIEW_ASKED_AGAIN,
+)
+def held_key_told_the_present(patch: Patches) -> None:
+    patch.attribute(replay, "DONE", "never")
 
 
 @bug("a session is paid by what a person has still to look at", 4, profiles.CHECKOUT_REVIEWED)

@@ -24,6 +24,7 @@ from tests.simulation.frauds import (
     DAYS_SECONDS,
     answered_review,
     approved_review,
+    asked_again_under_review,
     race_for_a_review,
     review_at_the_last_moment,
     reviewed_debit,
@@ -539,6 +540,11 @@ REVIEW_LAST_MOMENT = replace(
     rates={Fault.SLOW: 0.5, Fault.SKEW: 0.3, Fault.WARM_LOST: 0.3},
     where="write_items",
 )
+REVIEW_ASKED_AGAIN = replace(
+    _profile("review, asked for again, reads stall", asked_again_under_review),
+    rates={Fault.STALL: 0.3, Fault.SLOW: 0.3},
+    where="payment_intents dynamodb.get_item",
+)
 REVIEWED_DEBIT = _profile("review of a debit, crashes", reviewed_debit, GOOD, CRASHING)
 TOKEN_UNDER_REVIEW = _profile("token that waits for a review", token_held_and_used)
 REVIEW_PURGED = replace(
@@ -571,6 +577,7 @@ FRAUDS = (
     REVIEW_SILENT,
     REVIEW_UNANSWERED,
     REVIEW_LAST_MOMENT,
+    REVIEW_ASKED_AGAIN,
     REVIEWED_DEBIT,
     TOKEN_UNDER_REVIEW,
     REVIEW_PURGED,

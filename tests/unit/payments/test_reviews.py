@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from farthing import runtime
 from farthing.access.principal import KeyKind
+from farthing.payments.idempotency import Earlier
+from farthing.payments.replay import replay
+from farthing.payments.wiring import services_of
+from farthing.store import TenantScope
 from tests.support.lambdas import MERCHANT, Answer, Context, call, load
 from tests.support.methods import DECIDES_SECONDS, sepa
 from tests.support.rules import publish, rule
@@ -238,6 +243,23 @@ def test_the_key_of_the_payment_waits_for_the_answer_and_then_gets_it(
     assert len(stack.items("intent")) == 1
     # And another body with this key is refused all the time
     assert stack.post("payment_intents", body | {"amount_cents": 1}, key="k").status == 422
+
+
+def test_a_key_that_was_read_while_it_waited_gets_what_was_stored_since(stack: Stack) -> None:
+    body = {"amount_cents": 100, "currency": "eur", "confirm": True, "token": stack.token(REVIEWED)}
+    shown = stack.post("payment_intents", body, key="k").body
+    runtime.begin(Context())
+    services = services_of(TenantScope(MERCHANT, "test"))
+    # Given somebody who has read the key, When the payment is approved and given back meanwhile
+    earlier = Earlier(intent_id=shown["intent_id"], held=True)
+    assert replay(earlier, services).status == 202
+    assert answer(stack, shown, "approve").status == 200
+    assert stack.post("refunds", {"payment_intent_id": shown["intent_id"]}).status == 201
+    # Then they tell what everybody with this key is told
+    told = replay(earlier, services)
+    last = stack.post("payment_intents", body, key="k")
+    assert (told.status, json.loads(told.body)) == (last.status, last.body)
+    assert last.body["amount_refunded_cents"] == 0
 
 
 def test_the_key_of_a_payment_that_its_issuer_declined_after_all_says_so(stack: Stack) -> None:

@@ -242,6 +242,20 @@ def test_an_attempt_that_was_let_in_uncounted_is_counted_if_it_fails(
     assert ended(stack.pay(number=DECLINED)) == "blocked_by_fraud"
 
 
+def test_an_attempt_that_a_person_let_in_is_counted_if_it_fails(stack: Stack) -> None:
+    publish(rule("REVIEW"), reviews={"hold": "NOT_SENT", "days": 3})
+    for _ in range(4):
+        review_id = stack.pay(number=DECLINED, ip_address=ADDRESS).body["review_id"]
+        assert ended(stack.post(f"reviews/{review_id}/approve", {})) == "card_declined"
+    publish(velocity())
+    assert ended(stack.pay(number=DECLINED)) == "blocked_by_fraud"
+    # And one that is approved leaves nothing behind
+    publish(rule("REVIEW"), reviews={"hold": "NOT_SENT", "days": 3})
+    review_id = stack.pay().body["review_id"]
+    assert stack.post(f"reviews/{review_id}/approve", {}).status == 200
+    assert len(counters(stack)) == 2 and in_flight(stack) == 0
+
+
 def test_a_failure_is_written_although_its_counter_cannot_be_read(
     stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from farthing.errors import REQUEST_IN_PROGRESS, FarthingError
 from farthing.http.response import Response
 from farthing.payments.address import Address
 from farthing.payments.answers import RETRY_AFTER_SECONDS, answer_after_review
-from farthing.payments.idempotency import DONE, REPLAYED, Earlier, row_key, stored_answer
+from farthing.payments.idempotency import DONE, HELD, REPLAYED, Earlier, row_key, stored_answer
 from farthing.payments.intent import Intent, intent_key
 from farthing.payments.operation import Operation, OperationState
 from farthing.payments.resolve import current_answer, read_operation, resolve
@@ -32,15 +32,22 @@ def replay(earlier: Earlier, services: Services) -> Response:
     row = services.store.get(row_key(services.tenant, operation.idempotency_row))
     if row is not None and row["state"] == DONE:
         return stored_answer(row)
+    if row is not None and row["state"] == HELD:
+        return _held(operation.intent_id, services)
     return current_answer(operation, services).with_headers(**{REPLAYED: "true"})
 
 
 def _held(intent_id: str, services: Services) -> Response:
-    """The payment, which waits for its review, or did a moment ago."""
+    """The payment, which waits for its review; or what was stored if that was closed since its key
+    was read: the payment may have gone on from there."""
     item = services.store.get(intent_key(services.tenant, intent_id))
     intent = Intent.from_item(item) if item is not None else None
     if intent is None or intent.review is None:
         raise LookupError(intent_id)
+    if not intent.is_under_review:
+        row = services.store.get(row_key(services.tenant, intent.review.waiting.idempotency_row))
+        if row is not None and row["state"] == DONE:
+            return stored_answer(row)
     answer = answer_after_review(intent, intent.review.waiting)
     return answer.with_headers(**{REPLAYED: "true"})
 

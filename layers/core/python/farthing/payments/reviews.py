@@ -121,7 +121,10 @@ def _without_sending(
 
 
 def _send(intent: Intent, step: ReviewStep, asked: Asked, services: Services) -> Response:
-    """The authorization that was decided about and held: what was decided then goes with it."""
+    """The authorization that was decided about and held: what was decided then goes with it.
+
+    A person lets it in, so it is not counted while it is in flight; if it fails, it is then.
+    """
     if intent.instrument is None or intent.review is None:
         raise ValueError("a held payment knows what pays it")
     item = services.store.get(kept_key(intent, intent.review.decision_id))
@@ -147,8 +150,7 @@ def _authorization(
     asked: Asked,
     services: Services,
 ) -> Begun:
-    """Asked of whoever takes the currency now. It is in no counter before its outcome: a person has
-    looked at it."""
+    """Asked of whoever takes the currency now."""
     connector = services.connector(intent.currency)
     if connector is None:
         raise FarthingError(WRONG_STATE, f"no acquirer takes {intent.currency} any more")
