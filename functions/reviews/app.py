@@ -11,7 +11,7 @@ from farthing.http.response import Response, ok
 from farthing.payments import review_queries, reviews
 from farthing.payments.bodies import AnswerReview, DeclineReview
 from farthing.payments.listing import Listing
-from farthing.payments.payable import Asked
+from farthing.payments.payable import PaymentRequest
 from farthing.payments.review import PREFIX, ReviewStatus
 from farthing.payments.reviews import ReviewAnswer
 from farthing.payments.wiring import services
@@ -58,8 +58,8 @@ def _answer(request: Request[Any], review_id: str, *, is_fraud: bool = False) ->
     return ReviewAnswer(review_id, by, request.body.note, is_fraud)
 
 
-def _asked(request: Request[Any]) -> Asked:
-    return Asked(request.key, request.request_id, SUCCESS_STATUS)
+def _asked(request: Request[Any]) -> PaymentRequest:
+    return PaymentRequest(request.key, request.request_id, SUCCESS_STATUS)
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from farthing.payments.instruments import (
     read_instrument,
 )
 from farthing.payments.intent import Intent, key_of
-from farthing.payments.payable import Asked, Payable
+from farthing.payments.payable import Payable, PaymentRequest
 from farthing.payments.perform import perform
 from farthing.payments.read import settle_open_operation
 from farthing.payments.replay import replay
@@ -99,7 +99,7 @@ def authorize(
     method_rules.require_payable(intent, instrument)
     method_rules.require_taken(instrument, intent.currency, services.capabilities(connector))
     scoring = scoring_of(intent, instrument, found, services)
-    asked = Asked(request, request_id, success_status)
+    asked = PaymentRequest(request, request_id, success_status)
     lost_races = 0
     for _ in range(METHOD_TRIES_MAX + RACES_MAX):
         is_counted = lost_races < RACES_MAX
@@ -120,7 +120,7 @@ def _send(
     payable: Payable,
     connector: str,
     scoring: Scoring,
-    asked: Asked,
+    asked: PaymentRequest,
     services: Services,
     *,
     is_counted: bool,

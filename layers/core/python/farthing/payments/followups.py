@@ -11,7 +11,7 @@ from farthing.payments.conclusion import intent_update
 from farthing.payments.conditions import confirmable, enough_left_to_capture, voidable
 from farthing.payments.guarded import Guarded, commit
 from farthing.payments.intent import Intent, key_of
-from farthing.payments.payable import Asked, refuse_state, state_event
+from farthing.payments.payable import PaymentRequest, refuse_state, state_event
 from farthing.payments.perform import key_used, perform
 from farthing.payments.read import settle_open_operation
 from farthing.payments.replay import replay
@@ -51,7 +51,7 @@ def cancel(
         return _cancel_unsent(intent, request, services)
     if intent.is_under_review:
         cancelled = ReviewStep(ReviewStatus.CANCELLED)
-        asked = Asked(request, request_id, SUCCESS_STATUS)
+        asked = PaymentRequest(request, request_id, SUCCESS_STATUS)
         return reviews.refuse(intent, cancelled, asked, services)
     begun = begin.void(intent, _asking(request, request_id, services))
     (write,) = intent_update(intent, begun.intent, voidable(intent.version))

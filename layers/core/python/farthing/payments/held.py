@@ -14,7 +14,7 @@ from farthing.payments.conclusion import tell
 from farthing.payments.guarded import Guarded, commit
 from farthing.payments.instruments import claim
 from farthing.payments.intent import Intent
-from farthing.payments.payable import Asked, Payable
+from farthing.payments.payable import Payable, PaymentRequest
 from farthing.payments.perform import impossible, key_used, key_waits
 from farthing.payments.review import ReviewStep
 from farthing.payments.scoring import kept
@@ -22,7 +22,11 @@ from farthing.payments.services import Services
 
 
 def block(
-    payable: Payable, decision_id: str, decision: Decision, asked: Asked, services: Services
+    payable: Payable,
+    decision_id: str,
+    decision: Decision,
+    asked: PaymentRequest,
+    services: Services,
 ) -> Response:
     """FAILED and its event at once."""
     after = payable.intent.moved(states.BLOCKED, fraud=begin.fraud_of(decision.to_item()))
@@ -34,7 +38,7 @@ def hold(
     decision_id: str,
     opens: ReviewStep,
     decision: Decision,
-    asked: Asked,
+    asked: PaymentRequest,
     services: Services,
 ) -> Response:
     """It waits for its review, and what pays it is claimed: nothing else is paid with that."""
@@ -52,7 +56,7 @@ def _write(
     event_type: str | None,
     decision_id: str,
     decision: Decision,
-    asked: Asked,
+    asked: PaymentRequest,
     services: Services,
 ) -> Response:
     now = services.now()

@@ -23,7 +23,7 @@ from farthing.store import NOT_CREATED, Item, Put
 
 
 @dataclass(frozen=True)
-class Asked:
+class PaymentRequest:
     """A request that asks for an operation: its key, and how success is answered."""
 
     request: IdempotentRequest

@@ -25,7 +25,7 @@ from farthing.payments.conditions import enough_held_to_take, reviewable
 from farthing.payments.guarded import Guarded, commit
 from farthing.payments.instruments import METHOD_TRIES_MAX, MethodMoved, claim
 from farthing.payments.intent import CaptureMethod, Instrument, Intent, intent_key
-from farthing.payments.payable import Asked, refuse_state
+from farthing.payments.payable import PaymentRequest, refuse_state
 from farthing.payments.perform import impossible, key_used, perform
 from farthing.payments.read import settle_open_operation
 from farthing.payments.remembered import remember_reviewed
@@ -54,7 +54,7 @@ class ReviewAnswer:
         return ReviewStep(status, by=self.by, note=self.note, is_fraud=self.is_fraud)
 
 
-def approve(answer: ReviewAnswer, asked: Asked, services: Services) -> Response:
+def approve(answer: ReviewAnswer, asked: PaymentRequest, services: Services) -> Response:
     """Take the money, or send the payment; the payment as it is then. Raises FarthingError."""
     step = answer.step(ReviewStatus.APPROVED)
     intent = _read(answer.review_id, asked, services)
@@ -74,7 +74,7 @@ def approve(answer: ReviewAnswer, asked: Asked, services: Services) -> Response:
     return perform(begun, _guarded(write), asked.request, services)
 
 
-def decline(answer: ReviewAnswer, asked: Asked, services: Services) -> Response:
+def decline(answer: ReviewAnswer, asked: PaymentRequest, services: Services) -> Response:
     """Give the money back, or never send; the payment as it is then. Raises FarthingError."""
     intent = _read(answer.review_id, asked, services)
     if isinstance(intent, Response):
@@ -82,7 +82,7 @@ def decline(answer: ReviewAnswer, asked: Asked, services: Services) -> Response:
     return refuse(intent, answer.step(ReviewStatus.DECLINED), asked, services)
 
 
-def refuse(intent: Intent, step: ReviewStep, asked: Asked, services: Services) -> Response:
+def refuse(intent: Intent, step: ReviewStep, asked: PaymentRequest, services: Services) -> Response:
     """The end of a payment that is under review, without money."""
     if intent.authorization is None:
         return _without_sending(
@@ -111,7 +111,7 @@ def _without_sending(
     state: states.State,
     event_type: str,
     step: ReviewStep,
-    asked: Asked,
+    asked: PaymentRequest,
     services: Services,
 ) -> Response:
     begin.require(intent, states.HELD, ANSWERED)
@@ -120,7 +120,7 @@ def _without_sending(
     return commit(services.store, [key_used(asked.request, answer, services), *writes]) or answer
 
 
-def _send(intent: Intent, step: ReviewStep, asked: Asked, services: Services) -> Response:
+def _send(intent: Intent, step: ReviewStep, asked: PaymentRequest, services: Services) -> Response:
     """The authorization that was decided about and held: what was decided then goes with it.
 
     A person lets it in, so it is not counted while it is in flight; if it fails, it is then.
@@ -147,10 +147,10 @@ def _authorization(
     instrument: Instrument,
     decision: dict[str, object],
     step: ReviewStep,
-    asked: Asked,
+    asked: PaymentRequest,
     services: Services,
 ) -> Begun:
-    """Asked of whoever takes the currency now."""
+    """PaymentRequest of whoever takes the currency now."""
     connector = services.connector(intent.currency)
     if connector is None:
         raise FarthingError(WRONG_STATE, f"no acquirer takes {intent.currency} any more")
@@ -168,7 +168,7 @@ def _authorization(
     )
 
 
-def _read(review_id: str, asked: Asked, services: Services) -> Intent | Response:
+def _read(review_id: str, asked: PaymentRequest, services: Services) -> Intent | Response:
     """The payment under review, after looking into what may be left open on it; or an earlier
     answer to this very request."""
     row = idempotency.row_key(services.tenant, asked.request.row_id)
@@ -191,7 +191,7 @@ def _read(review_id: str, asked: Asked, services: Services) -> Intent | Response
     return intent
 
 
-def _asking(step: ReviewStep, asked: Asked, services: Services) -> begin.Asking:
+def _asking(step: ReviewStep, asked: PaymentRequest, services: Services) -> begin.Asking:
     return asked.asking(services.new_id("op"), services, step)
 
 
