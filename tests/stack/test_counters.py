@@ -5,7 +5,9 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from farthing.fraud.counter_row import address_key
 from farthing.fraud.window import FAILURES_KEPT, Attempt
@@ -13,7 +15,7 @@ from farthing.ids import make_id
 from farthing.store import TenantScope
 from farthing.store.table import DynamoStore
 from tests.stack.live import Live
-from tests.support.attempts import Till, a_card
+from tests.support.attempts import Till, a_card, arrive
 from tests.support.threads import at_once
 
 AT_ONCE = 12
@@ -54,3 +56,9 @@ def test_of_twelve_tries_of_a_card_at_once_four_are_let_in(live: Live) -> None:
         counter = till.read(key)
         assert counter.failed == tuple(sorted(let_in))
         assert counter.in_flight == ()
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+def test_random_arrivals_are_counted_as_counting_does(live: Live, seed: int) -> None:
+    till = a_till(live)
+    arrive(till, a_card(till.tenant, "2"), datetime.now(UTC) - timedelta(hours=2), seed)

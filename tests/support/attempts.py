@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from farthing.fraud.counter_row import RACES_MAX, card_key, counter_of, counter_write
-from farthing.fraud.window import HOUR_SECONDS, Attempt, Counter
+from farthing.fraud.window import (
+    FAILURES_KEPT,
+    HOUR_SECONDS,
+    TEN_MINUTES_SECONDS,
+    Attempt,
+    Counter,
+    milliseconds,
+)
+from farthing.ids import instant_of, make_id
 from farthing.store import NOT_CREATED, ConditionFailed, Key, Put, StoreBusy, TenantScope
 from farthing.store.port import Store
+from tests.support.threads import at_once
 
 
 @dataclass
@@ -53,6 +63,37 @@ class Till:
                 except (ConditionFailed, StoreBusy):
                     continue
                 break
+
+
+def arrive(till: Till, key: Key, noon: datetime, seed: int) -> None:
+    """Payments of two hours, told by six at once, in no order, some of them twice and thrice, each
+    looked at from a clock of its own: then the counter says of any window what counting does."""
+    chance = random.Random(seed)
+    told = []
+    for n in range(48):
+        at = noon + timedelta(seconds=chance.randrange(7200))
+        told.append(Attempt.of(make_id("op", at, seed.to_bytes(5, "big") + n.to_bytes(5, "big"))))
+    fails = {one for one in told if chance.random() < 1 / 3}
+    let_in: list[Attempt] = []
+
+    def tries(one: Attempt) -> None:
+        if till.begin(one, [key], instant_of(one.operation_id)):
+            let_in.append(one)
+            for _ in range(chance.randrange(1, 4)):
+                till.end(one, [key], failed=one in fails)
+
+    at_once(tries, told, 6)
+    failed = sorted(fails & set(let_in))
+    counter = till.read(key)
+    assert counter.failed == tuple(failed[-FAILURES_KEPT:]) and counter.in_flight == ()
+    for seconds in range(0, 3 * 3600, 37):
+        now = noon + timedelta(seconds=seconds)
+        for window in (TEN_MINUTES_SECONDS, HOUR_SECONDS):
+            since_ms = milliseconds(now) - window * 1000
+            counted = sum(one.at_ms > since_ms for one in failed)
+            found = counter.within(window, now).total
+            assert min(found, FAILURES_KEPT) == min(counted, FAILURES_KEPT), (seed, now, window)
+    assert failed, seed
 
 
 def a_card(tenant: TenantScope, name: str) -> Key:

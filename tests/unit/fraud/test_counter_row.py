@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -14,7 +13,6 @@ from farthing.fraud.counter_row import (
     RACES_MAX,
     address_key,
     card_key,
-    counter_of,
     counter_write,
 )
 from farthing.fraud.window import (
@@ -27,7 +25,7 @@ from farthing.fraud.window import (
 )
 from farthing.ids import make_id
 from farthing.store import ConditionFailed, Key, TenantScope
-from tests.support.attempts import Till, a_card
+from tests.support.attempts import Till, a_card, arrive
 from tests.support.lambdas import MERCHANT
 from tests.support.threads import at_once, one_call_at_a_time
 from tests.unit.fraud.test_window import NOON, at, attempt
@@ -191,29 +189,11 @@ def test_who_loses_every_race_to_a_card_tester_is_refused_by_the_last_try() -> N
     assert lost + 1 == RACES_MAX
 
 
-def test_a_busy_address_is_counted_right_by_many_at_once(
-    till: Till, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("seed", range(4))
+def test_random_arrivals_are_counted_as_counting_does(
+    till: Till, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    # Given an address of which every third payment fails, over two hours, in no order
     one_call_at_a_time(monkeypatch)
-    till.limit = 3
     address = address_key(TENANT, "203.0.113.7")
     assert address is not None
-    chance = random.Random(7)
-    told = [attempt(chance.randrange(7200), n) for n in range(48)]
-    fails = {one for n, one in enumerate(told) if n % 3 == 0}
-    let_in: list[Attempt] = []
-
-    def tries(one: Attempt) -> None:
-        # Each looks from its own clock
-        now = NOON + timedelta(milliseconds=one.at_ms - int(NOON.timestamp() * 1000))
-        if till.begin(one, [address], now):
-            let_in.append(one)
-            till.end(one, [address], failed=one in fails)
-
-    at_once(tries, told, 6)
-    # Then it holds the newest four failures of all that were let in, and nothing else
-    counter = counter_of(till.store.get(address))
-    assert counter.failed == tuple(sorted(fails & set(let_in))[-FAILURES_KEPT:])
-    assert counter.in_flight == ()
-    assert len(fails & set(let_in)) >= FAILURES_KEPT
+    arrive(till, address, NOON, seed)
