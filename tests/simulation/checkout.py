@@ -204,7 +204,10 @@ def held_session(stage: Stage) -> None:
 def reviewed_session(stage: Stage) -> None:
     """Paid by a card that is held for a review; somebody answers that, well or badly, or the
     session's merchant takes it back. Where nothing was taken, another card pays."""
-    payer = begin(stage, capture_method=stage.dice.choice(("AUTOMATIC", "MANUAL")))
+    asked: dict[str, Any] = {"capture_method": stage.dice.choice(("AUTOMATIC", "MANUAL"))}
+    if stage.dice.chance(0.3):
+        asked |= {"customer_id": stage.method()["customer_id"], "save_payment_method": True}
+    payer = begin(stage, **asked)
     if payer is None:
         return
     payer.send_once(stage.reviewed()["token"])

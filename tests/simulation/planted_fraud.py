@@ -132,6 +132,11 @@ def oldest_failures_kept(patch: Patches) -> None:
     patch.attribute(window.Counter, "_with", with_)
 
 
+@bug("what a person lets in goes to no counter", 13, profiles.TOKEN_UNDER_REVIEW)
+def approved_and_not_counted(patch: Patches) -> None:
+    patch.attribute(reviews, "counters_of", lambda *_: [])
+
+
 # --- what a person decides -----------------------------------------------------------------------
 
 

@@ -960,6 +960,18 @@ OPERATOR = (
         UNSTEADY,
     ),
     _asked(
+        "reviews, no look-up for 8 days",
+        race_for_a_review,
+        bad(*UNHEARD, of=(*SENDING, "LOOK_UP"), chance=0.8, once=False),
+        UNSTEADY,
+    ),
+    _asked(
+        "reviews that nobody answers, no look-up for 8 days",
+        unanswered_review,
+        bad(*UNHEARD, of=("VOID", "LOOK_UP"), chance=0.9),
+        UNSTEADY,
+    ),
+    _asked(
         "refunds, no look-up for 8 days",
         race_of_refunds,
         bad(*UNHEARD, of=("REFUND", "LOOK_UP"), chance=1.0, once=False),

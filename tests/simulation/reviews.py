@@ -187,6 +187,7 @@ class Reviews:
         status, changed = status_of(intent), intent_id in self._before
         before = status_of(self._before[intent_id]) if changed else status
         self._what_is_sent(intent_id, before)
+        self._what_is_sent_is_counted(intent_id, intent)
         self._what_has_ended(intent_id, status)
         self._decisions_add_up(intent_id, intent)
         if intent_id in self._held and not status:
@@ -300,6 +301,17 @@ class Reviews:
                 allowed |= {"OPEN", "APPROVED"}
             if kind == "AUTHORIZE" and (action == "BLOCK" or step not in allowed):
                 self._fail(14, intent_id, f"{kind} is begun, decided {action}: {step or '-'}")
+
+    def _what_is_sent_is_counted(self, intent_id: str, intent: Item) -> None:
+        """Each authorization goes to the counter of what pays, and of where it comes from."""
+        card = _text(_map(intent, "instrument"), "fingerprint")
+        wanted = [f"#CARD#{card}"] if card else []
+        wanted += [f"#IP#{from_}"] if (from_ := _text(intent, "ip_address")) else []
+        for one in self._begun[intent_id]:
+            counted = [str(each["S"]) for each in one.get("counted", {}).get("L", ())]
+            found = [any(pk.endswith(each) for pk in counted) for each in wanted]
+            if _text(one, "kind") == "AUTHORIZE" and not all(found):
+                self._fail(13, intent_id, f"is to be counted in {wanted}, and is in {counted}")
 
     def _what_has_ended(self, intent_id: str, status: str) -> None:
         """What was granted opens the review that it is for, or has closed it."""

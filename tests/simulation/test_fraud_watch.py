@@ -228,6 +228,10 @@ WRONG: dict[str, tuple[str, Callable[[], None]]] = {
         "invariant 13, .*is in flight without",
         lambda: instead("card tester", STARTS, without("attempts")),
     ),
+    "an attempt that goes to no counter": (
+        "invariant 13, .*is to be counted in",
+        lambda: instead("card tester", STARTS, with_("operation", counted=[])),
+    ),
     "a failure that is told to no counter": (
         "invariant 13, .*is DECLINED, and .* is not told",
         lambda: instead("card tester", DECLINES, without("attempts")),

@@ -112,6 +112,8 @@ def test_a_card_that_paid_goes_when_nothing_of_its_payment_is_in_flight(
         (ago(hours=49), {"authorization": {}}, False),
         (ago(hours=1), {}, False),
         (ago(hours=1), {"authorization": {}, "checkout": {"saves_card": False}}, False),
+        (ago(hours=49), {"authorization": {}, "review": {"closed_at": ago(hours=47)}}, True),
+        (ago(hours=99), {"authorization": {}, "review": {"closed_at": ago(hours=49)}}, False),
     ],
 )
 def test_a_card_that_paid_a_session_waits_two_days_to_be_saved(

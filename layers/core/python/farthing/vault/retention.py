@@ -230,12 +230,13 @@ def _needs_card(intent: Item) -> bool:
 
 def _is_to_be_saved(facts: Facts, intent: Item) -> bool:
     """Whether its checkout session makes a method of it, which is done when the session is read or
-    ends. A customer may have no room for it, so it is not waited for longer."""
+    ends. A customer may have no room for it, so it is not waited for longer. What a person had to
+    look at was not paid before."""
     if not intent.get("checkout", {}).get("saves_card") or "authorization" not in intent:
         return False
-    reviewed_at = (intent.get("review") or {}).get("closed_at") or ""
-    since = max(str(facts.face["created_at"]), reviewed_at)
-    return since > to_text(facts.now - TO_BE_SAVED)
+    looked_at = intent.get("review", {}).get("closed_at") or ""
+    paid_at: str = max(facts.face["created_at"], looked_at)
+    return paid_at > to_text(facts.now - TO_BE_SAVED)
 
 
 def _ends_at(method: Mapping[str, object], expired_months: int) -> str | None:
