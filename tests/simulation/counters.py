@@ -289,6 +289,12 @@ def _ends(old: Item | None, new: Item) -> bool:
     return before in UNRESOLVED and over
 
 
+def counted(row: Item) -> str:
+    """What a counter says, for people."""
+    failed, in_flight = ", ".join(id_ for _, id_ in _failed(row)), ", ".join(_marks(row))
+    return f"failed: {failed or 'none'}; in flight: {in_flight or 'none'}"
+
+
 def _failed(row: Item) -> list[tuple[float, str]]:
     pairs = (one["L"] for one in row.get("failed", {}).get("L", ()))
     return [(int(at["N"]) / 1000, id_["S"]) for at, id_ in pairs]

@@ -962,7 +962,7 @@ OPERATOR = (
     _asked(
         "reviews, no look-up for 8 days",
         race_for_a_review,
-        bad(*UNHEARD, of=(*SENDING, "LOOK_UP"), chance=0.8, once=False),
+        bad(*UNHEARD, of=("CAPTURE", "VOID", "LOOK_UP"), chance=1.0),
         UNSTEADY,
     ),
     _asked(

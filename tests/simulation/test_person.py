@@ -14,12 +14,16 @@ from tests.simulation.search import found_in
 
 REVERSALS = next(each for each in OPERATOR if "reversals unanswered" in each.name)
 CARD = "4242424242424242"
+SEEDS, SEEDS_MAX = 6, 60
+"""So many, or more of them until somebody was asked: with some acquirers one in five is."""
 
 
 @pytest.mark.parametrize("profile", OPERATOR, ids=lambda profile: profile.name)
 def test_somebody_is_asked_and_what_they_say_is_in_the_books(profile: Profile) -> None:
     words = 0
-    for seed in range(6):
+    for seed in range(SEEDS_MAX):
+        if seed >= SEEDS and words:
+            break
         run = begin(seed, **profile.arguments(seed))
         assert found_in(run) is None
         words += sum(person.said for person in run.stage.people)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from tests.simulation.counters import counted
+from tests.simulation.reviews import status_of
 from tests.simulation.run import Run
 from tests.simulation.tally import Finding
 from tests.simulation.trace import Step
@@ -55,10 +57,14 @@ def end(run: Run, finding: Finding | None) -> str:
         told = [event["type"]["S"] for event in payment.events.values()]
         lines.append(f"payment   {intent_id} {payment.status} {payment.detail}".rstrip())
         lines.append(f"          told {', '.join(told) or 'nothing'}")
+        if review := status_of(payment.intent):
+            lines.append(f"          review {review}")
         for operation in payment.operations.values():
             names = ("kind", "reference", "state")
             shown = " ".join(operation[name]["S"] for name in names if name in operation)
             lines.append(f"          {shown}")
+    for counter, row in run.watch.counters.rows.items():
+        lines.append(f"counter   {counter} {counted(row)}")
     for row in run.acquirer.books.rows:
         what = f"{row.operation} {row.reference} {row.amount_cents} {row.status}"
         lines.append(f"books     {what}")
