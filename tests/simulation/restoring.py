@@ -112,6 +112,7 @@ def _restore(run: Run, backup: Prepared) -> None:
     world.tables.on_write.remove(run.watch)
     clock = lambda: world.scheduler.now  # noqa: E731
     run.watch = Watch(run.setting.canaries, clock, run.setting.tenants, search=run.watch.search)
+    run.watch.reviews.is_restored = True
     run.watch.load({name: table.rows for name, table in world.tables.tables.items()})
     world.tables.on_write.append(run.watch)
     run.acquirer.operation_of = run.watch.operation_of

@@ -197,6 +197,10 @@ WRONG: dict[str, tuple[str, Callable[[], None]]] = {
         "invariant 14, .*AUTHORIZE is begun, decided REVIEW: -",
         lambda: instead("review", STARTS, with_("operation", review={"NULL": True})),
     ),
+    "an authorization about which nobody has decided": (
+        "invariant 14, .*AUTHORIZE is begun, decided -: -",
+        lambda: instead("charge", STARTS, with_("operation", decision={"NULL": True})),
+    ),
     "a capture that no answer asked for": (
         "invariant 14, .*CAPTURE is begun while its review is open: -",
         lambda: instead(

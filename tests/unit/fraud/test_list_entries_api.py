@@ -15,7 +15,7 @@ from farthing.errors import FarthingError
 from farthing.fraud import list_entries
 from farthing.fraud.api_wiring import services
 from farthing.fraud.list_entries import Wanted
-from farthing.fraud.lists import RANGES_MAX, Kind, Subject, hits, keys
+from farthing.fraud.lists import RANGES_MAX, Entry, Kind, Subject, hits, keys, ranges_write
 from farthing.fraud.score import Action
 from farthing.fraud.services import Services
 from farthing.store import ConditionFailed, TenantScope
@@ -207,9 +207,14 @@ def test_an_ended_range_goes_also_if_there_was_no_other(monkeypatch: pytest.Monk
 
 
 def test_there_are_so_many_ranges_and_room_again_when_one_goes() -> None:
+    # Given all but one of them at once, and then that one
     here = services(principal())
-    for n in range(RANGES_MAX):
-        list_entries.add(here, wanted(f"10.0.{n}.0/24"))
+    entries = [
+        Entry(here.new_id("fle"), Kind.RANGE, f"10.0.{n}.0/24", Action.BLOCK, "a reason")
+        for n in range(RANGES_MAX - 1)
+    ]
+    here.store.write(ranges_write(here.tenant, None, entries, here.now))
+    list_entries.add(here, wanted(f"10.0.{RANGES_MAX}.0/24"))
     answer = asked(Kind.RANGE, RANGE)
     assert (answer.status, answer.body["code"]) == (409, "limit_reached")
     newest = api("GET", query={"limit": "1"}).body["data"][0]["entry_id"]
