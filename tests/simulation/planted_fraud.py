@@ -59,7 +59,7 @@ def bug(what: str, invariant: int, profile: Profile, limit: int = 30) -> Callabl
 
 @bug("an attempt is sent, and no counter says so", 13, profiles.TRIED_AT_ONCE)
 def attempt_not_marked(patch: Patches) -> None:
-    patch.attribute(Scoring, "marks", lambda self, operation_id: [])
+    patch.attribute(Scoring, "marks", lambda self, counters, operation_id: [])
 
 
 @bug("what is in flight is not counted: only failures are", 13, profiles.TRIED_AT_ONCE)
@@ -90,19 +90,18 @@ def counter_without_version(patch: Patches) -> None:
 
 @bug("the outcome of an approval is told to no counter", 13, profiles.TRIED_FROM_AN_ADDRESS)
 def approval_stays_in_flight(patch: Patches) -> None:
-    patch.attribute(counted, "_ENDED", counted._ENDED - {Outcome.APPROVED})
+    patch.attribute(counted, "_TELLING", counted._TELLING - {Outcome.APPROVED})
 
 
 @bug("no answer from the acquirer counts as a failure", 13, profiles.TRIED_BADLY)
 def unknown_counted_as_failed(patch: Patches) -> None:
     real = counted.is_failure
-    ended = {*counted._ENDED, Outcome.UNKNOWN}
 
     def is_failure(operation: Operation) -> bool:
         answer = operation.answer
         return real(operation) or (answer is not None and answer.outcome is Outcome.UNKNOWN)
 
-    patch.attribute(counted, "_ENDED", frozenset(ended))
+    patch.attribute(counted, "_TELLING", frozenset(Outcome))
     patch.attribute(counted, "is_failure", is_failure)
 
 
@@ -110,8 +109,10 @@ def unknown_counted_as_failed(patch: Patches) -> None:
 def block_is_counted(patch: Patches) -> None:
     real = held.block
 
-    def block(payable: Any, decision: Decision, asked: Any, services: Services) -> Response:
-        answer = real(payable, decision, asked, services)
+    def block(
+        payable: Any, decision_id: str, decision: Decision, asked: Any, services: Services
+    ) -> Response:
+        answer = real(payable, decision_id, decision, asked, services)
         key = card_key(services.tenant, payable.instrument.fingerprint)
         before = counter_of(services.store.get(key))
         failed = before.failed_with(Attempt.of(services.new_id("op")))
@@ -240,7 +241,7 @@ def money_taken_before_the_review(patch: Patches) -> None:
 
 @bug("what is to be looked at is sent at once", 14, profiles.RACE_FOR_A_REVIEW)
 def review_is_no_hold(patch: Patches) -> None:
-    patch.attribute(Scoring, "review_of", lambda self, decision, now: None)
+    patch.attribute(Scoring, "review_of", lambda self, decision: None)
 
 
 @bug("a decline is answered, and the money stays held", 14, profiles.RACE_FOR_A_REVIEW, 40)

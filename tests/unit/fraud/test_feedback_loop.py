@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """With payments.ndjson: decided by the default rules and the model that ships."""
     there = tmp_path_factory.mktemp("loop")
     data = there / "payments.ndjson"
-    run("simulate", "--into", data, "--days", DAYS, "--customers", 300, "--seed", 5)
+    run("simulate", "--into", data, "--days", DAYS, "--customers", 600, "--seed", 5)
     run("train", "--data", data, "--into", there / "own.farthing", "--against", "default")
     return there
 
