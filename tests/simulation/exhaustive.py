@@ -150,6 +150,10 @@ class Marked(Script):
         return [Reached(*pair) for pair in zip(self.reached, self.owners, strict=True)]
 
 
+ASKS_AS_OTHERS_DO = frozenset({"webhook", "keys", "card tester", "review", "review before sending"})
+"""They ask the acquirer nothing that others do not: once is enough."""
+
+
 def paths() -> dict[str, tuple[Scenario, bool]]:
     """Each golden path, for an acquirer that knows a reference again and for one that does not."""
     found = {}
@@ -157,11 +161,7 @@ def paths() -> dict[str, tuple[Scenario, bool]]:
         seconds = LONG_ENOUGH_SECONDS.get(name, OTHERWISE_SECONDS)
         found[name] = replace(scenario, seconds=seconds), True
     for name, (scenario, _) in list(found.items()):
-        if name not in {
-            "webhook",
-            "keys",
-            "card tester",
-        }:  # they ask the acquirer nothing that others do not
+        if name not in ASKS_AS_OTHERS_DO:
             found[name + NOT_IDEMPOTENT] = scenario, False
     return found
 
