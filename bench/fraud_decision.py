@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from farthing.fraud.action import Action
 from farthing.fraud.ask_model import ask
 from farthing.fraud.counter_row import address_key, card_key
 from farthing.fraud.decide import decide
@@ -27,7 +28,6 @@ from farthing.fraud.model_file import DEFAULT_FILE
 from farthing.fraud.rule_document import ASKS_MAX, RULES_MAX
 from farthing.fraud.rule_row import default_rules
 from farthing.fraud.rules import Ask, Rule, RuleSet, Status
-from farthing.fraud.score import Action
 from farthing.fraud.signals import SignalType
 from farthing.ids import make_id
 from farthing.store import Item, Key, TenantScope

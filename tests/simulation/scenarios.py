@@ -22,7 +22,7 @@ from farthing.clock import to_text
 from farthing.fraud.rule_document import read_rules, write_rules
 from farthing.fraud.rule_row import default_rules, publish_writes
 from farthing.ids import ENTROPY_BYTES, make_id
-from farthing.payments.operation import reference_of
+from farthing.payments.names import reference_of
 from farthing.payments.payment_method import method_key
 from farthing.store import EXISTS, TenantScope, Update
 from farthing.store.scope import SystemScope

@@ -7,7 +7,7 @@ from typing import Any
 from boto3.dynamodb.types import TypeDeserializer
 
 from farthing.payments.address import Address
-from farthing.payments.operation import reference_of
+from farthing.payments.names import reference_of
 from farthing.payments.refund import refund_key
 from farthing.store import TenantScope
 from farthing.vault.rows import audit_key

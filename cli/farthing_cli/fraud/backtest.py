@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from farthing.fraud.action import Action
 from farthing.fraud.decide import ORDER, decide, replay
 from farthing.fraud.model.evaluate import Model
 from farthing.fraud.rules import RuleSet
-from farthing.fraud.score import Action
 from farthing.fraud.signals import SCORE_MAX_PPM, Decision, FraudSignal, Scored, SignalType
 from farthing_cli.fraud.past import Past
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from farthing.fraud.action import Action
 from farthing.fraud.rule_row import DEFAULT_VERSION
-from farthing.fraud.score import Action
 from farthing.money import Money
 from farthing_cli.fraud.backtest import BLOCKED, KNOWN, STOPPING, Backtest, Tally, Truth
 

@@ -23,7 +23,7 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from farthing.fraud.score import Action
+from farthing.fraud.action import Action
 from farthing.fraud.signals import SignalType
 from farthing.payments.operation import OperationState
 from farthing.payments.states import Status

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from farthing.clock import to_text
+from farthing.fraud.action import Action
 from farthing.fraud.decide import decide
 from farthing.fraud.facts import Known
 from farthing.fraud.fields import Value
@@ -21,7 +22,6 @@ from farthing.fraud.model.evaluate import Model
 from farthing.fraud.model.features import pack_row, record, row
 from farthing.fraud.model.history import HOUR
 from farthing.fraud.rule_row import default_rules
-from farthing.fraud.score import Action
 from farthing.fraud.signals import SCORE_MAX_PPM, Scored
 from farthing.fraud.window import TEN_MINUTES_SECONDS
 from farthing.ids import ENTROPY_BYTES, make_id

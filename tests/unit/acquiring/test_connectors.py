@@ -27,7 +27,7 @@ from farthing.acquiring.declared import capabilities
 from farthing.acquiring.port import Capabilities
 from farthing.acquiring.sandbox import IDEMPOTENT_SETTING
 from farthing.payments.conclusion import LOOK_PAUSE_SECONDS
-from farthing.payments.operation import reference_of
+from farthing.payments.names import reference_of
 from tests.support.template import resources
 
 SAFE = Capabilities(

@@ -19,13 +19,13 @@ from farthing.acquiring.answer import Answer, Outcome
 from farthing.acquiring.decline import decline
 from farthing.acquiring.port import Kind
 from farthing.clock import to_text
+from farthing.fraud.action import Action
 from farthing.fraud.decide import decide
 from farthing.fraud.facts import Known
 from farthing.fraud.lists import Hit
 from farthing.fraud.lists import Kind as ListKind
 from farthing.fraud.model.features import FEATURES, pack_row
 from farthing.fraud.rule_row import default_rules
-from farthing.fraud.score import Action
 from farthing.fraud.signals import Scored
 from farthing.ids import make_id
 from farthing.payments.intent import CaptureMethod, Instrument, Intent, intent_key

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
+from farthing.fraud.action import Action
 from farthing.fraud.decide import decide
 from farthing.fraud.facts import Known
 from farthing.fraud.fields import Operator
@@ -19,7 +20,6 @@ from farthing.fraud.model.evaluate import Model
 from farthing.fraud.model.features import FEATURES, pack_row
 from farthing.fraud.model.history import DAY
 from farthing.fraud.rules import Ask, Rule, RuleSet, Status
-from farthing.fraud.score import Action
 from farthing.fraud.signals import Scored, SignalType
 from farthing_cli.app import app
 from farthing_cli.failure import Failure

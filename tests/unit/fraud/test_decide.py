@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from farthing.fraud.action import Action
 from farthing.fraud.decide import decide, replay
 from farthing.fraud.facts import Facts, Known, known, risk_keys
 from farthing.fraud.fields import FIELDS, Operator
@@ -19,7 +20,6 @@ from farthing.fraud.model.features import unpack_row
 from farthing.fraud.model_input import features_of
 from farthing.fraud.rule_row import default_rules
 from farthing.fraud.rules import Ask, Rule, RuleSet, Status, Thresholds
-from farthing.fraud.score import Action
 from farthing.fraud.signals import Decision, FraudSignal, Scored, SignalType
 from farthing.ids import instant_of, is_id
 from farthing.store import Item, TenantScope

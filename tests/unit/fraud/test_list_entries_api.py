@@ -13,10 +13,10 @@ from farthing.cards import holds_pan
 from farthing.clock import to_text
 from farthing.errors import FarthingError
 from farthing.fraud import list_entries
+from farthing.fraud.action import Action
 from farthing.fraud.api_wiring import services
 from farthing.fraud.list_entries import Wanted
 from farthing.fraud.lists import RANGES_MAX, Entry, Kind, Subject, hits, keys, ranges_write
-from farthing.fraud.score import Action
 from farthing.fraud.services import Services
 from farthing.store import ConditionFailed, TenantScope
 from tests.support.lambdas import MERCHANT, OTHER_MERCHANT, Answer, call, principal

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farthing import runtime
+from farthing.fraud.action import Action
 from farthing.fraud.lists import (
     RANGES_MAX,
     Entry,
@@ -24,7 +25,6 @@ from farthing.fraud.lists import (
     ranges_key,
     ranges_write,
 )
-from farthing.fraud.score import Action
 from farthing.store import ConditionFailed, TenantScope
 from tests.support.lambdas import MERCHANT
 from tests.unit.fraud.test_window import NOON

@@ -11,6 +11,7 @@ import jsonschema
 import pytest
 
 from farthing import runtime
+from farthing.fraud.action import Action
 from farthing.fraud.fields import FIELDS, OPERATORS, Operator
 from farthing.fraud.rule_document import (
     DOCUMENT_LENGTH_MAX,
@@ -28,7 +29,6 @@ from farthing.fraud.rule_row import (
 )
 from farthing.fraud.rule_schema import rule_schema
 from farthing.fraud.rules import Status
-from farthing.fraud.score import Action
 from farthing.store import EXISTS, ConditionFailed, Delete, TenantScope
 from tests.support.lambdas import MERCHANT
 from tests.unit.fraud.test_window import NOON

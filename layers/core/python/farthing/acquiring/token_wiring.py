@@ -14,7 +14,8 @@ from farthing.network_tokens.on_file import MethodAddress, OnFile, turn_is, turn
 from farthing.network_tokens.port import IssuedToken, NoCryptogram, TokenService
 from farthing.network_tokens.sandbox import SandboxTokenService
 from farthing.observe import logger
-from farthing.payments.operation import Operation, reference_of
+from farthing.payments.names import reference_of
+from farthing.payments.operation import Operation
 from farthing.store import EXISTS, NOT_CREATED, Check, ConditionFailed, Delete, Put
 from farthing.store.table import DynamoStore
 from farthing.vault.claim import claim_to_send

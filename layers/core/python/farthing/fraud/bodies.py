@@ -6,11 +6,11 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from farthing.fraud.action import Action
 from farthing.fraud.list_entries import Wanted
 from farthing.fraud.lists import LISTED, REASON_LENGTH_MAX, Kind
 from farthing.fraud.model_file import UPLOAD_BYTES_MAX
 from farthing.fraud.model_row import ModelMode
-from farthing.fraud.score import Action
 from farthing.http.fields import Fields, FreeText, refuse_controls
 from farthing.http.request import refuse_pan
 

@@ -12,10 +12,10 @@ A model in the shadow says what it would have done, and decides nothing.
 
 from __future__ import annotations
 
+from farthing.fraud.action import Action
 from farthing.fraud.facts import Known
 from farthing.fraud.lists import Hit
 from farthing.fraud.rules import SCORES_PPM, RuleSet
-from farthing.fraud.score import Action
 from farthing.fraud.signals import SCORE_MAX_PPM, Decision, FraudSignal, Scored, SignalType
 
 ORDER = (Action.ALLOW, Action.BLOCK, Action.REVIEW)

@@ -19,6 +19,7 @@ from farthing.errors import (
     invalid,
     not_found,
 )
+from farthing.fraud.action import Action
 from farthing.fraud.list_row import (
     PREFIX,
     listed_delete,
@@ -40,7 +41,6 @@ from farthing.fraud.lists import (
     ranges_without,
     ranges_write,
 )
-from farthing.fraud.score import Action
 from farthing.fraud.services import Services
 from farthing.http.page import choice_filter, page_request, unknown_cursor
 from farthing.ids import is_id

@@ -18,8 +18,8 @@ from enum import StrEnum
 from typing import Any
 
 from farthing.clock import epoch_seconds, from_text, to_text
+from farthing.fraud.action import Action
 from farthing.fraud.fields import BIN, COUNTRY
-from farthing.fraud.score import Action
 from farthing.ids import is_id
 from farthing.store import NOT_CREATED, Condition, Item, Key, Put, TenantScope
 from farthing.store.item import SCHEMA_VERSION

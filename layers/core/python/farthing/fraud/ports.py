@@ -13,7 +13,8 @@ from farthing.store import Item
 
 @dataclass(frozen=True)
 class Fraud:
-    """One merchant's view of it, for one request. None of these reads a table or raises.
+    """One merchant's view of it, for one request. None of these raises, and none reads a table but
+    `model`, when a warm process meets a model for the first time.
 
     `rules` and `model` take the row that says what is in force, None if nothing was ever chosen.
     """

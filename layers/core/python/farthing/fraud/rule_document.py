@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from farthing.fraud.action import Action
 from farthing.fraud.ask_document import Path, read_ask, write_ask
 from farthing.fraud.rules import Hold, Reviews, Rule, RuleSet, Status, Thresholds
-from farthing.fraud.score import Action
 from farthing.fraud.signals import SCORE_MAX_PPM, SignalType
 
 RULES_MAX = 100

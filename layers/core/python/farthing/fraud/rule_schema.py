@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from farthing.fraud.action import Action
 from farthing.fraud.ask_document import INTEGER_MAX, VALUES_MAX
 from farthing.fraud.fields import (
     AMONG,
@@ -25,7 +26,6 @@ from farthing.fraud.rule_document import (
     RULES_MAX,
 )
 from farthing.fraud.rules import Hold, Status
-from farthing.fraud.score import Action
 from farthing.money import AMOUNT_MINOR_MAX, EXPONENTS
 
 Schema = dict[str, Any]

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from farthing.fraud.action import Action
 from farthing.fraud.facts import Known
 from farthing.fraud.fields import FIELDS, Operator, Type, Value
-from farthing.fraud.score import Action
 from farthing.fraud.signals import SCORE_MAX_PPM, FraudSignal, SignalType
 
 Wanted = int | str | bool | frozenset[int] | frozenset[str] | Mapping[str, int] | None

@@ -6,8 +6,8 @@ do the same. In live mode there are no such cards.
 
 from __future__ import annotations
 
+from farthing.fraud.action import Action
 from farthing.fraud.lists import Hit, Kind
-from farthing.fraud.score import Action
 
 TEST_MODE = "test"
 _CARDS = {

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from farthing.fraud.action import Action
 from farthing.fraud.facts import Known
-from farthing.fraud.score import Action
 from farthing.ids import ENTROPY_BYTES, instant_of, make_id
 from farthing.store import Item
 

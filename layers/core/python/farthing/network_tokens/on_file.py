@@ -24,7 +24,7 @@ from farthing.clock import later, to_text
 from farthing.ids import is_id
 from farthing.network_tokens.due import due_marker
 from farthing.network_tokens.port import TokenStatus
-from farthing.payments.operation import reference_of
+from farthing.payments.names import reference_of
 from farthing.payments.payment_method import GONE, MAY_PAY, PREFIX, method_key
 from farthing.store import Condition, Item, Key, TenantScope, Update
 from farthing.vault.envelope import TokenRef

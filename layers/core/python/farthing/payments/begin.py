@@ -11,7 +11,7 @@ from farthing.acquiring.fit import require_amount
 from farthing.acquiring.port import Initiator, Kind, StoredCredential, Use
 from farthing.clock import later, to_text
 from farthing.errors import AMOUNT_TOO_LARGE, OPERATION_IN_PROGRESS, WRONG_STATE, FarthingError
-from farthing.fraud.score import Action
+from farthing.fraud.action import Action
 from farthing.method_type import MethodType
 from farthing.network_tokens.port import TokenStatus
 from farthing.payments import states

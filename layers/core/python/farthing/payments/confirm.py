@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from farthing.acquiring.fit import require_amount, require_source
 from farthing.errors import invalid, not_found
+from farthing.fraud.action import Action
 from farthing.fraud.counter_row import RACES_MAX
-from farthing.fraud.score import Action
 from farthing.http.idempotency_key import IdempotentRequest
 from farthing.http.response import Response
 from farthing.ids import instant_of

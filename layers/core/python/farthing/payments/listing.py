@@ -56,14 +56,14 @@ def list_ids(
 ) -> tuple[list[Item], bool]:
     """A page of the merchant's objects of `prefix`, and whether there are more."""
     pks = [partition(services.tenant, shard) for shard in range(LIST_SHARDS)]
-    return _page(listing, services, BY_TIME, pks, prefix)
+    return list_all(listing, services, BY_TIME, pks, prefix)
 
 
 def list_in(
     listing: Listing, services: Services, index: Index, pk: str, prefix: str
 ) -> tuple[list[Item], bool]:
     """A page of one index partition, and whether there is more."""
-    return _page(listing, services, index, [pk], prefix)
+    return list_all(listing, services, index, [pk], prefix)
 
 
 def page_of(items: Iterator[Item], listing: Listing) -> tuple[list[Item], bool]:
@@ -72,14 +72,14 @@ def page_of(items: Iterator[Item], listing: Listing) -> tuple[list[Item], bool]:
     return page[: listing.limit], len(page) > listing.limit
 
 
-def _page(
+def list_all(
     listing: Listing, services: Services, index: Index, pks: Sequence[str], prefix: str
 ) -> tuple[list[Item], bool]:
+    """A page of several index partitions together, and whether there is more. Raises
+    FarthingError if too much of what there is is filtered out."""
     before, after = listing.bounds(prefix)
     stretch = Stretch(listing.limit, before, after, listing.filter())
     try:
         return newest(services.store, "payments", index, pks, stretch)
     except TooMuchToLookThrough as error:
-        raise invalid(
-            "created_from", "too many payments to look through: ask for a shorter time"
-        ) from error
+        raise invalid("created_from", "too many to look through: ask for a shorter time") from error

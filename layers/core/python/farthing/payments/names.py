@@ -10,6 +10,11 @@ from farthing.store import TenantScope
 _REVERSAL = re.compile(r"[0-9A-Z]{26}R[0-9]+")
 
 
+def reference_of(operation_id: str) -> str:
+    """The operation's name at the acquirer: the 26 random characters of its id, in capitals."""
+    return operation_id.split("_", 1)[1].upper()
+
+
 def operation_id_of(transaction: Transaction) -> str:
     """The id of the operation that an acquirer's transaction names."""
     prefix = "re" if transaction.kind is Kind.REFUND else "op"

@@ -21,7 +21,7 @@ from farthing.clock import later, to_text
 from farthing.ids import shard_of
 from farthing.method_type import MethodType
 from farthing.payments.address import Address
-from farthing.payments.names import merchant_reference
+from farthing.payments.names import merchant_reference, reference_of
 from farthing.payments.review import ReviewStep
 from farthing.store import Item, TenantScope
 
@@ -50,11 +50,6 @@ class Via(StrEnum):
 
 
 UNRESOLVED = frozenset({OperationState.OPEN, OperationState.UNKNOWN, OperationState.PENDING})
-
-
-def reference_of(operation_id: str) -> str:
-    """The operation's name at the acquirer: the 26 random characters of its id, in capitals."""
-    return operation_id.split("_", 1)[1].upper()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from farthing.payments.services import Services
 from farthing.store import Item
 from farthing.store.page import BY_CUSTOMER
 
-REFUND_PAGES_MAX = 100
+ROW_PAGES_MAX = 100
 
 
 def retrieve(intent_id: str, services: Services) -> Intent:
@@ -53,10 +53,15 @@ def settle_open_refunds(intent: Intent, services: Services) -> Intent:
 
 def refund_operations(intent_pk: str, services: Services) -> Iterator[Item]:
     """The refunds' operations of a payment, newest first, read consistently."""
+    return rows_of(intent_pk, "OP#re_", services)
+
+
+def rows_of(intent_pk: str, prefix: str, services: Services) -> Iterator[Item]:
+    """The rows of a payment whose sort key begins so, the last one first, read consistently."""
     start: Item | None = None
-    for _ in range(REFUND_PAGES_MAX):
+    for _ in range(ROW_PAGES_MAX):
         page = services.store.query(
-            "payments", intent_pk, sk_prefix="OP#re_", newest_first=True, start=start
+            "payments", intent_pk, sk_prefix=prefix, newest_first=True, start=start
         )
         yield from page.items
         start = page.next_start

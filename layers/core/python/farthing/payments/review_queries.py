@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from farthing.errors import invalid, not_found
+from farthing.errors import not_found
 from farthing.fraud.signals import Decision, percent
 from farthing.payments.intent import Intent, intent_key
-from farthing.payments.listing import Listing
+from farthing.payments.listing import Listing, list_all
 from farthing.payments.read import retrieve as retrieve_intent
+from farthing.payments.read import rows_of
 from farthing.payments.review import (
     LIST_SHARDS,
     PREFIX,
@@ -21,10 +22,7 @@ from farthing.payments.review import (
 )
 from farthing.payments.services import Services
 from farthing.store import Item
-from farthing.store.newest import Stretch, TooMuchToLookThrough, newest
 from farthing.store.page import BY_TIME
-
-PAGES_MAX = 20
 
 
 def retrieve(review_id: str, services: Services) -> dict[str, Any]:
@@ -42,15 +40,8 @@ def list_reviews(listing: Listing, services: Services) -> tuple[list[dict[str, A
     if listing.starting_after is not None:
         key = review_key(services.tenant, intent_id_of(listing.starting_after))
         listing.require_cursor(services.store.get(key))
-    before, after = listing.bounds(PREFIX)
     partitions = _partitions(listing.status, services)
-    stretch = Stretch(listing.limit, before, after, listing.filter())
-    try:
-        items, more = newest(services.store, "payments", BY_TIME, partitions, stretch)
-    except TooMuchToLookThrough as error:
-        raise invalid(
-            "created_from", "too many reviews to look through: ask for a shorter time"
-        ) from error
+    items, more = list_all(listing, services, BY_TIME, partitions, PREFIX)
     return [item["review"] for item in items], more
 
 
@@ -86,24 +77,14 @@ def _decisions(intent: Intent, services: Services) -> Iterator[tuple[str, str, I
     A fallback carries the decision of the operation before it, and an approval that of the row that
     was held. What the first release decided has no signals.
     """
-    for item in _rows(intent, "OP#op_", services):
+    for item in rows_of(intent.key.pk, "OP#op_", services):
         own = not item.get("fallback_of") and not _answers_a_review(item)
         if own and "known" in (item["decision"] or {}):
             yield item["operation_id"], item["created_at"], item["decision"]
-    for item in _rows(intent, "FRAUD#", services):
+    for item in rows_of(intent.key.pk, "FRAUD#", services):
         yield item["decision_id"], item["created_at"], item["decision"]
 
 
 def _answers_a_review(item: Item) -> bool:
     step = item.get("review")
     return step is not None and step["status"] != ReviewStatus.OPEN
-
-
-def _rows(intent: Intent, prefix: str, services: Services) -> Iterator[Item]:
-    start: Item | None = None
-    for _ in range(PAGES_MAX):
-        page = services.store.query("payments", intent.key.pk, sk_prefix=prefix, start=start)
-        yield from page.items
-        start = page.next_start
-        if start is None:
-            return

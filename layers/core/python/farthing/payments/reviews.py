@@ -150,7 +150,7 @@ def _authorization(
     asked: PaymentRequest,
     services: Services,
 ) -> Begun:
-    """PaymentRequest of whoever takes the currency now."""
+    """Asked of whoever takes the currency now."""
     connector = services.connector(intent.currency)
     if connector is None:
         raise FarthingError(WRONG_STATE, f"no acquirer takes {intent.currency} any more")

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from farthing.clock import to_text
+from farthing.fraud.action import Action
 from farthing.fraud.counter_row import address_key, counter_of, counter_write, counters_of
 from farthing.fraud.decide import decide
 from farthing.fraud.facts import Facts, Known, known, risk_keys
@@ -24,7 +25,6 @@ from farthing.fraud.model_row import model_in_force_key
 from farthing.fraud.rule_row import in_force_key
 from farthing.fraud.rules import Hold, RuleSet
 from farthing.fraud.sandbox_cards import hits_of
-from farthing.fraud.score import Action
 from farthing.fraud.signals import Decision
 from farthing.fraud.window import Attempt
 from farthing.http.response import Response
