@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
+import boto3
 import pytest
 
-from farthing.payments import confirm, followups, refunds
-from tests.support.lambdas import Answer
+from farthing.payments import confirm, followups, refunds, reviews
+from tests.support.lambdas import MERCHANT, Answer, Context, load
+from tests.support.rules import publish, rule
 from tests.support.stack import Stack
 
 
@@ -31,7 +34,7 @@ def between(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[], Any]], li
             return scored(*args)
 
         monkeypatch.setattr(confirm, "scoring_of", score)
-        for module in (followups, refunds):
+        for module in (followups, refunds, reviews):
             real = module.settle_open_operation
 
             def settle(intent: Any, services: Any, real: Any = real) -> Any:
@@ -148,3 +151,53 @@ def test_a_method_that_is_deleted_meanwhile_does_not_pay(stack: Stack, between: 
     between(lambda: call("payment_methods", "DELETE", f"/v1/payment_methods/{method_id}"))
     assert stack.pay(payment_method_id=method_id).status == 404
     assert stack.acquirer.requests == []
+
+
+ANSWERS = ("approve", "decline", "cancel")
+
+
+def answer(stack: Stack, intent_id: str, verb: str) -> Answer:
+    """What ends a review: its answer, a cancel of its payment, or its time."""
+    if verb == "cancel":
+        return stack.post(f"payment_intents/{intent_id}/cancel", {})
+    if verb == "expire":
+        stack.advance(6 * 24 * 60 * 60)
+        body = json.dumps({"expiry": f"{MERCHANT}/test/{intent_id}"})
+        event = {"Records": [{"messageId": "m", "body": body}]}
+        load("resolve_unknown").handler(event, Context())
+        return stack.get(f"payment_intents/{intent_id}")
+    return stack.post(f"reviews/{intent_id.replace('pi_', 'rev_')}/{verb}", {})
+
+
+@pytest.mark.parametrize("hold", ["AUTHORIZED", "NOT_SENT"])
+@pytest.mark.parametrize("first_verb", ANSWERS)
+@pytest.mark.parametrize("second_verb", [*ANSWERS, "expire"])
+def test_a_review_has_one_answer(
+    stack: Stack, between: Between, hold: str, first_verb: str, second_verb: str
+) -> None:
+    publish(rule("REVIEW"), reviews={"hold": hold, "days": 5})
+    intent_id = stack.pay(100).body["intent_id"]
+    second = between(lambda: answer(stack, intent_id, second_verb))
+    first = answer(stack, intent_id, first_verb)
+    assert (first.status, second[0].status) == (409, 200), first.text
+    # Then the money moved as the second one said, and once
+    taken = second_verb == "approve"
+    assert stack.moved(intent_id, "CAPTURE") == (100 if taken else 0)
+    given_back = hold == "AUTHORIZED" and not taken
+    assert stack.moved(intent_id, "VOID") == (100 if given_back else 0)
+    assert posts(stack, "/v1/authorizations") == (hold == "AUTHORIZED" or taken)
+
+
+def test_what_was_kept_for_a_payment_pays_no_other(stack: Stack) -> None:
+    """Given a token that is somebody else's by the time at which its payment is approved."""
+    publish(rule("REVIEW"), reviews={"hold": "NOT_SENT", "days": 5})
+    intent_id = stack.pay(100).body["intent_id"]
+    (face,) = stack.items("card_face")
+    boto3.client("dynamodb").update_item(
+        TableName="PaymentsTable",
+        Key={"pk": face["pk"], "sk": face["sk"]},
+        UpdateExpression="SET claimed_by = :other",
+        ExpressionAttributeValues={":other": {"S": "pi_01jd0000000000000000000aaa"}},
+    )
+    assert answer(stack, intent_id, "approve").body["code"] == "token_not_usable"
+    assert stack.acquirer.requests == [] and stack.items("operation") == []

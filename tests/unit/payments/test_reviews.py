@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import boto3
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
@@ -269,6 +270,28 @@ def test_the_key_of_a_payment_that_its_issuer_declined_after_all_says_so(stack: 
     assert answer(stack, first.body, "approve").status == 402
     last = stack.post("payment_intents", body, key="k")
     assert (last.status, last.body["code"]) == (402, "card_declined")
+
+
+@pytest.mark.parametrize(("entity", "name"), [("idempotency", "state"), ("review", "status")])
+@pytest.mark.parametrize("unsent_first", [False, True], ids=["authorized", "unsent"])
+def test_a_review_is_closed_with_its_key_and_its_row_or_not_at_all(
+    stack: Stack, unsent_first: bool, entity: str, name: str
+) -> None:
+    """Given a row that says, as only a bug of ours could, that it was closed before."""
+    shown = unsent(stack) if unsent_first else held(stack)
+    states = ({name: {"S": "HELD"}}, {name: {"S": "OPEN"}})
+    (row,) = [item for item in stack.items(entity) if {name: item.get(name)} in states]
+    boto3.client("dynamodb").update_item(
+        TableName="PaymentsTable",
+        Key={"pk": row["pk"], "sk": row["sk"]},
+        UpdateExpression="SET #n = :closed",
+        ExpressionAttributeNames={"#n": name},
+        ExpressionAttributeValues={":closed": {"S": "DONE"}},
+    )
+    # Then no second end is written over it
+    before = len(stack.items("event"))
+    assert answer(stack, shown, "decline").status != 200
+    assert review(stack, shown)["status"] == "OPEN" and len(stack.items("event")) == before
 
 
 # --- what goes wrong on the way ------------------------------------------------------------------
