@@ -225,6 +225,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
         "SANDBOX_QUEUE_URL": queues["sandbox"],
         "SANDBOX_FAULTS": "front",
         "DELIVERIES_QUEUE_URL": "https://sqs.invalid/deliveries",
+        "EXHAUSTED_QUEUE_URL": "https://sqs.invalid/exhausted",
         "WEBHOOKS_ALLOW_LOOPBACK": "true",
         "STRIPE_KEYS_PREFIX": "stack/stripe-keys",
         "STRIPE_WEBHOOKS_PREFIX": "stack/stripe-webhooks",

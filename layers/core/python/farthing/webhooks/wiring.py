@@ -39,19 +39,27 @@ def sweep_services() -> sweep.Services:
 def redeliver_services() -> redeliver.Services:
     """Every merchant's deliveries, for one run."""
     return redeliver.Services(
-        runtime.system_store(), queue(), runtime.clock().now(), runtime.seconds_left, log_unhandled
+        runtime.system_store(),
+        queue(),
+        exhausted(),
+        runtime.clock().now(),
+        runtime.seconds_left,
+        log_unhandled,
     )
 
 
 def deliver_services(tenant: TenantScope) -> deliver.Services:
     """The world as the merchant of one message sees it."""
     return deliver.Services(
+        tenant=tenant,
         store=runtime.store(tenant),
         queue=queue(),
+        exhausted=exhausted(),
         sender=sender(),
         clock=runtime.clock(),
         wall=runtime.ShiftedClock(),
         chance=runtime.chance,
+        new_id=runtime.new_id,
         seconds_left=runtime.seconds_left,
     )
 
@@ -59,6 +67,11 @@ def deliver_services(tenant: TenantScope) -> deliver.Services:
 def queue() -> Queue:
     """The deliveries queue."""
     return SqsQueue(runtime.client("sqs"), runtime.setting("DELIVERIES_QUEUE_URL"))
+
+
+def exhausted() -> Queue:
+    """Copies of the deliveries that did not arrive."""
+    return SqsQueue(runtime.client("sqs"), runtime.setting("EXHAUSTED_QUEUE_URL"))
 
 
 def sender() -> Sender:
