@@ -19,7 +19,7 @@ from farthing.store import ConditionFailed, Item, TenantScope, Update
 from farthing.store.port import Store
 from farthing.webhooks.delivery import Delivery, EndReason, Turn
 from farthing.webhooks.delivery_row import delivery_of, delivery_update, nobody_else_claimed
-from farthing.webhooks.endpoint import DisabledReason, Endpoint, still_sends_to
+from farthing.webhooks.endpoint import DisabledReason, Endpoint, Payload, still_sends_to
 from farthing.webhooks.event import Event
 from farthing.webhooks.keys import delivery_key, endpoint_key, feed_key
 from farthing.webhooks.ports import Answer, Chance, DeliveryMessage, Queue, Sender
@@ -84,9 +84,10 @@ def deliver(services: Services, message: DeliveryMessage) -> Delivery | None:
     return _record(services, claimed, answer)
 
 
-def body_of(event: Event) -> bytes:
+def body_of(event: Event, payload: Payload) -> bytes:
     """The bytes that are signed and sent."""
-    return json.dumps(event.payload(), separators=(",", ":"), ensure_ascii=False).encode()
+    document = event.payload(thin=payload is Payload.THIN)
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _facts(store: Store, delivery: Delivery) -> tuple[Endpoint, Event] | EndReason | None:
@@ -109,7 +110,7 @@ def _facts(store: Store, delivery: Delivery) -> tuple[Endpoint, Event] | EndReas
 
 
 def _send(services: Services, endpoint: Endpoint, event: Event) -> Answer:
-    body = body_of(event)
+    body = body_of(event, endpoint.payload)
     secrets = endpoint.signing_secrets(services.clock.now())
     signed_at = epoch_seconds(services.wall.now())
     headers = {
