@@ -375,16 +375,17 @@ def test_a_copy_of_what_did_not_arrive_begins_it_anew_and_only_once(world: World
 
 def test_an_old_copy_does_not_begin_what_ended_again_since(world: World) -> None:
     copy = exhaust(world)
+    world.deliver(world.publish(event_row(2, 1))[-1])  # so that the endpoint stays on
+    sent = len(world.sender.posts)
     world.sender.script = [400] * 10
     for _ in range(10):
         world.deliver(copy)
         world.clock.move(hours=30)
-    assert deliveries()[0].status is Status.EXHAUSTED
     world.deliver(copy)
-    assert len(world.sender.posts) == 20
+    assert len(world.sender.posts) == sent + 10
     (newer,) = world.exhausted.take()
     world.deliver(newer)
-    assert deliveries()[0].status is Status.SUCCEEDED
+    assert {one.status for one in deliveries()} == {Status.SUCCEEDED}
 
 
 def test_there_is_a_copy_before_the_row_says_that_it_ended(world: World) -> None:

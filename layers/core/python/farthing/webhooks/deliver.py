@@ -21,7 +21,7 @@ from farthing.store import ConditionFailed, TenantScope
 from farthing.store.port import Store
 from farthing.webhooks.delivery import Delivery, EndReason, Status, Turn
 from farthing.webhooks.delivery_row import delivery_of, delivery_update, nobody_else_claimed
-from farthing.webhooks.endpoint import DisabledReason, Endpoint
+from farthing.webhooks.endpoint import DisabledReason, Endpoint, Payload
 from farthing.webhooks.endpoint_news import disabling
 from farthing.webhooks.event import Event
 from farthing.webhooks.gate import Gate, Refusal
@@ -110,9 +110,10 @@ def end(store: Store, exhausted: Queue, before: Delivery, reason: EndReason) -> 
     return _write_end(store, exhausted, before, before.ended(reason))
 
 
-def body_of(event: Event) -> bytes:
+def body_of(event: Event, payload: Payload) -> bytes:
     """The bytes that are signed and sent."""
-    return json.dumps(event.payload(), separators=(",", ":"), ensure_ascii=False).encode()
+    document = event.payload(thin=payload is Payload.THIN)
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def _begun_anew(services: Services, delivery: Delivery, message: DeliveryMessage) -> Delivery:
@@ -201,7 +202,7 @@ def _leave(services: Services, facts: _Facts, holder: str, answer: Answer | None
 
 def _send(services: Services, facts: _Facts, signed_at: int) -> Answer:
     endpoint, event = facts.endpoint, facts.event
-    body = body_of(event)
+    body = body_of(event, endpoint.payload)
     secrets = endpoint.signing_secrets(services.clock.now())
     headers = {
         "content-type": "application/json",

@@ -36,7 +36,7 @@ from farthing.webhooks.keys import (
     endpoint_news_key,
 )
 
-SECONDS_BEFORE_ANYBODY_LOOKS = 60
+AT_ONCE_SECONDS = 30
 """How long whoever writes the row has to tell it himself."""
 
 
@@ -77,7 +77,7 @@ class EndpointNews:
             endpoint_id=self.endpoint_id,
         )
 
-    def put(self, due_at: str) -> Put:
+    def put(self) -> Put:
         """The write of the row, in the transaction that makes it true."""
         item: Item = {
             "entity": "endpoint_news",
@@ -88,7 +88,7 @@ class EndpointNews:
             "at": self.at,
             "shown": dict(self.shown),
             "due_pk": NEWS_DUE_PK,
-            "due_at": due_at,
+            "due_at": later(from_text(self.at), seconds=AT_ONCE_SECONDS),
         }
         return Put(self._key, item, NOT_CREATED)
 
@@ -116,13 +116,11 @@ IS_ENABLED = Condition("IS_ENABLED", "#enabled = :on", {"on": True})
 """Nobody turned it off in between: its end is told once."""
 
 
-def made(tenant: TenantScope, endpoint: Endpoint) -> tuple[EndpointNews, Put]:
-    """The ping that a new endpoint is to get, and its row."""
-    news = EndpointNews(
+def ping_of(tenant: TenantScope, endpoint: Endpoint) -> EndpointNews:
+    """The test message that a new endpoint gets."""
+    return EndpointNews(
         tenant, endpoint.endpoint_id, What.PING, endpoint.created_at, endpoint.view()
     )
-    due_at = later(from_text(endpoint.created_at), seconds=SECONDS_BEFORE_ANYBODY_LOOKS)
-    return news, news.put(due_at)
 
 
 def disabling(
@@ -139,5 +137,5 @@ def disabling(
     when = IS_ENABLED & still_sends_to(endpoint.url)
     return (
         Update(endpoint_key(tenant, endpoint.endpoint_id), when, set=changed),
-        news.put(at),
+        news.put(),
     )

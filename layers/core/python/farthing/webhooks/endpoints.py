@@ -28,15 +28,20 @@ from farthing.webhooks.endpoint import (
     ROOM_FOR_ANOTHER,
     DisabledReason,
     Endpoint,
+    Payload,
     old_secrets_value,
     secret_is_still,
 )
+from farthing.webhooks.endpoint_news import ping_of
+from farthing.webhooks.gate import Gate
+from farthing.webhooks.gate_row import change_gate
 from farthing.webhooks.keys import (
     ENDPOINT_PREFIX,
     TABLE,
     endpoint_count_key,
     endpoint_key,
     endpoints_pk,
+    gate_key,
 )
 from farthing.webhooks.signature import SECRET_BYTES, make_secret
 from farthing.webhooks.url import UrlRefused, parse_url
@@ -61,8 +66,11 @@ def create(
     event_types: list[str],
     description: str = "",
     metadata: Mapping[str, str] | None = None,
+    payload: str = Payload.FULL,
+    retry_delays_seconds: list[int] | None = None,
 ) -> Endpoint:
-    """A new endpoint with its secret. Raises FarthingError for a bad URL or one too many."""
+    """A new endpoint with its secret, and the news of it. Raises FarthingError for a bad URL or one
+    too many."""
     endpoint = Endpoint(
         endpoint_id=services.new_id(ENDPOINT_PREFIX),
         url=_checked_url(services, url),
@@ -72,6 +80,8 @@ def create(
         created_at=to_text(services.now),
         livemode=services.tenant.mode == "live",
         secret=make_secret(services.entropy(SECRET_BYTES)),
+        payload=Payload(payload),
+        retry_delays=None if retry_delays_seconds is None else tuple(retry_delays_seconds),
     )
     try:
         services.store.write(
@@ -82,6 +92,7 @@ def create(
                 add={"endpoints": 1},
             ),
             Put(_key(services, endpoint.endpoint_id), endpoint.item(), NOT_CREATED),
+            ping_of(services.tenant, endpoint).put(),
         )
     except ConditionFailed as error:
         if error.condition != ROOM_FOR_ANOTHER.name:
@@ -115,22 +126,58 @@ def endpoints_of(store: Store, tenant: TenantScope) -> list[Endpoint]:
     return [Endpoint.of(item) for item in page.items]
 
 
-def update(services: Services, endpoint_id: str, changes: Mapping[str, Any]) -> Endpoint:
+@dataclass(frozen=True)
+class Change:
+    """What an update did."""
+
+    before: Endpoint
+    after: Endpoint
+
+    @property
+    def recover_since(self) -> str | None:
+        """From when on an endpoint that was turned on again may have missed something."""
+        turned_on = self.after.enabled and not self.before.enabled
+        return self.before.disabled_at if turned_on else None
+
+    def view(self) -> dict[str, Any]:
+        """The endpoint as the API shows it; after it was turned on, with what to recover."""
+        since = self.recover_since
+        return self.after.view() | ({"recover_since": since} if since else {})
+
+
+def update(services: Services, endpoint_id: str, changes: Mapping[str, Any]) -> Change:
     """Change what was sent and leave the rest. `enabled` turns a disabled endpoint on again."""
     before = get(services, endpoint_id)
     changing: dict[str, Value] = dict(changes)
     if "url" in changing:
         _checked_url(services, changing["url"])
+    if "retry_delays_seconds" in changing:
+        changing["retry_delays"] = changing.pop("retry_delays_seconds")
+    if changing.get("enabled") and not before.enabled:
+        _forgive(services, endpoint_id)
     if "enabled" in changing:
-        merchant = None if changing["enabled"] else DisabledReason.MERCHANT.value
-        changing["disabled_reason"] = merchant
+        changing |= _switched(before, to_text(services.now), on=changes["enabled"])
     if not changing:
-        return before
+        return Change(before, before)
     try:
         services.store.write(Update(_key(services, endpoint_id), EXISTS, set=changing))
     except ConditionFailed as error:
         raise not_found("webhook endpoint", endpoint_id) from error
-    return Endpoint.of(before.item() | changing)
+    return Change(before, Endpoint.of(before.item() | changing))
+
+
+def _forgive(services: Services, endpoint_id: str) -> None:
+    """Before it is on again: its next failure would turn it off at once."""
+    at = gate_key(services.tenant, endpoint_id)
+    change_gate(services.store, at, Gate.of(services.store.get(at)), Gate.forgiven)
+
+
+def _switched(before: Endpoint, now_text: str, *, on: bool) -> dict[str, Value]:
+    """What goes with `enabled`. Who turns off what is off does not move the time of that."""
+    if on:
+        return {"disabled_reason": None, "disabled_at": None}
+    since = now_text if before.enabled else before.disabled_at
+    return {"disabled_reason": DisabledReason.MERCHANT.value, "disabled_at": since}
 
 
 def rotate_secret(
