@@ -31,6 +31,7 @@ from farthing.webhooks.endpoint import (
     Payload,
     old_secrets_value,
     secret_is_still,
+    with_first,
 )
 from farthing.webhooks.endpoint_news import ping_of
 from farthing.webhooks.keys import (
@@ -40,6 +41,7 @@ from farthing.webhooks.keys import (
     endpoint_key,
     endpoints_pk,
 )
+from farthing.webhooks.ports import Queue
 from farthing.webhooks.signature import SECRET_BYTES, make_secret
 from farthing.webhooks.url import UrlRefused, parse_url
 
@@ -54,6 +56,8 @@ class Services:
     new_id: IdSource
     entropy: Callable[[int], bytes]
     allow_loopback: bool
+    queue: Queue
+    log_failure: Callable[[Exception], None]
 
 
 def create(
@@ -68,6 +72,7 @@ def create(
 ) -> Endpoint:
     """A new endpoint with its secret, and the news of it. Raises FarthingError for a bad URL or one
     too many."""
+    delays = with_first(retry_delays_seconds)
     endpoint = Endpoint(
         endpoint_id=services.new_id(ENDPOINT_PREFIX),
         url=_checked_url(services, url),
@@ -78,7 +83,7 @@ def create(
         livemode=services.tenant.mode == "live",
         secret=make_secret(services.entropy(SECRET_BYTES)),
         payload=Payload(payload),
-        retry_delays=None if retry_delays_seconds is None else tuple(retry_delays_seconds),
+        retry_delays=None if delays is None else tuple(delays),
     )
     try:
         services.store.write(
@@ -149,7 +154,8 @@ def update(services: Services, endpoint_id: str, changes: Mapping[str, Any]) -> 
     if "url" in changing:
         _checked_url(services, changing["url"])
     if "retry_delays_seconds" in changing:
-        changing["retry_delays"] = changing.pop("retry_delays_seconds")
+        changing["retry_delays"] = with_first(changes["retry_delays_seconds"])
+        del changing["retry_delays_seconds"]
     if "enabled" in changing:
         changing |= _switched(before, to_text(services.now), on=changes["enabled"])
     if not changing:
