@@ -150,6 +150,7 @@ class World:
     tenant: TenantScope = TENANT
     queue: MemoryQueue = field(default_factory=MemoryQueue)
     notices: MemoryNotices = field(default_factory=MemoryNotices)
+    exhausted: MemoryQueue = field(default_factory=MemoryQueue)
     sender: ScriptedSender = field(default_factory=ScriptedSender)
     clock: HandClock = field(default_factory=HandClock)
     wall: HandClock = field(default_factory=HandClock)
@@ -205,12 +206,15 @@ class World:
         if client is not None:
             store = replace(store, client=client, sleep=lambda _: None)
         return attempts.Services(
+            tenant=self.tenant,
             store=store,
             queue=self.queue,
+            exhausted=self.exhausted,
             sender=self.sender,
             clock=self.clock,
             wall=self.wall,
             chance=lambda: 0.5,
+            new_id=runtime.new_id,
             seconds_left=lambda: seconds_left,
         )
 

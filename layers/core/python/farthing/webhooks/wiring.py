@@ -66,19 +66,27 @@ def news_services() -> news.Services:
 def redeliver_services() -> redeliver.Services:
     """Every merchant's deliveries, for one run."""
     return redeliver.Services(
-        runtime.system_store(), queue(), runtime.clock().now(), runtime.seconds_left, log_unhandled
+        runtime.system_store(),
+        queue(),
+        exhausted(),
+        runtime.clock().now(),
+        runtime.seconds_left,
+        log_unhandled,
     )
 
 
 def deliver_services(tenant: TenantScope) -> deliver.Services:
     """The world as the merchant of one message sees it."""
     return deliver.Services(
+        tenant=tenant,
         store=runtime.store(tenant),
         queue=queue(),
+        exhausted=exhausted(),
         sender=sender(),
         clock=runtime.clock(),
         wall=runtime.ShiftedClock(),
         chance=runtime.chance,
+        new_id=runtime.new_id,
         seconds_left=runtime.seconds_left,
     )
 
@@ -91,6 +99,11 @@ def queue() -> Queue:
 def notices() -> Notices:
     """Where the people who run Farthing are told."""
     return SnsNotices(lambda: runtime.client("sns"), runtime.setting("NOTICES_TOPIC_ARN"))
+
+
+def exhausted() -> Queue:
+    """Copies of the deliveries that did not arrive."""
+    return SqsQueue(runtime.client("sqs"), runtime.setting("EXHAUSTED_QUEUE_URL"))
 
 
 def sender() -> Sender:
