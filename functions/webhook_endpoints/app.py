@@ -9,6 +9,7 @@ from farthing.http.request import NoBody, Request
 from farthing.http.response import Response, created, ok
 from farthing.webhooks import endpoint_queries, endpoints
 from farthing.webhooks.bodies import CreateEndpoint, RotateSecret, UpdateEndpoint
+from farthing.webhooks.opening import open_endpoint
 from farthing.webhooks.wiring import endpoint_services as services
 
 app = api()
@@ -18,7 +19,7 @@ ONE = "/v1/webhook_endpoints/<endpoint_id>"
 @app.post("/v1/webhook_endpoints", body=CreateEndpoint)
 def create(request: Request[CreateEndpoint]) -> Response:
     return created(
-        endpoints.create(services(request.principal), **request.body.model_dump()).view_once()
+        open_endpoint(services(request.principal), **request.body.model_dump()).view_once()
     )
 
 

@@ -538,7 +538,7 @@ def test_the_clock_of_the_stack_brings_a_failed_delivery_back(
             },
         )
         if minutes == 20:
-            assert load("redeliver_due").handler({}, Context()) == {"queued": 1}
+            assert load("redeliver_due").handler({}, Context())["queued"] == 1
         app.handler(sqs_event(message.to_text()), Context())
     assert [attempt.status_code for attempt in only_delivery().attempts] == [500, 500, 200]
     stamps = [int(headers["webhook-timestamp"]) for _, headers, _ in world.sender.posts]

@@ -42,7 +42,7 @@ def test_choices_are_kept_changed_and_taken_back(made: dict[str, Any]) -> None:
     assert changed.body.items() >= chosen.items()
     assert api("GET", path).body == changed.body
     (row,) = rows_of("webhook_endpoint")
-    assert Endpoint.of(row).retry_delays == (0, 60, 86_400)
+    assert Endpoint.of(row).retry_delays == (0, 0, 60, 86_400)
     back = {"payload": "FULL", "retry_delays_seconds": None}
     assert api("POST", path, back).body.items() >= back.items()
     another = api("POST", body={"url": URL, "event_types": ["*"], **chosen})

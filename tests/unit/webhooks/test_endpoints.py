@@ -23,8 +23,8 @@ PATH = "/v1/webhook_endpoints"
 
 
 @pytest.fixture(autouse=True)
-def _aws(aws: None) -> None:
-    """Every test here stands on tables."""
+def _aws(queue_url: str) -> None:
+    """Every test here stands on tables and a queue."""
 
 
 def api(method: str, path: str = PATH, body: Any = None, **more: Any) -> Answer:

@@ -219,7 +219,7 @@ def test_duplicates_reorderings_and_crashes_end_in_each_once(
         (row["event_id"], endpoint.endpoint_id)
         for row in rows.values()
         for endpoint in endpoints
-        if endpoint.wants(row["type"])
+        if endpoint.gets(Event.of(row))
     }
     deliveries = of_tenant("delivery", tenant)
     assert len(deliveries) == len(wanted)

@@ -27,6 +27,7 @@ from farthing.store import (
     Update,
 )
 from farthing.store.write import Write
+from farthing.webhooks import event_types
 from farthing.webhooks.endpoint import DisabledReason, Endpoint, still_sends_to
 from farthing.webhooks.event import Event
 from farthing.webhooks.keys import (
@@ -43,8 +44,8 @@ AT_ONCE_SECONDS = 30
 class What(StrEnum):
     """The news, by the type of the event that tells it."""
 
-    PING = "webhook_endpoint.ping"
-    DISABLED = "webhook_endpoint.disabled"
+    PING = event_types.PING
+    DISABLED = event_types.DISABLED
 
 
 @dataclass(frozen=True)

@@ -31,6 +31,7 @@ from farthing.webhooks.endpoint import (
     Payload,
     old_secrets_value,
     secret_is_still,
+    with_first,
 )
 from farthing.webhooks.endpoint_news import ping_of
 from farthing.webhooks.gate import Gate
@@ -43,6 +44,7 @@ from farthing.webhooks.keys import (
     endpoints_pk,
     gate_key,
 )
+from farthing.webhooks.ports import Queue
 from farthing.webhooks.signature import SECRET_BYTES, make_secret
 from farthing.webhooks.url import UrlRefused, parse_url
 
@@ -57,6 +59,8 @@ class Services:
     new_id: IdSource
     entropy: Callable[[int], bytes]
     allow_loopback: bool
+    queue: Queue
+    log_failure: Callable[[Exception], None]
 
 
 def create(
@@ -71,6 +75,7 @@ def create(
 ) -> Endpoint:
     """A new endpoint with its secret, and the news of it. Raises FarthingError for a bad URL or one
     too many."""
+    delays = with_first(retry_delays_seconds)
     endpoint = Endpoint(
         endpoint_id=services.new_id(ENDPOINT_PREFIX),
         url=_checked_url(services, url),
@@ -81,7 +86,7 @@ def create(
         livemode=services.tenant.mode == "live",
         secret=make_secret(services.entropy(SECRET_BYTES)),
         payload=Payload(payload),
-        retry_delays=None if retry_delays_seconds is None else tuple(retry_delays_seconds),
+        retry_delays=None if delays is None else tuple(delays),
     )
     try:
         services.store.write(
@@ -128,16 +133,11 @@ def endpoints_of(store: Store, tenant: TenantScope) -> list[Endpoint]:
 
 @dataclass(frozen=True)
 class Change:
-    """What an update did."""
+    """The endpoint after an update; and, if that turned it on again, since when it may have missed
+    something: it was off, or failed before."""
 
-    before: Endpoint
     after: Endpoint
-
-    @property
-    def recover_since(self) -> str | None:
-        """From when on an endpoint that was turned on again may have missed something."""
-        turned_on = self.after.enabled and not self.before.enabled
-        return self.before.disabled_at if turned_on else None
+    recover_since: str | None = None
 
     def view(self) -> dict[str, Any]:
         """The endpoint as the API shows it; after it was turned on, with what to recover."""
@@ -152,24 +152,29 @@ def update(services: Services, endpoint_id: str, changes: Mapping[str, Any]) -> 
     if "url" in changing:
         _checked_url(services, changing["url"])
     if "retry_delays_seconds" in changing:
-        changing["retry_delays"] = changing.pop("retry_delays_seconds")
+        changing["retry_delays"] = with_first(changes["retry_delays_seconds"])
+        del changing["retry_delays_seconds"]
+    since = None
     if changing.get("enabled") and not before.enabled:
-        _forgive(services, endpoint_id)
+        failing_since = _forgive(services, endpoint_id)
+        since = min(filter(None, (before.disabled_at, failing_since)), default=None)
     if "enabled" in changing:
         changing |= _switched(before, to_text(services.now), on=changes["enabled"])
     if not changing:
-        return Change(before, before)
+        return Change(before)
     try:
         services.store.write(Update(_key(services, endpoint_id), EXISTS, set=changing))
     except ConditionFailed as error:
         raise not_found("webhook endpoint", endpoint_id) from error
-    return Change(before, Endpoint.of(before.item() | changing))
+    return Change(Endpoint.of(before.item() | changing), since)
 
 
-def _forgive(services: Services, endpoint_id: str) -> None:
-    """Before it is on again: its next failure would turn it off at once."""
+def _forgive(services: Services, endpoint_id: str) -> str | None:
+    """Before it is on again: its next failure would turn it off at once. Since when it failed."""
     at = gate_key(services.tenant, endpoint_id)
-    change_gate(services.store, at, Gate.of(services.store.get(at)), Gate.forgiven)
+    gate = Gate.of(services.store.get(at))
+    change_gate(services.store, at, gate, Gate.forgiven)
+    return gate.failing_since
 
 
 def _switched(before: Endpoint, now_text: str, *, on: bool) -> dict[str, Value]:
