@@ -21,4 +21,8 @@ def queue_url(aws: None, monkeypatch: pytest.MonkeyPatch) -> str:
     events = boto3.client("sqs").create_queue(QueueName="acquirer-events")["QueueUrl"]
     monkeypatch.setenv("DELIVERIES_QUEUE_URL", url)
     monkeypatch.setenv("ACQUIRER_EVENTS_QUEUE_URL", events)
+    topic = boto3.client("sns").create_topic(Name="notices")["TopicArn"]
+    monkeypatch.setenv("NOTICES_TOPIC_ARN", topic)
+    exhausted = boto3.client("sqs").create_queue(QueueName="exhausted")["QueueUrl"]
+    monkeypatch.setenv("EXHAUSTED_QUEUE_URL", exhausted)
     return url

@@ -193,9 +193,9 @@ def test_an_item_about_what_we_do_not_have_waits_and_does_not_fail(stack: Stack)
         "INBOX#",
     )
     # and the minute's tick brings it back
-    assert load("redeliver_due").handler({}, Context()) == {"queued": 0}
+    assert load("redeliver_due").handler({}, Context())["items"] == 0
     stack.advance(31)
-    assert load("redeliver_due").handler({}, Context()) == {"queued": 1}
+    assert load("redeliver_due").handler({}, Context())["items"] == 1
     (text,) = inbox.queued()
     assert ItemAddress.parse(text).name == "msg_1"
 

@@ -1,16 +1,29 @@
 """An event: a fact that the merchant is told, immutable, numbered within what it is about.
 
-That is a payment; a payment method; or a checkout session, of which there is one event, told when
-it ends.
+That is a payment; a payment method; a webhook endpoint; or a checkout session, of which there is
+one event, told when it ends.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from farthing.store import Item, TenantScope, Value
+
+_ID_FIELDS = MappingProxyType(
+    {
+        "payment_intent": "intent_id",
+        "checkout_session": "session_id",
+        "refund": "refund_id",
+        "review": "review_id",
+        "payment_method": "method_id",
+        "webhook_endpoint": "endpoint_id",
+    }
+)
+"""The first part of an event's type → the field that names the object."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +43,12 @@ class Event:
     object: Mapping[str, Value]
     session_id: str | None = None
     method_id: str | None = None
+    endpoint_id: str | None = None
 
     @property
     def subject_id(self) -> str:
         """What it is about: within that, events are told in their order."""
-        subject = self.session_id or self.method_id or self.intent_id
+        subject = self.session_id or self.method_id or self.endpoint_id or self.intent_id
         if subject is None:
             raise ValueError(f"{self.event_id} is about nothing")
         return subject
@@ -52,11 +66,16 @@ class Event:
             object=item["object"],
             session_id=item.get("session_id"),
             method_id=item.get("method_id"),
+            endpoint_id=item.get("endpoint_id"),
         )
 
     def attributes(self) -> Item:
         """The event as attributes of a row."""
-        others = {"session_id": self.session_id, "method_id": self.method_id}
+        others = {
+            "session_id": self.session_id,
+            "method_id": self.method_id,
+            "endpoint_id": self.endpoint_id,
+        }
         return {
             "event_id": self.event_id,
             "type": self.type,
@@ -67,8 +86,12 @@ class Event:
             "object": dict(self.object),
         } | {name: id_ for name, id_ in others.items() if id_}
 
-    def payload(self) -> dict[str, Any]:
-        """The body of a webhook: the envelope of Standard Webhooks around the object."""
+    def payload(self, *, thin: bool = False) -> dict[str, Any]:
+        """The body of a webhook: the envelope of Standard Webhooks around the object.
+
+        A thin one names the object and shows nothing of it.
+        """
+        shown = self._named() if thin else {"object": dict(self.object)}
         return {
             "type": self.type,
             "timestamp": self.created_at,
@@ -76,9 +99,13 @@ class Event:
                 "event_id": self.event_id,
                 "sequence": self.sequence,
                 "version": self.version,
-                "object": dict(self.object),
+                **shown,
             },
         }
+
+    def _named(self) -> dict[str, Any]:
+        kind, _, _ = self.type.partition(".")
+        return {"object_type": kind, "object_id": self.object[_ID_FIELDS[kind]]}
 
     def view(self, *, livemode: bool) -> dict[str, Any]:
         """The event as the API shows it."""
