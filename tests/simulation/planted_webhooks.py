@@ -38,7 +38,7 @@ def copy_after_the_end(patch: Patches) -> None:
     patch.attribute(deliver, "_write_end", write_end)
 
 
-@bug("the place of a worker that died is kept for ever", 4, profiles.DYING)
+@bug("the place of a worker that died is kept for ever", 9, profiles.DYING)
 def places_without_an_end(patch: Patches) -> None:
     """Of a gate that closes early, so that a run of minutes meets a probe that dies."""
     patch.attribute(gate, "FAILURES_MAX", 2)
