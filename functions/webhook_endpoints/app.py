@@ -9,11 +9,14 @@ from farthing.http.request import NoBody, Request
 from farthing.http.response import Response, created, ok
 from farthing.webhooks import endpoint_queries, endpoints
 from farthing.webhooks.bodies import CreateEndpoint, RotateSecret, UpdateEndpoint
+from farthing.webhooks.inspection import inspect
 from farthing.webhooks.opening import open_endpoint
+from farthing.webhooks.resend import resend_delivery
 from farthing.webhooks.wiring import endpoint_services as services
 
 app = api()
 ONE = "/v1/webhook_endpoints/<endpoint_id>"
+DELIVERY = f"{ONE}/deliveries/<delivery_id>"
 
 
 @app.post("/v1/webhook_endpoints", body=CreateEndpoint)
@@ -60,6 +63,16 @@ def list_deliveries(request: Request[NoBody], endpoint_id: str) -> Response:
     return ok(
         endpoint_queries.deliveries_page(services(request.principal), endpoint_id, request.query)
     )
+
+
+@app.get(DELIVERY)
+def get_delivery(request: Request[NoBody], endpoint_id: str, delivery_id: str) -> Response:
+    return ok(inspect(services(request.principal), endpoint_id, delivery_id))
+
+
+@app.post(f"{DELIVERY}/resend")
+def resend(request: Request[NoBody], endpoint_id: str, delivery_id: str) -> Response:
+    return ok(resend_delivery(services(request.principal), endpoint_id, delivery_id).view())
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

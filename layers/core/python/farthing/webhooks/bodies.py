@@ -44,6 +44,7 @@ Delays = Annotated[
 ]
 """Seconds before each attempt after the first."""
 
+EndpointId = Annotated[str, StringConstraints(max_length=64), AfterValidator(refuse_pan)]
 PayloadName = Literal["FULL", "THIN"]
 
 
@@ -78,4 +79,12 @@ class RotateSecret(Fields):
         ge=0,
         le=OVERLAP_SECONDS_MAX,
         description="how long the old secret signs too; 0 ends all old ones, for a leak",
+    )
+
+
+class ResendEvent(Fields):
+    """POST /v1/events/{event_id}/resend."""
+
+    endpoint_id: EndpointId | None = Field(
+        default=None, description="one endpoint; else all that subscribe to it"
     )
