@@ -46,11 +46,13 @@ class Range:
 
 @dataclass(frozen=True)
 class MissedPage:
-    """What was missed of the next events; `last` is the last one looked at, None at the end."""
+    """What was missed of the next events; `last` is the last one looked at, None if there are no
+    more. `ends` says that it is the last page."""
 
     missed: Sequence[Missed]
     looked_at: int
     last: str | None
+    ends: bool
 
 
 def missed_page(
@@ -66,7 +68,7 @@ def missed_page(
         if delivery is None or delivery.status is Status.EXHAUSTED
     ]
     last = events[-1].event.event_id if events else None
-    return MissedPage(missed, len(events), last)
+    return MissedPage(missed, len(events), last, ends=len(events) < PAGE_EVENTS)
 
 
 def count_missed(store: Store, tenant: TenantScope, endpoint: Endpoint, stretch: Range) -> Count:
@@ -74,9 +76,10 @@ def count_missed(store: Store, tenant: TenantScope, endpoint: Endpoint, stretch:
     found, after = 0, stretch.after
     for _ in range(COUNT_PAGES_MAX):
         page = missed_page(store, tenant, endpoint, Range(after, stretch.before))
-        if page.last is None:
+        found += len(page.missed)
+        if page.ends or page.last is None:
             return Count(found, complete=True)
-        found, after = found + len(page.missed), page.last
+        after = page.last
     return Count(found, complete=False)
 
 

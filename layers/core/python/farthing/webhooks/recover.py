@@ -77,10 +77,10 @@ def page(store: Store, queue: Queue, now: datetime, recovery: Recovery) -> Recov
         return _stepped(store, recovery, recovery.ended(State.STOPPED, now))
     stretch = Range(recovery.after, recovery.before)
     found = missed_page(store, recovery.tenant, endpoint, stretch)
-    if found.last is None:
-        return _stepped(store, recovery, recovery.ended(State.DONE, now))
     slots = recovery.slots(len(found.missed), now)
-    after = recovery.passed(found.last, found.looked_at, slots)
+    after = recovery.passed(found.last or recovery.after, found.looked_at, slots)
+    if found.ends:
+        after = after.ended(State.DONE, now)
     given_out = [
         _given_out(recovery, missed, slot, now)
         for missed, slot in zip(found.missed, slots, strict=True)
