@@ -6,7 +6,7 @@ visibility is over, until it is a dead letter. Messages come in any order, late,
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 from tests.simulation.aws.sqs import Message, lambda_record
@@ -24,9 +24,13 @@ LATE_SECONDS = (1.0, 3600.0)
 class QueueSources:
     """Every queue that a function reads."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, off: Collection[str] = ()) -> None:
         self._world = world
-        self._pumps = {one.queue: Pump(world, one) for one in world.stack.queue_sources}
+        self._pumps = {
+            one.queue: Pump(world, one)
+            for one in world.stack.queue_sources
+            if one.function not in off
+        }
         for pump in self._pumps.values():
             pump.arm()
 

@@ -26,6 +26,7 @@ from tests.simulation import gateway, logs
 from tests.simulation.aws.dynamo import Tables, WriteRecord
 from tests.simulation.aws.kms import Keys
 from tests.simulation.aws.secrets import Secrets
+from tests.simulation.aws.sns import Topics
 from tests.simulation.aws.sqs import REGION_URL, Queue, Queues
 from tests.simulation.aws.storage import Snapshot
 from tests.simulation.coverage import REACHED, Coverage
@@ -80,9 +81,9 @@ class Prepared:
 
 
 class World:
-    """One run. `handlers` stand in for those of the product; `off` are functions whose schedule
-    does not fire, such as `settle` in a run that is about something else. In a `coarse` one, reads
-    of an index are no call points."""
+    """One run. `handlers` stand in for those of the product; `off` are functions that no schedule
+    and no queue starts, such as `settle` in a run that is about something else. In a `coarse` one,
+    reads of an index are no call points."""
 
     def __init__(
         self,
@@ -129,7 +130,7 @@ class World:
         self.acquirer: Acquirer | None = None
         self.receiver: Receiver | None = None
         self._streams = [Stream(self, source) for source in self.stack.stream_sources]
-        self._queues_read = QueueSources(self)
+        self._queues_read = QueueSources(self, off)
         waiting = prepared.waiting.copy() if prepared else Waiting()
         self._clockwork = Clockwork(self, waiting, off)
         self.tables.on_write.append(self._written)
@@ -259,6 +260,7 @@ class World:
         self.keys = Keys(KEYS_SEED, self._now)
         for name, properties in self.stack.keys.items():
             self._key_ids[name] = self.keys.create_key(properties.get("KeySpec", SYMMETRIC))
+        self.topics = Topics()
         self.secrets = Secrets()
         for name in self.stack.secrets:
             self.secrets.create_secret(name, f"{name}-text")
@@ -271,6 +273,7 @@ class World:
             "sqs": self.queues,
             "kms": self.keys,
             "secretsmanager": self.secrets,
+            "sns": self.topics,
         }
 
     def key_id(self, name: str) -> str:

@@ -31,8 +31,6 @@ def grants(role: str) -> dict[str, set[str]]:
 def name_of(resource: dict[str, Any]) -> str:
     if "Fn::GetAtt" in resource:
         return str(resource["Fn::GetAtt"][0])
-    if "Ref" in resource:
-        return str(resource["Ref"])
     text = str(resource["Fn::Sub"])
     if ":secretsmanager:" in text:
         return text.split("${AWS::StackName}/")[1]

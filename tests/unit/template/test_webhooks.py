@@ -62,8 +62,8 @@ def test_the_tick_alone_publishes_notices_on_one_encrypted_topic() -> None:
         for statement in statements(role)
         if "sns:Publish" in statement["Action"]
     ]
-    assert publishing == [("RedeliverDueRole", {"Ref": "NoticesTopic"})]
+    assert publishing == [("RedeliverDueRole", {"Fn::GetAtt": ["NoticesTopic", "TopicArn"]})]
     topic = resources("AWS::SNS::Topic")["NoticesTopic"]["Properties"]
-    assert topic == {"KmsMasterKeyId": "alias/aws/sns"}
+    assert topic["KmsMasterKeyId"] == "alias/aws/sns"
     tick = resources("AWS::Serverless::Function")["RedeliverDueFunction"]["Properties"]
     assert tick["Environment"]["Variables"]["NOTICES_TOPIC_ARN"] == {"Ref": "NoticesTopic"}
