@@ -55,11 +55,22 @@ class FeedPage:
 
 def get(store: Store, tenant: TenantScope, event_id: str) -> Event:
     """One event. Raises FarthingError if this merchant has none of that id."""
-    place = store.get(event_key(tenant, event_id)) if is_id(EVENT_PREFIX, event_id) else None
-    item = store.get(feed_key(tenant, place["feed_shard"], place["position"])) if place else None
-    if item is None:
+    return placed(store, tenant, event_id).event
+
+
+def placed(store: Store, tenant: TenantScope, event_id: str) -> PlacedEvent:
+    """One event with its place. Raises FarthingError if this merchant has none of that id."""
+    found = find(store, tenant, event_id) if is_id(EVENT_PREFIX, event_id) else None
+    if found is None:
         raise not_found("event", event_id)
-    return Event.of(item)
+    return found
+
+
+def find(store: Store, tenant: TenantScope, event_id: str) -> PlacedEvent | None:
+    """The event at its place in the feed, or None if it has none."""
+    place = store.get(event_key(tenant, event_id))
+    item = store.get(feed_key(tenant, place["feed_shard"], place["position"])) if place else None
+    return PlacedEvent.of(item) if item else None
 
 
 def exists(store: Store, tenant: TenantScope, event_id: str) -> bool:

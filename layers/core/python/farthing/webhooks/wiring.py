@@ -6,7 +6,7 @@ from farthing import runtime
 from farthing.access.principal import Principal
 from farthing.observe import log_unhandled
 from farthing.store import TenantScope
-from farthing.webhooks import deliver, endpoints, news, redeliver, sweep
+from farthing.webhooks import deliver, endpoints, news, recover, redeliver, sweep
 from farthing.webhooks.notices import Notices
 from farthing.webhooks.outbox import Outbox
 from farthing.webhooks.ports import Queue, Sender
@@ -46,6 +46,7 @@ def tick() -> dict[str, int]:
     that there is."""
     jobs = {
         "told": lambda: news.tell_due(news_services()),
+        "recovered": lambda: recover.recover_due(recover_services()),
         "queued": lambda: redeliver.redeliver_due(redeliver_services()),
     }
     return each(jobs, log_unhandled)
@@ -60,6 +61,13 @@ def news_services() -> news.Services:
         runtime.clock().now(),
         runtime.seconds_left,
         log_unhandled,
+    )
+
+
+def recover_services() -> recover.Services:
+    """Every merchant's recoveries, for one run."""
+    return recover.Services(
+        runtime.system_store(), queue(), runtime.clock().now(), runtime.seconds_left, log_unhandled
     )
 
 
