@@ -20,6 +20,7 @@ from farthing_cli import (
     logs,
     merchant,
     recovery,
+    redrive,
     simulate,
     state,
     vault,
@@ -131,6 +132,7 @@ def purge() -> None:
 app.command()(recovery.resolve)
 app.command()(recovery.unknown)
 app.command()(recovery.decide)
+app.command()(redrive.redrive)
 app.command()(simulate.simulate)
 
 
