@@ -35,6 +35,13 @@ def secret_problem(secret: str) -> str:
     return ""
 
 
+def signing_problem(secret: str) -> str:
+    """Why a text is no secret that signs; empty if it is one."""
+    if secret.startswith(_PUBLIC_PREFIX):
+        return "whpk_… is a public key, which verifies; it cannot sign"
+    return secret_problem(secret)
+
+
 def secret_remark(secret: str) -> str:
     """What is unusual about a secret that can be used; empty if nothing is."""
     if secret.startswith(_PUBLIC_PREFIX):

@@ -15,7 +15,7 @@ from farthing.webhooks.signature import signed_headers
 from farthing_cli.failure import Failure
 from farthing_cli.webhooks.diagnosis import Diagnosis, Message, diagnose
 from farthing_cli.webhooks.headers import headers_of, of_lines
-from farthing_cli.webhooks.signing_text import secret_problem
+from farthing_cli.webhooks.signing_text import signing_problem
 
 STDIN = "-"
 FILE_BYTES_MAX = 4 * 1024 * 1024
@@ -72,7 +72,7 @@ def sign(
     as_json: Annotated[bool, typer.Option("--json", help="as a JSON object")] = False,
 ) -> None:
     """Print the three headers that make a body a webhook, to send to a receiver of your own."""
-    if problem := secret_problem(secret):
+    if problem := signing_problem(secret):
         raise Failure(f"The secret: {problem}.")
     timestamp = int(time.time()) if now is None else now
     try:
