@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from datetime import UTC, datetime
 
 import pytest
@@ -13,6 +15,7 @@ from farthing.webhooks.signature import (
     SECRET_BYTES,
     SignatureRefused,
     make_secret,
+    public_key,
     sign,
     signed_headers,
     verify,
@@ -110,3 +113,55 @@ def test_an_id_that_would_blur_what_is_signed_is_not_signed() -> None:
 def test_a_secret_has_24_to_64_bytes(size: int) -> None:
     with pytest.raises(ValueError, match="24 to 64"):
         make_secret(bytes(size))
+
+
+PRIVATE = (
+    "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
+)
+PUBLIC = "whpk_1SiA4o9hyqTCpIqC5V9HUakiiaeACeqfZTInDBbOir4="
+ED25519 = (
+    "v1a,hnO3f9T8Ytu9HwrXslvumlUpqtNVqkhqw/enGzPCXe5BdqzCInXqYXFymVJaA7AZdpXwVLPo3mNl8EM+m7TBAg=="
+)
+
+
+def test_the_reference_vector_of_v1a() -> None:
+    assert sign(PRIVATE, ID, TIMESTAMP, BODY) == ED25519
+    assert public_key(PRIVATE) == PUBLIC
+
+
+def test_a_public_key_checks_and_signs_nothing() -> None:
+    headers = signed_headers([SECRET, PRIVATE], ID, TIMESTAMP, BODY)
+    assert headers["webhook-signature"] == f"{SIGNATURE} {ED25519}"
+    for key in (SECRET, PRIVATE, PUBLIC):
+        verify([key], headers, BODY, now_seconds=TIMESTAMP)
+        with pytest.raises(SignatureRefused, match="by this secret"):
+            verify([key], headers, BODY + b" ", now_seconds=TIMESTAMP)
+    with pytest.raises(ValueError, match="makes none"):
+        sign(PUBLIC, ID, TIMESTAMP, BODY)
+    with pytest.raises(ValueError, match="has a public one"):
+        public_key(SECRET)
+
+
+@pytest.mark.parametrize("signature", ["v1a,", "v1a,abc", "v1a,AAAA", ED25519.replace("v1a", "v1")])
+def test_a_wrong_v1a_signature_is_refused(signature: str) -> None:
+    headers = signed_headers([PRIVATE], ID, TIMESTAMP, BODY) | {"webhook-signature": signature}
+    with pytest.raises(SignatureRefused):
+        verify([PUBLIC], headers, BODY, now_seconds=TIMESTAMP)
+
+
+@pytest.mark.parametrize(
+    "key", ["whsec_", "whsec_AAAA", "whsec_é", "whsk_AAAA", "whpk_AAAA", PRIVATE[:-4]]
+)
+def test_a_key_that_is_none_is_told_without_repeating_it(key: str) -> None:
+    headers = signed_headers([SECRET, PRIVATE], ID, TIMESTAMP, BODY)
+    with pytest.raises(ValueError, match=r"this is no wh(sec|sk|pk)_ key$"):
+        verify([key], headers, BODY, now_seconds=TIMESTAMP)
+
+
+def test_signing_by_a_shared_secret_loads_no_ed25519() -> None:
+    script = (
+        "import sys; from farthing.webhooks.signature import sign; "
+        f"sign({SECRET!r}, 'evt_1', 1, b''); assert 'cryptography' not in sys.modules"
+    )
+    path = ":".join(sys.path)
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=30, env={"PYTHONPATH": path})

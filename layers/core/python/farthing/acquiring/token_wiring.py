@@ -8,7 +8,7 @@ from farthing import runtime
 from farthing.access.principal import Mode
 from farthing.acquiring.charge import CannotSend, NoNetworkToken
 from farthing.acquiring.sandbox import ANSWER_BYTES_MAX
-from farthing.acquiring.wiring import CLAIM_ID_BYTES, before_sending
+from farthing.acquiring.wiring import before_sending
 from farthing.network_tokens import at_service
 from farthing.network_tokens.on_file import MethodAddress, OnFile, turn_is, turn_is_ours
 from farthing.network_tokens.port import IssuedToken, NoCryptogram, TokenService
@@ -18,7 +18,7 @@ from farthing.payments.names import reference_of
 from farthing.payments.operation import Operation
 from farthing.store import EXISTS, NOT_CREATED, Check, ConditionFailed, Delete, Put
 from farthing.store.table import DynamoStore
-from farthing.vault.claim import claim_to_send
+from farthing.vault.claim import CLAIM_PREFIX, claim_to_send
 from farthing.vault.envelope import DataKeys, EnvelopeRefused, TokenRef
 from farthing.vault.kms import data_keys_like, unwrapper
 from farthing.vault.network_token import network_token_key, sealed
@@ -58,7 +58,7 @@ def services(address: MethodAddress) -> at_service.Services:
             address.tenant,
             reference=on_file.reference,
             fence=on_file.turn,
-            claim_id=runtime.entropy(CLAIM_ID_BYTES).hex(),
+            claim_id=runtime.new_id(CLAIM_PREFIX),
             who=runtime.setting("AWS_LAMBDA_FUNCTION_NAME", "charge"),
             purpose=PROVISION,
             now=runtime.clock().now(),

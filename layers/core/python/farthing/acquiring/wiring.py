@@ -19,13 +19,12 @@ from farthing.observe import log_unhandled, logger
 from farthing.payments.address import Address
 from farthing.payments.operation import Operation, Via
 from farthing.store import StoreBusy, TenantScope
-from farthing.vault.claim import claim_to_send
+from farthing.vault.claim import CLAIM_PREFIX, claim_to_send
 from farthing.vault.envelope import TokenRef
 from farthing.vault.kms import unwrapper
 from farthing.vault.open import CardUnreadable, forget_cvc, forget_wallet, open_source
 from farthing.vault.source import Source
 
-CLAIM_ID_BYTES = 8
 _USED_ONCE = {MethodType.CARD: forget_cvc, MethodType.WALLET: forget_wallet}
 """What is forgotten when the outcome is definite. An account is kept: its mandate lasts."""
 _TROUBLE = (BotoCoreError, ClientError, StoreBusy, CardUnreadable)
@@ -59,7 +58,7 @@ def services(address: Address) -> ChargeServices:
             operation.tenant,
             reference=operation.reference,
             fence=operation.fence,
-            claim_id=runtime.entropy(CLAIM_ID_BYTES).hex(),
+            claim_id=runtime.new_id(CLAIM_PREFIX),
             who=runtime.setting("AWS_LAMBDA_FUNCTION_NAME", "charge"),
             purpose=operation.kind.value,
             now=runtime.clock().now(),

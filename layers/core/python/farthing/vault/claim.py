@@ -16,6 +16,9 @@ from farthing.store.scope import TenantScope
 from farthing.store.write import Put
 from farthing.vault.rows import audit_key
 
+CLAIM_PREFIX = "clm"
+"""Of ids: sixteen characters of hexadecimal are digits alone often enough to pass for a card."""
+
 
 class AlreadyClaimed(Exception):
     """Somebody else holds the claim to send this reference under this fence."""

@@ -12,9 +12,9 @@ from farthing import runtime
 from farthing.observe import log_unhandled
 from farthing.store import Key, StoreBusy, TenantScope
 from farthing.vault import kms
+from farthing.vault.claim import CLAIM_PREFIX
 from farthing.vault.reencrypt import Reencrypted, ReencryptServices, reencrypt
 
-CLAIM_ID_BYTES = 8
 ROW_SECONDS = 3
 """With less time left, no other card is begun."""
 
@@ -58,7 +58,7 @@ def _services(key: Key) -> ReencryptServices:
         unwrapper=kms.unwrapper(tenant),
         data_keys=lambda named: kms.data_keys_like(named, tenant),
         entropy=runtime.entropy,
-        new_claim=lambda: runtime.entropy(CLAIM_ID_BYTES).hex(),
+        new_claim=lambda: runtime.new_id(CLAIM_PREFIX),
         who=runtime.setting("AWS_LAMBDA_FUNCTION_NAME", "charge"),
         now=runtime.clock().now,
     )

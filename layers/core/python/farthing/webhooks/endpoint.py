@@ -16,7 +16,8 @@ ENDPOINTS_MAX = 16
 """Of a merchant in a mode; so one event makes at most so many deliveries."""
 
 OVERLAP_SECONDS = 24 * 3600
-"""How long the old secret signs too after a rotation."""
+OVERLAP_SECONDS_MAX = 7 * 24 * 3600
+"""How long the old secret signs too after a rotation, if nobody says otherwise, and at most."""
 
 OLD_SECRETS_MAX = 4
 
@@ -26,6 +27,14 @@ class DisabledReason(StrEnum):
 
     MERCHANT = "MERCHANT"
     GONE = "GONE"
+    FAILING = "FAILING"
+
+
+class Payload(StrEnum):
+    """What a webhook holds: the whole object, or its id alone, to be read over the API."""
+
+    FULL = "FULL"
+    THIN = "THIN"
 
 
 @dataclass(frozen=True)
@@ -38,7 +47,11 @@ class OldSecret:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """`secret` leaves Farthing in the answer that made it, and in signatures."""
+    """`secret` leaves Farthing in the answer that made it, and in signatures.
+
+    `retry_delays` are whole seconds before each attempt after the first; None is the schedule that
+    everybody has. `disabled_at` is when it was turned off, None while it is on.
+    """
 
     endpoint_id: str
     url: str
@@ -51,6 +64,9 @@ class Endpoint:
     old_secrets: tuple[OldSecret, ...] = field(default=(), repr=False)
     enabled: bool = True
     disabled_reason: DisabledReason | None = None
+    disabled_at: str | None = None
+    payload: Payload = Payload.FULL
+    retry_delays: tuple[int, ...] | None = None
 
     def wants(self, event_type: str) -> bool:
         """Whether an event of this type is to be sent here."""
@@ -61,11 +77,16 @@ class Endpoint:
         text = to_text(now)
         return [self.secret, *(old.secret for old in self.old_secrets if old.until > text)]
 
-    def rotated(self, secret: str, now: datetime) -> Endpoint:
-        """With a new secret; the one before signs along for a day."""
+    def rotated(self, secret: str, now: datetime, overlap_seconds: int) -> Endpoint:
+        """With a new secret; the one before signs along for `overlap_seconds`.
+
+        0 is for a secret that leaked: then nothing but the new one signs any more.
+        """
+        if overlap_seconds == 0:
+            return replace(self, secret=secret, old_secrets=())
         text = to_text(now)
         living = [old for old in self.old_secrets if old.until > text]
-        latest = OldSecret(self.secret, later(now, seconds=OVERLAP_SECONDS))
+        latest = OldSecret(self.secret, later(now, seconds=overlap_seconds))
         return replace(self, secret=secret, old_secrets=(latest, *living)[:OLD_SECRETS_MAX])
 
     def view(self) -> dict[str, Any]:
@@ -78,6 +99,9 @@ class Endpoint:
             "metadata": dict(self.metadata),
             "enabled": self.enabled,
             "disabled_reason": self.disabled_reason.value if self.disabled_reason else None,
+            "disabled_at": self.disabled_at,
+            "payload": self.payload.value,
+            "retry_delays_seconds": _listed(self.retry_delays),
             "created_at": self.created_at,
             "livemode": self.livemode,
         }
@@ -101,12 +125,15 @@ class Endpoint:
             "old_secrets": old_secrets_value(self),
             "enabled": self.enabled,
             "disabled_reason": self.disabled_reason.value if self.disabled_reason else None,
+            "disabled_at": self.disabled_at,
+            "payload": self.payload.value,
+            "retry_delays": _listed(self.retry_delays),
         }
 
     @classmethod
     def of(cls, item: Item) -> Endpoint:
-        """The endpoint of its row."""
-        reason = item["disabled_reason"]
+        """The endpoint of its row. Rows of before there was a choice lack what was chosen later."""
+        reason, delays = item["disabled_reason"], item.get("retry_delays")
         return cls(
             endpoint_id=item["endpoint_id"],
             url=item["url"],
@@ -119,7 +146,14 @@ class Endpoint:
             old_secrets=tuple(OldSecret(**row) for row in item["old_secrets"]),
             enabled=item["enabled"],
             disabled_reason=DisabledReason(reason) if reason else None,
+            disabled_at=item.get("disabled_at"),
+            payload=Payload(item.get("payload", Payload.FULL)),
+            retry_delays=tuple(delays) if delays is not None else None,
         )
+
+
+def _listed(delays: tuple[int, ...] | None) -> list[int] | None:
+    return None if delays is None else list(delays)
 
 
 def old_secrets_value(endpoint: Endpoint) -> list[Item]:

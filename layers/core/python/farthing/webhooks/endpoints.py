@@ -24,6 +24,7 @@ from farthing.store import (
 from farthing.store.port import Store
 from farthing.webhooks.endpoint import (
     ENDPOINTS_MAX,
+    OVERLAP_SECONDS,
     ROOM_FOR_ANOTHER,
     DisabledReason,
     Endpoint,
@@ -132,10 +133,13 @@ def update(services: Services, endpoint_id: str, changes: Mapping[str, Any]) -> 
     return Endpoint.of(before.item() | changing)
 
 
-def rotate_secret(services: Services, endpoint_id: str) -> Endpoint:
-    """A new secret. The old one signs too for 24 hours."""
+def rotate_secret(
+    services: Services, endpoint_id: str, overlap_seconds: int = OVERLAP_SECONDS
+) -> Endpoint:
+    """A new secret. The old one signs too for `overlap_seconds`; 0 ends all that there were."""
     before = get(services, endpoint_id)
-    after = before.rotated(make_secret(services.entropy(SECRET_BYTES)), services.now)
+    secret = make_secret(services.entropy(SECRET_BYTES))
+    after = before.rotated(secret, services.now, overlap_seconds)
     try:
         services.store.write(
             Update(

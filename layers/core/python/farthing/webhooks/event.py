@@ -1,7 +1,7 @@
 """An event: a fact that the merchant is told, immutable, numbered within what it is about.
 
-That is a payment; a payment method; or a checkout session, of which there is one event, told when
-it ends.
+That is a payment; a payment method; a webhook endpoint; or a checkout session, of which there is
+one event, told when it ends.
 """
 
 from __future__ import annotations
@@ -30,11 +30,12 @@ class Event:
     object: Mapping[str, Value]
     session_id: str | None = None
     method_id: str | None = None
+    endpoint_id: str | None = None
 
     @property
     def subject_id(self) -> str:
         """What it is about: within that, events are told in their order."""
-        subject = self.session_id or self.method_id or self.intent_id
+        subject = self.session_id or self.method_id or self.endpoint_id or self.intent_id
         if subject is None:
             raise ValueError(f"{self.event_id} is about nothing")
         return subject
@@ -52,11 +53,16 @@ class Event:
             object=item["object"],
             session_id=item.get("session_id"),
             method_id=item.get("method_id"),
+            endpoint_id=item.get("endpoint_id"),
         )
 
     def attributes(self) -> Item:
         """The event as attributes of a row."""
-        others = {"session_id": self.session_id, "method_id": self.method_id}
+        others = {
+            "session_id": self.session_id,
+            "method_id": self.method_id,
+            "endpoint_id": self.endpoint_id,
+        }
         return {
             "event_id": self.event_id,
             "type": self.type,

@@ -9,6 +9,9 @@
 | event id → its place in the feed | EVT#event | EVENT |
 | the last sequence of a payment or session that is in the feed | PLACED#subject | PLACED |
 | delivery | DLV#delivery | DELIVERY |
+| what is still to be told of an endpoint | ENDPOINT_NEWS#endpoint | what, time |
+| a recovery: what an endpoint missed, sent again | RECOVERIES#endpoint | its id |
+| which recovery of an endpoint is running | RECOVERIES#endpoint | RUNNING |
 
 All events of one payment are in one shard of the feed. The due index is one for all merchants.
 """
@@ -22,6 +25,7 @@ TABLE = "webhooks"
 ENDPOINT_PREFIX = "we"
 EVENT_PREFIX = "evt"
 DELIVERY_PREFIX = "dlv"
+RECOVERY_PREFIX = "rcv"
 
 FEED_SHARDS = 4
 LIST_SHARDS = 4
@@ -98,6 +102,31 @@ def delivery_list_pk(tenant: TenantScope, endpoint_id: str, shard: int) -> str:
     return tenant.pk("LIST", "DELIVERY", endpoint_id, str(shard))
 
 
+def endpoint_news_key(tenant: TenantScope, endpoint_id: str, what: str, at: str) -> Key:
+    """Something that is to be told of an endpoint."""
+    return Key(TABLE, tenant.pk("ENDPOINT_NEWS", endpoint_id), f"{what}#{at}")
+
+
+def recoveries_pk(tenant: TenantScope, endpoint_id: str) -> str:
+    """The partition of all recoveries of an endpoint."""
+    return tenant.pk("RECOVERIES", endpoint_id)
+
+
+def recovery_key(tenant: TenantScope, endpoint_id: str, recovery_id: str) -> Key:
+    """One recovery."""
+    return Key(TABLE, recoveries_pk(tenant, endpoint_id), recovery_id)
+
+
+def running_key(tenant: TenantScope, endpoint_id: str) -> Key:
+    """The row that keeps an endpoint from being recovered twice at once."""
+    return Key(TABLE, recoveries_pk(tenant, endpoint_id), "RUNNING")
+
+
 def due_pk(shard: int) -> str:
-    """One shard of the due index."""
+    """One shard of the due index's deliveries."""
     return f"DELIVERY#{shard}"
+
+
+NEWS_DUE_PK = "ENDPOINT_NEWS#0"
+RECOVERIES_DUE_PK = "RECOVERY#0"
+"""The due index's news of endpoints, and its recoveries. Both are few."""
