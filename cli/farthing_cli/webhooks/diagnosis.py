@@ -25,10 +25,11 @@ from farthing.webhooks.signature import (
 )
 from farthing_cli.webhooks.body_forms import around, first_difference, other_forms
 from farthing_cli.webhooks.signing_text import (
+    KEY_BYTES,
     digests_meant,
     secret_problem,
-    secret_remark,
     signature_problem,
+    version_of,
 )
 
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
@@ -160,7 +161,7 @@ def _fits(secrets: Sequence[str], message: Message) -> bool:
 
 def _signature_wrong(secrets: Sequence[str], message: Message) -> list[Finding]:
     """The first reason that explains the signature; else what is wrong with its form."""
-    symmetric = [secret for secret in secrets if not secret.startswith("whpk_")]
+    symmetric = [secret for secret in secrets if version_of(secret) == "v1"]
     for explain in (_written_wrongly, _another_content, _another_key, _another_time):
         for secret in symmetric:
             if found := explain(secret, message):
@@ -173,6 +174,8 @@ def _signature_wrong(secrets: Sequence[str], message: Message) -> list[Finding]:
         if (problem := signature_problem(token))
     ]
     if len(misshapen) < len(message.signatures()):
+        if found := _another_version(secrets, message):
+            return [found]
         of_how_many = f"none of {len(secrets)} secrets" if len(secrets) > 1 else "not this secret"
         misshapen.append(
             Finding(
@@ -226,6 +229,17 @@ def _another_key(secret: str, message: Message) -> Finding | None:
     return None
 
 
+def _another_version(secrets: Sequence[str], message: Message) -> Finding | None:
+    """A key of v1 for a signature of v1a, or the other way round."""
+    signed = {token.partition(",")[0] for token in message.signatures()}
+    given = {version_of(secret) for secret in secrets}
+    if signed & given:
+        return None
+    kinds = {"v1": "a whsec_ secret verifies", "v1a": "a whpk_ key verifies"}
+    words = " and ".join(f"{one}, which {kinds[one]}" for one in sorted(signed & kinds.keys()))
+    return Finding(Part.SECRET, f"the message is signed {words}") if words else None
+
+
 def _another_time(secret: str, message: Message) -> Finding | None:
     """A time that was taken twice: once to sign, once for the header."""
     said = _time(message)
@@ -255,9 +269,10 @@ def _another_body(secrets: Sequence[str], message: Message) -> Finding | None:
 
 def _remarks(secrets: Sequence[str], message: Message) -> Iterator[str]:
     for secret in secrets:
-        problem = secret_problem(secret)
-        if problem or (problem := secret_remark(secret)):
-            yield problem
+        if problem := secret_problem(secret):
+            yield f"a secret that was given cannot be used: {problem}"
+        elif not secret.startswith(tuple(KEY_BYTES)):
+            yield f"the secret has no {SECRET_PREFIX} before it"
     if (count := len(message.signatures())) > 1:
         yield f"{count} signatures, as during a rotation; one that fits is enough"
     for number, token in enumerate(message.signatures(), 1):

@@ -6,53 +6,47 @@ import base64
 import binascii
 import re
 
-from farthing.webhooks.signature import SECRET_PREFIX
+from farthing.webhooks.signature import PRIVATE_PREFIX, PUBLIC_PREFIX, SECRET_PREFIX
 
-KEY_BYTES_MIN, KEY_BYTES_MAX = 24, 64
-DIGEST_BYTES = 32
+KEY_BYTES = {SECRET_PREFIX: (24, 64), PUBLIC_PREFIX: (32, 32), PRIVATE_PREFIX: (64, 64)}
+"""How many bytes a key has at least and at most, by its prefix."""
+
 _HEX = re.compile(r"[0-9a-fA-F]{64}")
 _VERSION = re.compile(r"v[0-9]+[a-z]?", re.IGNORECASE)
-_KNOWN_VERSIONS = {"v1": DIGEST_BYTES, "v1a": 64}
-_PUBLIC_PREFIX, _PRIVATE_PREFIX = "whpk_", "whsk_"
+_DIGEST_BYTES = {"v1": 32, "v1a": 64}
+
+
+def version_of(secret: str) -> str:
+    """The version of the signatures that a key makes or checks."""
+    return "v1a" if secret.startswith((PUBLIC_PREFIX, PRIVATE_PREFIX)) else "v1"
 
 
 def secret_problem(secret: str) -> str:
-    """Why a text is no key that verifies; empty if it is one."""
+    """Why a text is no key that verifies; empty if it is one. A missing whsec_ is no fault."""
     if secret != secret.strip():
         return "there is white space around it"
-    if secret.startswith(_PRIVATE_PREFIX):
-        return "whsk_… is a private key, which signs; its public key, whpk_…, verifies"
-    for prefix in (SECRET_PREFIX, _PUBLIC_PREFIX):
-        secret = secret.removeprefix(prefix)
-    if not secret:
+    prefix = next((one for one in KEY_BYTES if secret.startswith(one)), SECRET_PREFIX)
+    text = secret.removeprefix(prefix)
+    if not text:
         return "it is empty"
-    if set("-_") & set(secret):
-        return "what follows whsec_ is not base64 (it has - or _; is it base64url, or masked?)"
+    if set("-_") & set(text):
+        return f"what follows {prefix} is not base64 (it has - or _; is it base64url?)"
     try:
-        base64.b64decode(secret, validate=True)
+        size = len(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError):
-        return "what follows whsec_ is not base64: was it cut off, or is it another secret?"
+        return f"what follows {prefix} is not base64: was it cut off or masked, or another secret?"
+    least, most = KEY_BYTES[prefix]
+    if not least <= size <= most:
+        wanted = f"{least}" if least == most else f"{least} to {most}"
+        return f"it has {size} bytes, and a {prefix} key {wanted}: is all of it there?"
     return ""
 
 
 def signing_problem(secret: str) -> str:
     """Why a text is no secret that signs; empty if it is one."""
-    if secret.startswith(_PUBLIC_PREFIX):
+    if secret.startswith(PUBLIC_PREFIX):
         return "whpk_… is a public key, which verifies; it cannot sign"
     return secret_problem(secret)
-
-
-def secret_remark(secret: str) -> str:
-    """What is unusual about a secret that can be used; empty if nothing is."""
-    if secret.startswith(_PUBLIC_PREFIX):
-        return ""
-    size = len(base64.b64decode(secret.removeprefix(SECRET_PREFIX)))
-    if not KEY_BYTES_MIN <= size <= KEY_BYTES_MAX:
-        return (
-            f"the secret has {size} bytes; Standard Webhooks say {KEY_BYTES_MIN} to "
-            f"{KEY_BYTES_MAX}. Is all of it there?"
-        )
-    return "" if secret.startswith(SECRET_PREFIX) else "the secret has no whsec_ before it"
 
 
 def signature_problem(token: str) -> str:
@@ -60,8 +54,8 @@ def signature_problem(token: str) -> str:
     version, comma, text = token.partition(",")
     if not comma:
         return "it has no version: v1, comes before the base64"
-    if version not in _KNOWN_VERSIONS:
-        known = " and ".join(_KNOWN_VERSIONS)
+    if version not in _DIGEST_BYTES:
+        known = " and ".join(_DIGEST_BYTES)
         return f"{version[:12]!r} is no version that is known ({known})"
     if _HEX.fullmatch(text):
         return "it is written in hexadecimal; base64 is wanted"
@@ -71,8 +65,8 @@ def signature_problem(token: str) -> str:
         size = len(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError):
         return "it is not base64 (cut off, or without its padding =?)"
-    if size != _KNOWN_VERSIONS[version]:
-        return f"it has {size} bytes; {version} has {_KNOWN_VERSIONS[version]}"
+    if size != _DIGEST_BYTES[version]:
+        return f"it has {size} bytes; {version} has {_DIGEST_BYTES[version]}"
     return ""
 
 

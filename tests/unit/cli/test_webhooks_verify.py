@@ -13,7 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner, Result
 
-from farthing.webhooks.signature import SignatureRefused, make_secret, sign, signed_headers
+from farthing.webhooks.signature import (
+    SignatureRefused,
+    make_secret,
+    public_key,
+    sign,
+    signed_headers,
+)
 from farthing.webhooks.signature import verify as decide
 from farthing_cli.app import app
 from farthing_cli.failure import Failure
@@ -22,6 +28,9 @@ from farthing_cli.webhooks.diagnosis import Diagnosis, Message, Part, diagnose
 SECRET = make_secret(b"k" * 32)
 OTHER = make_secret(b"o" * 32)
 KEY = b"k" * 32
+PRIVATE = (  # the reference's
+    "whsk_6Xb/dCcHpPea21PS1N9VY/NZW723CEc77N4rJCubMbfVKIDij2HKpMKkioLlX0dRqSKJp4AJ6p9lMicMFs6Kvg=="
+)
 ID, NOW = "evt_1", 1_800_000_000
 BODY = '{"type":"refund.succeeded","data":{"b":1,"a":"Zoë / 1"}}'.encode()
 HEADERS = signed_headers([SECRET], ID, NOW, BODY)
@@ -122,7 +131,8 @@ def test_another_secret() -> None:
         (f"{SECRET}\n", "white space"),
         ("", "empty"),
         ("whsec_", "empty"),
-        ("whsk_" + base64.b64encode(bytes(64)).decode(), "private key"),
+        ("whsec_" + base64.b64encode(b"short").decode(), "5 bytes, and a whsec_ key 24 to 64"),
+        ("whsk_" + base64.b64encode(bytes(32)).decode(), "32 bytes, and a whsk_ key 64"),
     ],
 )
 def test_a_secret_that_is_none(secret: str, words: str) -> None:
@@ -137,11 +147,16 @@ def test_a_secret_without_its_prefix_is_taken_and_remarked() -> None:
     assert found.remarks == ("the secret has no whsec_ before it",)
 
 
-def test_a_short_secret_is_taken_and_remarked() -> None:
-    short = "whsec_" + base64.b64encode(b"short").decode()
-    found = diagnosed(signed_headers([short], ID, NOW, BODY), BODY, short)
-    assert found.accepted
-    assert "5 bytes" in found.remarks[0]
+def test_a_private_key_checks_what_it_signed_and_so_does_its_public_one() -> None:
+    headers = signed_headers([PRIVATE], ID, NOW, BODY)
+    for key in (PRIVATE, public_key(PRIVATE)):
+        assert diagnosed(headers, BODY, key).accepted
+    part, text = only(diagnosed(headers, BODY, SECRET))
+    assert (part, text) == (Part.SECRET, "the message is signed v1a, which a whpk_ key verifies")
+    part, text = only(diagnosed({}, BODY, PRIVATE))
+    assert (part, text) == (Part.SECRET, "the message is signed v1, which a whsec_ secret verifies")
+    written_again = signed_headers([PRIVATE], ID, NOW, BODY + b"\n")
+    assert only(diagnosed(written_again, BODY, public_key(PRIVATE)))[0] is Part.BODY
 
 
 @pytest.mark.parametrize(
@@ -272,7 +287,7 @@ def test_what_is_wrong_in_two_places_is_told_twice() -> None:
     header=st.sampled_from(["webhook-id", "webhook-timestamp", "webhook-signature"]),
     value=st.text(max_size=40) | st.integers(0, 10**14).map(str),
     body=st.binary(max_size=40) | st.just(BODY) | st.just(b"[" * 20_000),
-    secret=st.sampled_from([SECRET, OTHER, "whsec_x", "é"]),
+    secret=st.sampled_from([SECRET, OTHER, PRIVATE, "whsec_x", "é"]),
 )
 def test_it_accepts_what_a_receiver_accepts_and_never_breaks(
     header: str, value: str, body: bytes, secret: str
