@@ -30,6 +30,7 @@ from farthing_cli.fraud import commands as fraud
 from farthing_cli.project import run_folder
 from farthing_cli.webhooks import commands as webhooks
 from farthing_cli.webhooks.listen import listen
+from farthing_cli.webhooks.trigger import trigger
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -110,6 +111,7 @@ def purge() -> None:
 
 
 app.command()(listen)
+app.command()(trigger)
 app.command()(recovery.resolve)
 app.command()(recovery.unknown)
 app.command()(recovery.decide)
