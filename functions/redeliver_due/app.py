@@ -1,4 +1,4 @@
-"""Every minute: deliveries whose time has come, back into the queue."""
+"""Every minute: news of endpoints is told, and deliveries whose time has come are queued."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 from farthing import runtime
 from farthing.observe import logger
 from farthing.webhooks import wiring
-from farthing.webhooks.redeliver import redeliver_due
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, int]:
-    """One tick of the schedule. How many deliveries were queued."""
+    """One tick of the schedule. How much was done of each."""
     runtime.begin(context)
-    queued = redeliver_due(wiring.redeliver_services())
-    logger().info("redelivered", extra={"count": queued})
-    return {"queued": queued}
+    done = wiring.tick()
+    for what, count in done.items():
+        logger().info(what, extra={"count": count})
+    return done

@@ -8,7 +8,8 @@ from farthing.http.api import api
 from farthing.http.request import NoBody, Request
 from farthing.http.response import Response, created, ok
 from farthing.webhooks import endpoint_queries, endpoints
-from farthing.webhooks.bodies import CreateEndpoint, UpdateEndpoint
+from farthing.webhooks.bodies import CreateEndpoint, RotateSecret, UpdateEndpoint
+from farthing.webhooks.opening import open_endpoint
 from farthing.webhooks.wiring import endpoint_services as services
 
 app = api()
@@ -18,7 +19,7 @@ ONE = "/v1/webhook_endpoints/<endpoint_id>"
 @app.post("/v1/webhook_endpoints", body=CreateEndpoint)
 def create(request: Request[CreateEndpoint]) -> Response:
     return created(
-        endpoints.create(services(request.principal), **request.body.model_dump()).view_once()
+        open_endpoint(services(request.principal), **request.body.model_dump()).view_once()
     )
 
 
@@ -44,9 +45,14 @@ def delete(request: Request[NoBody], endpoint_id: str) -> Response:
     return ok({"endpoint_id": endpoint_id, "deleted": True})
 
 
-@app.post(f"{ONE}/rotate_secret")
-def rotate_secret(request: Request[NoBody], endpoint_id: str) -> Response:
-    return ok(endpoints.rotate_secret(services(request.principal), endpoint_id).view_once())
+@app.post(f"{ONE}/rotate_secret", body=RotateSecret)
+def rotate_secret(request: Request[RotateSecret], endpoint_id: str) -> Response:
+    overlap_seconds = request.body.overlap_seconds
+    return ok(
+        endpoints.rotate_secret(
+            services(request.principal), endpoint_id, overlap_seconds
+        ).view_once()
+    )
 
 
 @app.get(f"{ONE}/deliveries")

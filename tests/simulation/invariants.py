@@ -99,6 +99,12 @@ def number(item: Item, name: str) -> int:
     return int(value.get("N", "0")) if value is not None else 0
 
 
+def _sent_again(old: Item, new: Item) -> bool:
+    """Whether a delivery that was over begins a new round, with nothing of the old one lost."""
+    begun = number(new, "round_from") == number(new, "claims") == number(old, "claims")
+    return begun and text(new, "status") == "PENDING" and text(new, "round_at") != ""
+
+
 def changed(old: Item, new: Item) -> set[str]:
     """The names of the attributes that differ."""
     names = {name for name, value in new.items() if old.get(name) != value}
@@ -550,7 +556,7 @@ class Watch:
             return
         if old is not None:
             before, differing = text(old, "status"), changed(old, new)
-            if before in {"SUCCEEDED", "EXHAUSTED"} and differing:
+            if before in {"SUCCEEDED", "EXHAUSTED"} and differing and not _sent_again(old, new):
                 shown = _shown(differing, old, new)
                 self._fail(3, delivery_id, f"it was {before}, and then {shown}")
             if number(new, "claims") < number(old, "claims"):

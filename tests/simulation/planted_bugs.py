@@ -565,13 +565,13 @@ def message_of_the_acquirer_believed(patch: Patches) -> None:
 
 @bug("an event counts as sent on before it is", invariant=4, profile=profiles.CRASHES)
 def stream_consumer_that_acknowledges_first(patch: Patches) -> None:
-    real = Outbox._fan_out
+    real = Outbox.fan_out
 
     def fan_out(self: Outbox, tenant: Any, placed: Any) -> int:
         self._fanned_out(tenant, placed.event)
         return real(self, tenant, placed)
 
-    patch.attribute(Outbox, "_fan_out", fan_out)
+    patch.attribute(Outbox, "fan_out", fan_out)
 
 
 @bug(

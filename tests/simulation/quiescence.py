@@ -74,6 +74,8 @@ class AtRest:
     mistakes: Sequence[tuple[str, str]] = ()
     """Type and place of each error of the product that no fault explains."""
     dead_letters: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    exhausted: Collection[tuple[str, str]] = ()
+    """Delivery and the beginning of its round, of each copy in the queue of exhausted ones."""
     may_be_dead: Callable[[str, str], bool] = lambda queue, body: False
     settled: bool = True
     """Whether the daily settlement has run since."""
@@ -447,6 +449,10 @@ def _arrived(
     if status == "EXHAUSTED" and not _may_be_given_up(facts, event, endpoint, delivery):
         tries, reason = number(delivery, "claims"), text(delivery, "end_reason")
         yield Violation(4, intent_id, f"{what} was given up after {tries} tries: {reason}")
+    if status == "EXHAUSTED":
+        round_at = text(delivery, "round_at") or text(delivery, "created_at")
+        if (text(delivery, "delivery_id"), round_at) not in facts.exhausted:
+            yield Violation(4, intent_id, f"{what} is EXHAUSTED, and nobody can send it again")
 
 
 def _may_be_given_up(facts: AtRest, event: Item, endpoint: Endpoint, delivery: Item) -> bool:
@@ -479,8 +485,19 @@ def nobody_is_told_what_is_not_his(facts: AtRest) -> Iterator[Violation]:
     for endpoint in facts.endpoints:
         for event_id in facts.receiver.seen(endpoint.url):
             owner = owners.get(event_id)
-            if owner != endpoint.merchant_id:
+            if owner != endpoint.merchant_id and not _is_news_of(facts, event_id, endpoint):
                 yield Violation(10, event_id, f"of {owner}, was told to {endpoint.url}")
+
+
+def _is_news_of(facts: AtRest, event_id: str, endpoint: Endpoint) -> bool:
+    """Whether it was about an endpoint of the merchant, and not about a payment."""
+    theirs = {one.endpoint_id for one in facts.endpoints if one.merchant_id == endpoint.merchant_id}
+    return all(
+        one.type.startswith("webhook_endpoint.")
+        and one.body["data"]["object"]["endpoint_id"] in theirs
+        for one in facts.receiver.told[endpoint.url]
+        if one.event_id == event_id
+    )
 
 
 def dead_letters_are_expected(facts: AtRest) -> Iterator[Violation]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from tests.simulation.afterwards import (
     ask_with_every_key,
     read_everything,
 )
+from tests.simulation.aws.sqs import REGION_URL
 from tests.simulation.counters import store_was_busy
 from tests.simulation.dice import Dice
 from tests.simulation.faults import Fault, Faults, Swarm
@@ -36,6 +38,9 @@ from tests.simulation.vault_watch import VaultWatch, cards_are_there
 from tests.simulation.violation import Violation
 from tests.simulation.world import Prepared, World
 
+EXHAUSTED = "ExhaustedQueue"
+REDRIVEN_SHARE = 0.5
+"""How often a person puts back what endpoints did not take, and does it twice."""
 REST_DAYS = 8.0
 CALM_AFTER_SECONDS = 2 * 3600.0
 """What a fault started may still fail for so long: a message comes five times, an event waits."""
@@ -118,6 +123,8 @@ class Run:
         self.excuse_dead_letters()
         world.run(seconds=KEYS_AFTER_SECONDS - CALM_AFTER_SECONDS)
         world.spawn("merchant", lambda: ask_with_every_key(self.stage, self.watch))
+        if Dice(self.seed, "redrive").chance(REDRIVEN_SHARE):
+            self._redrive()
         world.run(days=REST_DAYS)
         self.read_at = world.scheduler.now
         world.spawn("merchant", lambda: read_everything(self.stage))
@@ -155,6 +162,7 @@ class Run:
             read_since=self.read_at,
             mistakes=world.mistakes(),
             dead_letters=dead,
+            exhausted=self._exhausted(),
             may_be_dead=lambda queue, body: (
                 (queue == "OutboxFailures" and stalled)
                 or (queue == "ScheduleFailures" and '"settle"' in body and late)
@@ -166,10 +174,20 @@ class Run:
         payments, vault = tables["payments"].rows, tables["vault"].rows
         return cards_are_there(payments.values(), vault, self.world.keys, numbers)
 
+    def _redrive(self) -> None:
+        """Every copy of an exhausted delivery into the deliveries queue, twice; and it stays."""
+        queues = self.world.queues
+        for copy in (*queues.messages(EXHAUSTED), *queues.messages(EXHAUSTED)):
+            queues.send_message(QueueUrl=REGION_URL + "DeliveriesQueue", MessageBody=copy.body)
+
+    def _exhausted(self) -> set[tuple[str, str]]:
+        copies = [json.loads(one.body) for one in self.world.queues.messages(EXHAUSTED)]
+        return {(copy["delivery_id"], copy["ended_round"]) for copy in copies}
+
     def _dead_letters(self) -> Iterator[tuple[str, list[str]]]:
-        """Each queue that no function reads, and what is in it."""
+        """Each queue that no function reads but for a person's sake, and what is in it."""
         world = self.world
-        read = {source.queue for source in world.stack.queue_sources}
+        read = {source.queue for source in world.stack.queue_sources} | {EXHAUSTED}
         for name in world.stack.queues:
             if name not in read:
                 yield name, [message.body for message in world.queues.messages(name)]

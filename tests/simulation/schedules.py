@@ -31,6 +31,8 @@ DUE: Mapping[tuple[str, str], str] = {
     ("payments", "SESSION"): "resolve_unknown",
     ("payments", "NETWORK_TOKEN"): "resolve_unknown",
     ("webhooks", "DELIVERY"): "redeliver_due",
+    ("webhooks", "ENDPOINT_NEWS"): "redeliver_due",
+    ("webhooks", "RECOVERY"): "redeliver_due",
 }
 """Table and first part of `due_pk` → the function whose tick such a row waits for."""
 

@@ -31,7 +31,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "webhook_endpoints.private_address": {"statusCode": 400, "body": {"code": "invalid_request"}},
     "outbox.event": {"batchItemFailures": []},
     "deliver_webhooks.batch": {"batchItemFailures": []},
-    "redeliver_due.schedule": {"queued": 0},
+    "redeliver_due.schedule": {"told": 0, "recovered": 0, "queued": 0},
     "customers.create": {"statusCode": 201, "body": {"livemode": False}},
     "customers.list": {"statusCode": 200},
     "tokens.create": {"statusCode": 201, "body": {"last_four": "4242", "card_brand": "visa"}},

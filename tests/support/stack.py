@@ -225,6 +225,8 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
         "SANDBOX_QUEUE_URL": queues["sandbox"],
         "SANDBOX_FAULTS": "front",
         "DELIVERIES_QUEUE_URL": "https://sqs.invalid/deliveries",
+        "EXHAUSTED_QUEUE_URL": "https://sqs.invalid/exhausted",
+        "NOTICES_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:notices",
         "WEBHOOKS_ALLOW_LOOPBACK": "true",
         "STRIPE_KEYS_PREFIX": "stack/stripe-keys",
         "STRIPE_WEBHOOKS_PREFIX": "stack/stripe-webhooks",

@@ -19,6 +19,7 @@ from tests.simulation.aws.sqs_limits import BATCH_MAX, check_batch, refusal
 REGION_URL = "https://sqs.eu-west-1.amazonaws.com/000000000000/"
 ARN = "arn:aws:sqs:eu-west-1:000000000000:"
 RETENTION_SECONDS = 345_600
+ENTRY_FIELDS = frozenset({"Id", "MessageBody", "DelaySeconds", "MessageGroupId"})
 
 
 @dataclass(slots=True)
@@ -30,6 +31,8 @@ class Message:
     sent_at: float
     visible_at: float
     turn: int
+    group: str = ""
+    """Whose it is, for SQS to be fair by; the order here is anybody's anyway."""
     received: int = 0
     first_received_at: float | None = None
     receipt: str = ""
@@ -157,7 +160,7 @@ class Queues:
         check_batch(Entries)
         done, failed = [], []
         for entry in Entries:
-            if unknown := entry.keys() - {"Id", "MessageBody", "DelaySeconds"}:
+            if unknown := entry.keys() - ENTRY_FIELDS:
                 raise TypeError(f"the fake has no {sorted(unknown)}")
             body, delay = entry["MessageBody"], entry.get("DelaySeconds", 0)
             if why := refusal(body, delay):
@@ -166,7 +169,7 @@ class Queues:
                     {"Id": entry["Id"], "SenderFault": True, "Code": code, "Message": text}
                 )
                 continue
-            message = self._add(queue, body, delay)
+            message = self._add(queue, body, delay, entry.get("MessageGroupId", ""))
             done.append(
                 {
                     "Id": entry["Id"],
@@ -235,9 +238,9 @@ class Queues:
             )
         return queue
 
-    def _add(self, queue: Queue, body: str, delay_seconds: float) -> Message:
+    def _add(self, queue: Queue, body: str, delay_seconds: float, group: str = "") -> Message:
         now, turn = self.now(), self._next()
-        message = Message(f"{turn:08x}-aaaa-4aaa-8aaa-aaaaaaaaaaaa", body, now, now, turn)
+        message = Message(f"{turn:08x}-aaaa-4aaa-8aaa-aaaaaaaaaaaa", body, now, now, turn, group)
         message.visible_at += delay_seconds
         queue.messages.append(message)
         for hook in self.on_send:
@@ -311,6 +314,7 @@ def _attributes(message: Message) -> dict[str, str]:
         "SentTimestamp": str(int(message.sent_at * 1000)),
         "SenderId": "AROAFARTHING:sender",
         "ApproximateFirstReceiveTimestamp": str(int((message.first_received_at or 0) * 1000)),
+        **({"MessageGroupId": message.group} if message.group else {}),
     }
 
 

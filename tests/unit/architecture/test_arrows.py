@@ -18,7 +18,7 @@ EDGE = re.compile(
     r"(runtime|observe)"
     r"|http\.(api|request|fields)"
     r"|store\.table"
-    r"|\w+\.(\w*bodies|\w*wiring|declared|http|kms|sqs|dynamo|invoke)"
+    r"|\w+\.(\w*bodies|\w*wiring|declared|http|kms|sqs|sns|dynamo|invoke)"
     r"|settlement\.sandbox|webhooks\.records"
 )
 """Modules that touch AWS, HTTP, pydantic or the environment. All others are pure."""
@@ -78,7 +78,7 @@ def test_a_handler_makes_no_aws_call(path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted(FUNCTIONS.glob("*/app.py")), ids=lambda p: p.parent.name)
 def test_a_handler_leaves_its_ports_to_a_wiring_module(path: Path) -> None:
-    adapter = re.compile(r"farthing\.(store\.table|webhooks\.(http|sqs))")
+    adapter = re.compile(r"farthing\.(store\.table|webhooks\.(http|sqs|sns))")
     found = {name for name in imports(path) if adapter.fullmatch(name)}
     assert not found | (imports(path) & IMPURE)
 

@@ -19,4 +19,8 @@ def queue_url(aws: None, monkeypatch: pytest.MonkeyPatch) -> str:
     """The deliveries queue, in moto."""
     url: str = boto3.client("sqs").create_queue(QueueName="deliveries")["QueueUrl"]
     monkeypatch.setenv("DELIVERIES_QUEUE_URL", url)
+    topic = boto3.client("sns").create_topic(Name="notices")["TopicArn"]
+    monkeypatch.setenv("NOTICES_TOPIC_ARN", topic)
+    exhausted = boto3.client("sqs").create_queue(QueueName="exhausted")["QueueUrl"]
+    monkeypatch.setenv("EXHAUSTED_QUEUE_URL", exhausted)
     return url

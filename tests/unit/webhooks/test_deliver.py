@@ -26,11 +26,13 @@ from farthing.webhooks.redeliver import (
     Services,
     redeliver_due,
 )
+from farthing.webhooks.schedule import DELAYS_SECONDS
 from farthing.webhooks.signature import SignatureRefused, verify
 from tests.support.lambdas import Context, load
 from tests.unit.webhooks.world import (
     START,
     TENANT,
+    URL,
     Crash,
     LockedClient,
     World,
@@ -43,7 +45,12 @@ from tests.unit.webhooks.world import (
 def tick(world: World) -> int:
     """The minute's run of redeliver_due."""
     services = Services(
-        runtime.system_store(), world.queue, world.clock.now(), lambda: 50, raise_it
+        runtime.system_store(),
+        world.queue,
+        world.exhausted,
+        world.clock.now(),
+        lambda: 50,
+        raise_it,
     )
     return redeliver_due(services)
 
@@ -316,11 +323,11 @@ def test_a_worker_that_was_overtaken_records_nothing(world: World) -> None:
     """Given a worker that slept through its lease; when it wakes; then its record is refused."""
     message = one(world)
     delivery = only_delivery()
-    slow = delivery.claimed(START)
+    slow = delivery.claimed(START, URL, 0)
     world.store.write(delivery_update(slow, nobody_else_claimed(delivery)))
     world.clock.move(seconds=61)
     assert world.deliver(message).status is Status.SUCCEEDED
-    failed = slow.recorded(Answer(500, None, 1), world.clock.now(), 0.5)
+    failed = slow.recorded(Answer(500, None, 1), DELAYS_SECONDS, world.clock.now(), 0.5)
     with pytest.raises(ConditionFailed, match="NOBODY_ELSE_CLAIMED"):
         world.store.write(delivery_update(failed, nobody_else_claimed(slow)))
     assert only_delivery().status is Status.SUCCEEDED
@@ -333,7 +340,7 @@ def test_what_has_ended_is_not_claimed(world: World) -> None:
     ended = delivery.ended(EndReason.ENDPOINT_DELETED)
     world.store.write(delivery_update(ended, nobody_else_claimed(delivery)))
     with pytest.raises(ConditionFailed):
-        claimed = delivery.claimed(START)
+        claimed = delivery.claimed(START, URL, 0)
         world.store.write(delivery_update(claimed, nobody_else_claimed(delivery)))
 
 
@@ -404,7 +411,9 @@ def test_a_row_that_nobody_can_read_stops_no_other(
     failures: list[Exception] = []
     store, now = runtime.system_store(), world.clock.now()
     with pytest.raises(RedeliveryIncomplete):
-        redeliver_due(Services(store, world.queue, now, lambda: 50, failures.append))
+        redeliver_due(
+            Services(store, world.queue, world.exhausted, now, lambda: 50, failures.append)
+        )
     assert {message.delivery_id for message in world.queue.take()} == {
         message.delivery_id for message in messages[2:]
     }
@@ -419,7 +428,9 @@ def test_a_delivery_that_is_never_claimed_ends_after_a_day(world: World) -> None
     for _ in range(26 * 60):
         world.clock.move(minutes=1)
         now = world.clock.now()
-        services = Services(runtime.system_store(), world.queue, now, lambda: 50, failures.append)
+        services = Services(
+            runtime.system_store(), world.queue, world.exhausted, now, lambda: 50, failures.append
+        )
         if due_at is not None and now < from_text(due_at):
             continue
         try:
@@ -469,7 +480,14 @@ def test_an_endpoint_that_is_off_for_a_while_loses_nothing(world: World) -> None
 def test_a_tick_is_bounded_by_time(world: World) -> None:
     one(world)
     world.clock.move(minutes=2)
-    services = Services(runtime.system_store(), world.queue, world.clock.now(), lambda: 9, raise_it)
+    services = Services(
+        runtime.system_store(),
+        world.queue,
+        world.exhausted,
+        world.clock.now(),
+        lambda: 9,
+        raise_it,
+    )
     assert redeliver_due(services) == 0
 
 
@@ -520,7 +538,7 @@ def test_the_clock_of_the_stack_brings_a_failed_delivery_back(
             },
         )
         if minutes == 20:
-            assert load("redeliver_due").handler({}, Context()) == {"queued": 1}
+            assert load("redeliver_due").handler({}, Context())["queued"] == 1
         app.handler(sqs_event(message.to_text()), Context())
     assert [attempt.status_code for attempt in only_delivery().attempts] == [500, 500, 200]
     stamps = [int(headers["webhook-timestamp"]) for _, headers, _ in world.sender.posts]

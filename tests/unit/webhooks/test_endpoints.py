@@ -23,8 +23,8 @@ PATH = "/v1/webhook_endpoints"
 
 
 @pytest.fixture(autouse=True)
-def _aws(aws: None) -> None:
-    """Every test here stands on tables."""
+def _aws(queue_url: str) -> None:
+    """Every test here stands on tables and a queue."""
 
 
 def api(method: str, path: str = PATH, body: Any = None, **more: Any) -> Answer:
@@ -112,12 +112,15 @@ def test_update_changes_what_was_sent_and_nothing_else() -> None:
         "event_types": ["refund.*"],
         "enabled": False,
         "disabled_reason": "MERCHANT",
+        "disabled_at": changed.body["disabled_at"],
     }
     assert (changed.status, changed.body) == (200, wanted)
     assert api("GET", path).body == wanted
     on = api("POST", path, {"enabled": True})
+    assert on.body.pop("recover_since") == wanted["disabled_at"]
     assert (on.body["enabled"], on.body["disabled_reason"]) == (True, None)
-    assert api("POST", path, {}).body == on.body
+    assert on.body["disabled_at"] is None
+    assert api("POST", path, {}).body == api("POST", path, {"enabled": True}).body == on.body
     assert rows_of("webhook_endpoint")[0]["secret"] == secret
 
 

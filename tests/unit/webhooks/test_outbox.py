@@ -219,7 +219,7 @@ def test_duplicates_reorderings_and_crashes_end_in_each_once(
         (row["event_id"], endpoint.endpoint_id)
         for row in rows.values()
         for endpoint in endpoints
-        if endpoint.wants(row["type"])
+        if endpoint.gets(Event.of(row))
     }
     deliveries = of_tenant("delivery", tenant)
     assert len(deliveries) == len(wanted)
@@ -395,7 +395,7 @@ def test_a_lost_message_is_found_again(world: World) -> None:
     with pytest.raises(Crash):
         outbox.publish(row)
     world.clock.move(seconds=61)
-    services = Services(base, world.queue, world.clock.now(), lambda: 50, raise_it)
+    services = Services(base, world.queue, world.exhausted, world.clock.now(), lambda: 50, raise_it)
     assert redeliver_due(services) == 1
     (message,) = world.queue.take()
     assert world.deliver(message).status == "SUCCEEDED"

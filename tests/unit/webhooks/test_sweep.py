@@ -93,7 +93,7 @@ def test_what_the_stream_brought_is_not_swept(world: World) -> None:
     assert world.queue.take() == []
 
 
-@pytest.mark.parametrize("last", ["_fan_out", "_fanned_out"])
+@pytest.mark.parametrize("last", ["fan_out", "_fanned_out"])
 def test_an_event_that_was_placed_and_not_sent_is_found(
     world: World, monkeypatch: pytest.MonkeyPatch, last: str
 ) -> None:

@@ -17,8 +17,9 @@ from farthing.store import NOT_CREATED, Item, Key, Put, TenantScope
 from farthing.store.item import item_from_wire, item_to_wire
 from farthing.store.table import DynamoStore
 from farthing.webhooks import deliver as attempts
-from farthing.webhooks import endpoints
+from farthing.webhooks import endpoints, news
 from farthing.webhooks.endpoint import Endpoint
+from farthing.webhooks.notices import Notice
 from farthing.webhooks.outbox import Outbox
 from farthing.webhooks.ports import Answer, DeliveryMessage, SendError
 from tests.support.lambdas import MERCHANT
@@ -133,11 +134,23 @@ class HandClock:
 
 
 @dataclass
+class MemoryNotices:
+    """Holds what was told."""
+
+    published: list[Notice] = field(default_factory=list)
+
+    def publish(self, notice: Notice) -> None:
+        self.published.append(notice)
+
+
+@dataclass
 class World:
     """One merchant's webhooks, with real code over moto, and nothing real outside."""
 
     tenant: TenantScope = TENANT
     queue: MemoryQueue = field(default_factory=MemoryQueue)
+    notices: MemoryNotices = field(default_factory=MemoryNotices)
+    exhausted: MemoryQueue = field(default_factory=MemoryQueue)
     sender: ScriptedSender = field(default_factory=ScriptedSender)
     clock: HandClock = field(default_factory=HandClock)
     wall: HandClock = field(default_factory=HandClock)
@@ -155,6 +168,8 @@ class World:
             new_id=self._new_id,
             entropy=lambda size: self.made.to_bytes(size, "big"),
             allow_loopback=False,
+            queue=self.queue,
+            log_failure=raise_it,
         )
 
     def _new_id(self, prefix: str) -> str:
@@ -165,6 +180,15 @@ class World:
         """A new endpoint, for all events unless said otherwise."""
         return endpoints.create(
             self.endpoint_services(), url=url, event_types=list(event_types or ("*",))
+        )
+
+    def news_services(self, client: Any = None) -> news.Services:
+        """For one tick that tells what is new of endpoints."""
+        store = runtime.system_store()
+        if client is not None:
+            store = replace(store, client=client, sleep=lambda _: None)
+        return news.Services(
+            store, self.queue, self.notices, self.clock.now(), lambda: 30, raise_it
         )
 
     def outbox(self, client: Any = None) -> Outbox:
@@ -182,12 +206,15 @@ class World:
         if client is not None:
             store = replace(store, client=client, sleep=lambda _: None)
         return attempts.Services(
+            tenant=self.tenant,
             store=store,
             queue=self.queue,
+            exhausted=self.exhausted,
             sender=self.sender,
             clock=self.clock,
             wall=self.wall,
             chance=lambda: 0.5,
+            new_id=runtime.new_id,
             seconds_left=lambda: seconds_left,
         )
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
 from farthing.http.fields import Fields, FreeText, Metadata
 from farthing.http.request import refuse_pan
+from farthing.webhooks.endpoint import OVERLAP_SECONDS, OVERLAP_SECONDS_MAX
 from farthing.webhooks.event_types import is_pattern
 from farthing.webhooks.url import URL_LENGTH_MAX
 
 PATTERNS_MAX = 32
+RETRY_DELAYS_MAX = 20
+RETRY_DELAY_SECONDS_MAX = 24 * 3600
+RETRY_SPAN_SECONDS_MAX = 7 * 24 * 3600
 
 
 def check_pattern(text: str) -> str:
@@ -21,11 +25,26 @@ def check_pattern(text: str) -> str:
     return text
 
 
+def check_delays(delays: list[int]) -> list[int]:
+    """For validators. Raises ValueError for a schedule that goes on for too long."""
+    if sum(delays) > RETRY_SPAN_SECONDS_MAX:
+        raise ValueError(f"sums up to more than {RETRY_SPAN_SECONDS_MAX} seconds")
+    return delays
+
+
 Url = Annotated[
     str, StringConstraints(min_length=1, max_length=URL_LENGTH_MAX), AfterValidator(refuse_pan)
 ]
 Pattern = Annotated[str, StringConstraints(max_length=64), AfterValidator(check_pattern)]
 Patterns = Annotated[list[Pattern], Field(min_length=1, max_length=PATTERNS_MAX)]
+
+Delay = Annotated[int, Field(ge=0, le=RETRY_DELAY_SECONDS_MAX)]
+Delays = Annotated[
+    list[Delay], Field(min_length=1, max_length=RETRY_DELAYS_MAX), AfterValidator(check_delays)
+]
+"""Seconds before each attempt after the first."""
+
+PayloadName = Literal["FULL", "THIN"]
 
 
 class CreateEndpoint(Fields):
@@ -35,6 +54,8 @@ class CreateEndpoint(Fields):
     event_types: Patterns
     description: FreeText = ""
     metadata: Metadata = Field(default_factory=dict)
+    payload: PayloadName = "FULL"
+    retry_delays_seconds: Delays | None = None
 
 
 class UpdateEndpoint(Fields):
@@ -45,3 +66,16 @@ class UpdateEndpoint(Fields):
     description: FreeText = ""
     metadata: Metadata = Field(default_factory=dict)
     enabled: bool = True
+    payload: PayloadName = "FULL"
+    retry_delays_seconds: Delays | None = None
+
+
+class RotateSecret(Fields):
+    """POST /v1/webhook_endpoints/{endpoint_id}/rotate_secret."""
+
+    overlap_seconds: int = Field(
+        default=OVERLAP_SECONDS,
+        ge=0,
+        le=OVERLAP_SECONDS_MAX,
+        description="how long the old secret signs too; 0 ends all old ones, for a leak",
+    )

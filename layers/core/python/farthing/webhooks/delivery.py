@@ -1,11 +1,13 @@
 """A delivery: one event on its way to one endpoint, and what it may do next.
 
-    PENDING ──► attempt ──► SUCCEEDED
-                   │  ▲
-                   ▼  │ when its time has come
-                 FAILED ──► EXHAUSTED    after the last attempt, or without an endpoint
+    PENDING ──► attempt ──► SUCCEEDED ──┐
+       ▲           │  ▲                 │ sent again by hand: a new round of attempts
+       │           ▼  │ when its time   │
+       │         FAILED ──► EXHAUSTED ──┤ after the last attempt, or without an endpoint
+       └────────────────────────────────┘
 
-While its endpoint is off, a delivery stays as it is and is looked at again later.
+While its endpoint is off, a delivery stays as it is and is looked at again later; so it does while
+the gate before its endpoint lets nobody through.
 
 An attempt is claimed before it is sent: the claim opens the attempt and leases the delivery, so
 that of several workers one sends. `next_attempt_at` says from when on it may be tried; `due_at`,
@@ -15,6 +17,7 @@ in the due index, when to look whether that happened.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -23,15 +26,19 @@ from typing import Any
 from farthing.clock import from_text, later, to_text
 from farthing.ids import ALPHABET, RANDOM_PART_LENGTH
 from farthing.store import TenantScope
+from farthing.webhooks.attempt import Attempt
 from farthing.webhooks.event import Event
 from farthing.webhooks.feed import PlacedEvent
 from farthing.webhooks.keys import DELIVERY_PREFIX
-from farthing.webhooks.ports import Answer, DeliveryMessage, SendError
-from farthing.webhooks.schedule import ATTEMPTS_MAX, delay_seconds
+from farthing.webhooks.ports import Answer, DeliveryMessage
+from farthing.webhooks.schedule import after_answer, delay_seconds, span_seconds
 
 LEASE_SECONDS = 60
 QUEUED_SECONDS = 60
 """How long the queue has for the first attempt before the due index is asked."""
+
+ATTEMPTS_KEPT_MAX = 20
+"""The latest ones; sent again and again by hand, there may have been more."""
 
 PAUSE_SECONDS_MIN = 60
 PAUSE_SECONDS_MAX = 3600
@@ -54,6 +61,7 @@ class EndReason(StrEnum):
     """Why no other attempt is made. NEVER_STARTED is a fault of ours."""
 
     ATTEMPTS_USED_UP = "ATTEMPTS_USED_UP"
+    HELD_BACK_TOO_LONG = "HELD_BACK_TOO_LONG"
     ENDPOINT_GONE = "ENDPOINT_GONE"
     ENDPOINT_DISABLED = "ENDPOINT_DISABLED"
     ENDPOINT_DELETED = "ENDPOINT_DELETED"
@@ -67,32 +75,6 @@ class Turn(StrEnum):
     NOT_DUE = "NOT_DUE"
     LEASED = "LEASED"
     OVER = "OVER"
-
-
-@dataclass(frozen=True)
-class Attempt:
-    """One try. Open, with neither status nor error, from its claim until its record."""
-
-    number: int
-    at: str
-    status_code: int | None = None
-    error: str | None = None
-    duration_ms: int | None = None
-
-    @property
-    def open(self) -> bool:
-        """Whether what came of it is not recorded."""
-        return self.status_code is None and self.error is None
-
-    def view(self) -> dict[str, Any]:
-        """The attempt as the API shows it."""
-        return {
-            "attempt": self.number,
-            "at": self.at,
-            "status_code": self.status_code,
-            "error": self.error,
-            "duration_ms": self.duration_ms,
-        }
 
 
 @dataclass(frozen=True)
@@ -113,15 +95,39 @@ class Delivery:
     due_at: str | None = None
     lease_until: str | None = None
     end_reason: EndReason | None = None
+    round_from: int = 0
+    round_at: str | None = None
+    deferrals: int = 0
 
     @property
     def message(self) -> DeliveryMessage:
         """What goes into the queue."""
-        return DeliveryMessage(self.tenant.merchant_id, self.tenant.mode, self.delivery_id)
+        tenant = self.tenant
+        return DeliveryMessage(tenant.merchant_id, tenant.mode, self.delivery_id, self.endpoint_id)
+
+    @property
+    def copy_of_the_end(self) -> DeliveryMessage:
+        """What goes into the queue of exhausted deliveries."""
+        return replace(self.message, ended_round=self.round_began_at)
+
+    @property
+    def round_began_at(self) -> str:
+        """Since when its attempts count: since it was made, or sent again by hand."""
+        return self.round_at or self.created_at
+
+    @property
+    def claims(self) -> int:
+        """How many attempts were ever opened; the oldest are not kept."""
+        return self.attempts[-1].number if self.attempts else 0
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more happens by itself."""
+        return self.status in (Status.SUCCEEDED, Status.EXHAUSTED)
 
     def turn(self, now: datetime) -> Turn:
         """What may be done at the instant `now`."""
-        if self.status in (Status.SUCCEEDED, Status.EXHAUSTED):
+        if self.over:
             return Turn.OVER
         if self.lease_until is not None and self.lease_until > to_text(now):
             return Turn.LEASED
@@ -135,36 +141,71 @@ class Delivery:
             return 0
         return int((from_text(self.next_attempt_at) - now).total_seconds()) + 1
 
-    def claimed(self, now: datetime) -> Delivery:
+    def claimed(self, now: datetime, url: str, signed_at: int) -> Delivery:
         """With the next attempt open and leased. An attempt left open was interrupted."""
-        attempt = Attempt(len(self.attempts) + 1, to_text(now))
+        attempt = Attempt(self.claims + 1, to_text(now), url, signed_at)
         until = later(now, seconds=LEASE_SECONDS)
-        return replace(
-            self, attempts=(*self._closed_attempts(), attempt), lease_until=until, due_at=until
-        )
+        kept = (*self._closed_attempts(), attempt)[-ATTEMPTS_KEPT_MAX:]
+        return replace(self, attempts=kept, deferrals=0, lease_until=until, due_at=until)
 
-    def may_be_claimed(self) -> bool:
+    def may_be_claimed(self, delays: Sequence[int]) -> bool:
         """Whether an attempt is left. A worker that dies in each of them uses them up too."""
-        return len(self.attempts) < ATTEMPTS_MAX
+        return self.claims - self.round_from < len(delays)
 
-    def recorded(self, answer: Answer, now: datetime, chance: float) -> Delivery:
-        """With what came of the open attempt, and what follows from it."""
-        done = replace(
-            self.attempts[-1],
-            status_code=answer.status_code,
-            error=answer.error.value if answer.error else None,
-            duration_ms=answer.duration_ms,
-        )
+    def recorded(
+        self, answer: Answer, delays: Sequence[int], now: datetime, chance: float
+    ) -> Delivery:
+        """With what came of the open attempt, and what follows from it by the schedule `delays`."""
+        done = self.attempts[-1].answered(answer)
         after = replace(self, attempts=(*self.attempts[:-1], done), lease_until=None)
         if answer.succeeded:
             return replace(after, status=Status.SUCCEEDED, next_attempt_at=None, due_at=None)
         if answer.gone:
             return after.ended(EndReason.ENDPOINT_GONE)
-        delay = delay_seconds(len(after.attempts), chance)
+        delay = delay_seconds(delays, self.claims - self.round_from, chance)
         if delay is None:
             return after.ended(EndReason.ATTEMPTS_USED_UP)
-        due = later(now, seconds=delay)
+        due = later(now, seconds=after_answer(delay, answer))
         return replace(after, status=Status.FAILED, next_attempt_at=due, due_at=due)
+
+    def deferred(self, seconds: int, delays: Sequence[int], now: datetime) -> Delivery:
+        """As it was, to be tried in so many seconds: the gate let it not through.
+
+        It ends where its schedule would have ended: an endpoint that was dead all the time has
+        had its chances, by the probes of other deliveries.
+        """
+        if (now - from_text(self.round_began_at)).total_seconds() + seconds > span_seconds(delays):
+            return self.ended(EndReason.HELD_BACK_TOO_LONG)
+        return replace(
+            self,
+            attempts=self._closed_attempts(),
+            deferrals=self.deferrals + 1,
+            next_attempt_at=later(now, seconds=seconds),
+            due_at=later(now, seconds=seconds + QUEUED_SECONDS),
+            lease_until=None,
+        )
+
+    def resent(self, now: datetime) -> Delivery:
+        """To be tried now, because somebody asked for it.
+
+        One that waits keeps its place in its schedule; one that is over begins anew; one that is
+        being sent stays as it is.
+        """
+        if self.turn(now) is Turn.LEASED:
+            return self
+        text = to_text(now)
+        queued = replace(
+            self, next_attempt_at=text, due_at=later(now, seconds=QUEUED_SECONDS), deferrals=0
+        )
+        if not self.over:
+            return queued
+        return replace(
+            queued,
+            status=Status.PENDING,
+            end_reason=None,
+            round_from=self.claims,
+            round_at=text,
+        )
 
     def ended(self, reason: EndReason) -> Delivery:
         """Without another attempt."""
@@ -194,8 +235,7 @@ class Delivery:
     def _closed_attempts(self) -> tuple[Attempt, ...]:
         if not self.attempts or not self.attempts[-1].open:
             return self.attempts
-        lost = replace(self.attempts[-1], error=SendError.INTERRUPTED.value)
-        return (*self.attempts[:-1], lost)
+        return (*self.attempts[:-1], self.attempts[-1].interrupted())
 
     def log_fields(self) -> dict[str, Any]:
         """What a log line says of the last attempt: ids and numbers."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from farthing.ids import shard_of
 from farthing.store import NOT_CREATED, Condition, Item, Put, TenantScope, Update
-from farthing.webhooks.delivery import Attempt, Delivery, EndReason, Status
+from farthing.webhooks.attempt import Attempt
+from farthing.webhooks.delivery import Delivery, EndReason, Status
 from farthing.webhooks.keys import (
     DUE_SHARDS,
     LIST_SHARDS,
@@ -19,7 +20,7 @@ def nobody_else_claimed(delivery: Delivery) -> Condition:
     return Condition(
         "NOBODY_ELSE_CLAIMED",
         "#claims = :claims AND #status = :status_read",
-        {"claims": len(delivery.attempts), "status_read": delivery.status.value},
+        {"claims": delivery.claims, "status_read": delivery.status.value},
     )
 
 
@@ -67,11 +68,14 @@ def delivery_of(item: Item) -> Delivery:
         position=item["position"],
         created_at=item["created_at"],
         status=Status(item["status"]),
-        attempts=tuple(_attempt_of(row) for row in item["attempts"]),
+        attempts=tuple(Attempt.of(row) for row in item["attempts"]),
         next_attempt_at=item.get("next_attempt_at"),
         due_at=item.get("due_at"),
         lease_until=item.get("lease_until"),
         end_reason=EndReason(item["end_reason"]) if "end_reason" in item else None,
+        round_from=item.get("round_from", 0),
+        round_at=item.get("round_at"),
+        deferrals=item.get("deferrals", 0),
     )
 
 
@@ -79,16 +83,15 @@ def _changing(delivery: Delivery) -> Item:
     due = delivery.due_at is not None
     return {
         "status": delivery.status.value,
-        "claims": len(delivery.attempts),
+        "claims": delivery.claims,
         "takes": 0,
-        "attempts": [attempt.view() for attempt in delivery.attempts],
+        "attempts": [attempt.item() for attempt in delivery.attempts],
         "next_attempt_at": delivery.next_attempt_at,
         "lease_until": delivery.lease_until,
         "end_reason": delivery.end_reason.value if delivery.end_reason else None,
         "due_pk": due_pk(shard_of(delivery.delivery_id, DUE_SHARDS)) if due else None,
         "due_at": delivery.due_at,
+        "round_from": delivery.round_from,
+        "round_at": delivery.round_at,
+        "deferrals": delivery.deferrals,
     }
-
-
-def _attempt_of(row: Item) -> Attempt:
-    return Attempt(row["attempt"], row["at"], row["status_code"], row["error"], row["duration_ms"])

@@ -10,7 +10,8 @@ from typing import Any
 
 from farthing.clock import later, to_text
 from farthing.store import Condition, Item
-from farthing.webhooks.event_types import subscribed
+from farthing.webhooks.event import Event
+from farthing.webhooks.event_types import PING, subscribed
 
 ENDPOINTS_MAX = 16
 """Of a merchant in a mode; so one event makes at most so many deliveries."""
@@ -49,8 +50,8 @@ class OldSecret:
 class Endpoint:
     """`secret` leaves Farthing in the answer that made it, and in signatures.
 
-    `retry_delays` are whole seconds before each attempt after the first; None is the schedule that
-    everybody has. `disabled_at` is when it was turned off, None while it is on.
+    `retry_delays` are whole seconds before each attempt, the first one's 0 with them; None is the
+    schedule that everybody has. `disabled_at` is when it was turned off, None while it is on.
     """
 
     endpoint_id: str
@@ -68,9 +69,11 @@ class Endpoint:
     payload: Payload = Payload.FULL
     retry_delays: tuple[int, ...] | None = None
 
-    def wants(self, event_type: str) -> bool:
-        """Whether an event of this type is to be sent here."""
-        return self.enabled and subscribed(self.event_types, event_type)
+    def gets(self, event: Event) -> bool:
+        """Whether the event is to be sent here, were it turned on. A ping is one endpoint's."""
+        if event.type == PING:
+            return event.endpoint_id == self.endpoint_id
+        return subscribed(self.event_types, event.type)
 
     def signing_secrets(self, now: datetime) -> list[str]:
         """The secrets that sign at the instant `now`, the newest first."""
@@ -101,7 +104,7 @@ class Endpoint:
             "disabled_reason": self.disabled_reason.value if self.disabled_reason else None,
             "disabled_at": self.disabled_at,
             "payload": self.payload.value,
-            "retry_delays_seconds": _listed(self.retry_delays),
+            "retry_delays_seconds": _listed(self.retry_delays and self.retry_delays[1:]),
             "created_at": self.created_at,
             "livemode": self.livemode,
         }
@@ -150,6 +153,11 @@ class Endpoint:
             payload=Payload(item.get("payload", Payload.FULL)),
             retry_delays=tuple(delays) if delays is not None else None,
         )
+
+
+def with_first(retry_delays_seconds: list[int] | None) -> list[int] | None:
+    """A schedule as it is kept: with the first attempt, for which nothing waits."""
+    return None if retry_delays_seconds is None else [0, *retry_delays_seconds]
 
 
 def _listed(delays: tuple[int, ...] | None) -> list[int] | None:

@@ -27,6 +27,7 @@ from farthing.store import (
     Update,
 )
 from farthing.store.write import Write
+from farthing.webhooks import event_types
 from farthing.webhooks.endpoint import DisabledReason, Endpoint, still_sends_to
 from farthing.webhooks.event import Event
 from farthing.webhooks.keys import (
@@ -36,15 +37,15 @@ from farthing.webhooks.keys import (
     endpoint_news_key,
 )
 
-SECONDS_BEFORE_ANYBODY_LOOKS = 60
+AT_ONCE_SECONDS = 30
 """How long whoever writes the row has to tell it himself."""
 
 
 class What(StrEnum):
     """The news, by the type of the event that tells it."""
 
-    PING = "webhook_endpoint.ping"
-    DISABLED = "webhook_endpoint.disabled"
+    PING = event_types.PING
+    DISABLED = event_types.DISABLED
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ class EndpointNews:
             endpoint_id=self.endpoint_id,
         )
 
-    def put(self, due_at: str) -> Put:
+    def put(self) -> Put:
         """The write of the row, in the transaction that makes it true."""
         item: Item = {
             "entity": "endpoint_news",
@@ -88,7 +89,7 @@ class EndpointNews:
             "at": self.at,
             "shown": dict(self.shown),
             "due_pk": NEWS_DUE_PK,
-            "due_at": due_at,
+            "due_at": later(from_text(self.at), seconds=AT_ONCE_SECONDS),
         }
         return Put(self._key, item, NOT_CREATED)
 
@@ -116,13 +117,11 @@ IS_ENABLED = Condition("IS_ENABLED", "#enabled = :on", {"on": True})
 """Nobody turned it off in between: its end is told once."""
 
 
-def made(tenant: TenantScope, endpoint: Endpoint) -> tuple[EndpointNews, Put]:
-    """The ping that a new endpoint is to get, and its row."""
-    news = EndpointNews(
+def ping_of(tenant: TenantScope, endpoint: Endpoint) -> EndpointNews:
+    """The test message that a new endpoint gets."""
+    return EndpointNews(
         tenant, endpoint.endpoint_id, What.PING, endpoint.created_at, endpoint.view()
     )
-    due_at = later(from_text(endpoint.created_at), seconds=SECONDS_BEFORE_ANYBODY_LOOKS)
-    return news, news.put(due_at)
 
 
 def disabling(
@@ -139,5 +138,5 @@ def disabling(
     when = IS_ENABLED & still_sends_to(endpoint.url)
     return (
         Update(endpoint_key(tenant, endpoint.endpoint_id), when, set=changed),
-        news.put(at),
+        news.put(),
     )

@@ -28,16 +28,23 @@ from farthing.webhooks.endpoint import (
     ROOM_FOR_ANOTHER,
     DisabledReason,
     Endpoint,
+    Payload,
     old_secrets_value,
     secret_is_still,
+    with_first,
 )
+from farthing.webhooks.endpoint_news import ping_of
+from farthing.webhooks.gate import Gate
+from farthing.webhooks.gate_row import change_gate
 from farthing.webhooks.keys import (
     ENDPOINT_PREFIX,
     TABLE,
     endpoint_count_key,
     endpoint_key,
     endpoints_pk,
+    gate_key,
 )
+from farthing.webhooks.ports import Queue
 from farthing.webhooks.signature import SECRET_BYTES, make_secret
 from farthing.webhooks.url import UrlRefused, parse_url
 
@@ -52,6 +59,8 @@ class Services:
     new_id: IdSource
     entropy: Callable[[int], bytes]
     allow_loopback: bool
+    queue: Queue
+    log_failure: Callable[[Exception], None]
 
 
 def create(
@@ -61,8 +70,12 @@ def create(
     event_types: list[str],
     description: str = "",
     metadata: Mapping[str, str] | None = None,
+    payload: str = Payload.FULL,
+    retry_delays_seconds: list[int] | None = None,
 ) -> Endpoint:
-    """A new endpoint with its secret. Raises FarthingError for a bad URL or one too many."""
+    """A new endpoint with its secret, and the news of it. Raises FarthingError for a bad URL or one
+    too many."""
+    delays = with_first(retry_delays_seconds)
     endpoint = Endpoint(
         endpoint_id=services.new_id(ENDPOINT_PREFIX),
         url=_checked_url(services, url),
@@ -72,6 +85,8 @@ def create(
         created_at=to_text(services.now),
         livemode=services.tenant.mode == "live",
         secret=make_secret(services.entropy(SECRET_BYTES)),
+        payload=Payload(payload),
+        retry_delays=None if delays is None else tuple(delays),
     )
     try:
         services.store.write(
@@ -82,6 +97,7 @@ def create(
                 add={"endpoints": 1},
             ),
             Put(_key(services, endpoint.endpoint_id), endpoint.item(), NOT_CREATED),
+            ping_of(services.tenant, endpoint).put(),
         )
     except ConditionFailed as error:
         if error.condition != ROOM_FOR_ANOTHER.name:
@@ -115,22 +131,58 @@ def endpoints_of(store: Store, tenant: TenantScope) -> list[Endpoint]:
     return [Endpoint.of(item) for item in page.items]
 
 
-def update(services: Services, endpoint_id: str, changes: Mapping[str, Any]) -> Endpoint:
+@dataclass(frozen=True)
+class Change:
+    """The endpoint after an update; and, if that turned it on again, since when it may have missed
+    something: it was off, or failed before."""
+
+    after: Endpoint
+    recover_since: str | None = None
+
+    def view(self) -> dict[str, Any]:
+        """The endpoint as the API shows it; after it was turned on, with what to recover."""
+        since = self.recover_since
+        return self.after.view() | ({"recover_since": since} if since else {})
+
+
+def update(services: Services, endpoint_id: str, changes: Mapping[str, Any]) -> Change:
     """Change what was sent and leave the rest. `enabled` turns a disabled endpoint on again."""
     before = get(services, endpoint_id)
     changing: dict[str, Value] = dict(changes)
     if "url" in changing:
         _checked_url(services, changing["url"])
+    if "retry_delays_seconds" in changing:
+        changing["retry_delays"] = with_first(changes["retry_delays_seconds"])
+        del changing["retry_delays_seconds"]
+    since = None
+    if changing.get("enabled") and not before.enabled:
+        failing_since = _forgive(services, endpoint_id)
+        since = min(filter(None, (before.disabled_at, failing_since)), default=None)
     if "enabled" in changing:
-        merchant = None if changing["enabled"] else DisabledReason.MERCHANT.value
-        changing["disabled_reason"] = merchant
+        changing |= _switched(before, to_text(services.now), on=changes["enabled"])
     if not changing:
-        return before
+        return Change(before)
     try:
         services.store.write(Update(_key(services, endpoint_id), EXISTS, set=changing))
     except ConditionFailed as error:
         raise not_found("webhook endpoint", endpoint_id) from error
-    return Endpoint.of(before.item() | changing)
+    return Change(Endpoint.of(before.item() | changing), since)
+
+
+def _forgive(services: Services, endpoint_id: str) -> str | None:
+    """Before it is on again: its next failure would turn it off at once. Since when it failed."""
+    at = gate_key(services.tenant, endpoint_id)
+    gate = Gate.of(services.store.get(at))
+    change_gate(services.store, at, gate, Gate.forgiven)
+    return gate.failing_since
+
+
+def _switched(before: Endpoint, now_text: str, *, on: bool) -> dict[str, Value]:
+    """What goes with `enabled`. Who turns off what is off does not move the time of that."""
+    if on:
+        return {"disabled_reason": None, "disabled_at": None}
+    since = now_text if before.enabled else before.disabled_at
+    return {"disabled_reason": DisabledReason.MERCHANT.value, "disabled_at": since}
 
 
 def rotate_secret(

@@ -8,9 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from farthing.store import Item, TenantScope, Value
+
+_ID_FIELDS = MappingProxyType(
+    {
+        "payment_intent": "intent_id",
+        "checkout_session": "session_id",
+        "refund": "refund_id",
+        "review": "review_id",
+        "payment_method": "method_id",
+        "webhook_endpoint": "endpoint_id",
+    }
+)
+"""The first part of an event's type → the field that names the object."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +86,12 @@ class Event:
             "object": dict(self.object),
         } | {name: id_ for name, id_ in others.items() if id_}
 
-    def payload(self) -> dict[str, Any]:
-        """The body of a webhook: the envelope of Standard Webhooks around the object."""
+    def payload(self, *, thin: bool = False) -> dict[str, Any]:
+        """The body of a webhook: the envelope of Standard Webhooks around the object.
+
+        A thin one names the object and shows nothing of it.
+        """
+        shown = self._named() if thin else {"object": dict(self.object)}
         return {
             "type": self.type,
             "timestamp": self.created_at,
@@ -82,9 +99,13 @@ class Event:
                 "event_id": self.event_id,
                 "sequence": self.sequence,
                 "version": self.version,
-                "object": dict(self.object),
+                **shown,
             },
         }
+
+    def _named(self) -> dict[str, Any]:
+        kind, _, _ = self.type.partition(".")
+        return {"object_type": kind, "object_id": self.object[_ID_FIELDS[kind]]}
 
     def view(self, *, livemode: bool) -> dict[str, Any]:
         """The event as the API shows it."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType
 
+PING = "webhook_endpoint.ping"
+DISABLED = "webhook_endpoint.disabled"
+
 EVENT_TYPES: Mapping[str, str] = MappingProxyType(
     {
         "payment_intent.created": "A payment was created.",
@@ -21,8 +24,8 @@ EVENT_TYPES: Mapping[str, str] = MappingProxyType(
         "review.opened": "A payment waits for a person to approve or decline it.",
         "review.closed": "A review ended: approved, declined, cancelled, or out of time.",
         "payment_method.updated": "A saved card changed: its network token, or the card itself.",
-        "webhook_endpoint.ping": "The endpoint was made. It alone gets this, as its first event.",
-        "webhook_endpoint.disabled": "An endpoint was turned off: it answered 410, or only failed.",
+        PING: "The endpoint was made. It alone gets this, as its first event.",
+        DISABLED: "An endpoint was turned off: it answered 410, or only failed.",
     }
 )
 """Name → what it tells."""

@@ -4,7 +4,7 @@ The name is resolved once; if any of its addresses is not public, nothing is sen
 goes to a checked address, not to the name again, so an answer that changes between check and
 connection does not help. Redirects are not followed. The deadline is over the whole exchange,
 from the look-up to the end of the reply: a watchdog closes the connection of a receiver that
-drips. At most 16 KB of the reply are read, and none of it is kept.
+drips. At most 16 KB of the reply are read; a little of it is kept, for the merchant to look at.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import ip_address
 
 from farthing.webhooks.address import Address, may_send_to
 from farthing.webhooks.ports import Answer, SendError
+from farthing.webhooks.reply import kept_reply, retry_after_seconds
 from farthing.webhooks.url import Target, UrlRefused, parse_url
 
 DEADLINE_SECONDS = 15.0
@@ -62,15 +63,17 @@ class HttpSender:
         """What the receiver answered, or why it did not. Never raises for either."""
         started = time.monotonic()
         deadline = started + self.deadline_seconds
-        status_code, error = None, None
+        answer = Answer(None, None, 0)
         try:
-            status_code = self._exchange(url, headers, body, deadline)
+            answer = self._exchange(url, headers, body, deadline)
         except _Failed as failed:
             late = time.monotonic() >= deadline
-            error = SendError.TIMED_OUT if late else failed.error
-        return Answer(status_code, error, int((time.monotonic() - started) * 1000))
+            answer = replace(answer, error=SendError.TIMED_OUT if late else failed.error)
+        return replace(answer, duration_ms=int((time.monotonic() - started) * 1000))
 
-    def _exchange(self, url: str, headers: Mapping[str, str], body: bytes, deadline: float) -> int:
+    def _exchange(
+        self, url: str, headers: Mapping[str, str], body: bytes, deadline: float
+    ) -> Answer:
         try:
             target = parse_url(url, allow_loopback=self.allow_loopback)
         except UrlRefused as error:
@@ -88,8 +91,14 @@ class HttpSender:
             except (OSError, http.client.HTTPException, ValueError) as error:
                 raise _Failed(SendError.CONNECTION_BROKEN) from error
             _left(deadline)  # headers that the watchdog cut short look like headers that ended
-            _take_leave(reply)
-        return reply.status
+            beginning = _take_leave(reply)
+        return Answer(
+            reply.status,
+            None,
+            0,
+            retry_after_seconds=retry_after_seconds(reply.getheader("retry-after"), time.time()),
+            reply=kept_reply(reply.getheaders(), beginning),
+        )
 
     def _addresses(self, target: Target, deadline: float) -> list[Address]:
         """Every address of the host, all of them allowed; IPv4 first, which Lambda can reach."""
@@ -153,12 +162,12 @@ def _cut_at(deadline: float, sock: socket.socket) -> Iterator[None]:
         watchdog.cancel()
 
 
-def _take_leave(reply: http.client.HTTPResponse) -> None:
+def _take_leave(reply: http.client.HTTPResponse) -> bytes:
     """Read a little of the body. The status has said all; what happens here changes nothing."""
     try:
-        reply.read(REPLY_BYTES_MAX)
+        return reply.read(REPLY_BYTES_MAX)
     except (OSError, http.client.HTTPException, ValueError):
-        return
+        return b""
 
 
 def _within(look_up: Callable[[], list[str]], deadline: float) -> list[str]:

@@ -12,6 +12,7 @@
 | what is still to be told of an endpoint | ENDPOINT_NEWS#endpoint | what, time |
 | a recovery: what an endpoint missed, sent again | RECOVERIES#endpoint | its id |
 | which recovery of an endpoint is running | RECOVERIES#endpoint | RUNNING |
+| gate before an endpoint | GATE#endpoint | GATE |
 
 All events of one payment are in one shard of the feed. The due index is one for all merchants.
 """
@@ -85,6 +86,11 @@ def placed_key(tenant: TenantScope, subject_id: str) -> Key:
 def delivery_key(tenant: TenantScope, delivery_id: str) -> Key:
     """One delivery."""
     return Key(TABLE, tenant.pk("DLV", delivery_id), "DELIVERY")
+
+
+def gate_key(tenant: TenantScope, endpoint_id: str) -> Key:
+    """What an endpoint has to bear at once, and how it has answered lately."""
+    return Key(TABLE, tenant.pk("GATE", endpoint_id), "GATE")
 
 
 def event_list_pk(tenant: TenantScope, shard: int) -> str:

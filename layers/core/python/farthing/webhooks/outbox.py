@@ -71,17 +71,17 @@ class Outbox:
             placed = _left_behind(self.store, tenant, event)
         queued = 0
         for one in placed:
-            queued += self._fan_out(tenant, one)
+            queued += self.fan_out(tenant, one)
             self._fanned_out(tenant, one.event)
         return queued
 
-    def _fan_out(self, tenant: TenantScope, placed: PlacedEvent) -> int:
+    def fan_out(self, tenant: TenantScope, placed: PlacedEvent) -> int:
+        """Send an event that has its place to all endpoints that get it. How many were queued."""
         if tenant not in self._endpoints:
             self._endpoints[tenant] = endpoints_of(self.store, tenant)
-        wanting = receivers(self._endpoints[tenant], placed.event)
         messages = [
             delivery.message
-            for endpoint_id in wanting
+            for endpoint_id in receivers(self._endpoints[tenant], placed.event)
             if not_yet_tried(delivery := self._deliver_once(tenant, placed, endpoint_id))
         ]
         if messages:
@@ -113,7 +113,7 @@ STILL_WAITS = Condition("STILL_WAITS", "attribute_exists(#due_pk)")
 
 def receivers(endpoints: Sequence[Endpoint], event: Event) -> list[str]:
     """The endpoints that are to get the event."""
-    return [endpoint.endpoint_id for endpoint in endpoints if endpoint.wants(event.type)]
+    return [one.endpoint_id for one in endpoints if one.enabled and one.gets(event)]
 
 
 def not_yet_tried(delivery: Delivery) -> bool:

@@ -8,16 +8,23 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from farthing.store import TenantScope
+from farthing.store import Item, TenantScope
 
 
 @dataclass(frozen=True)
 class DeliveryMessage:
-    """What the queue carries: which delivery, and nothing of what is in it."""
+    """What the queue carries: which delivery, and nothing of what is in it.
+
+    `endpoint_id` is the tenant of SQS's fair queues: who has many in flight lets others pass.
+    `ended_round` is in the copy of an exhausted delivery: when its attempts had begun. Put into the
+    queue of deliveries, it begins a new round, unless somebody has begun one since.
+    """
 
     merchant_id: str
     mode: str
     delivery_id: str
+    endpoint_id: str = ""
+    ended_round: str = ""
 
     @property
     def tenant(self) -> TenantScope:
@@ -26,7 +33,8 @@ class DeliveryMessage:
 
     def to_text(self) -> str:
         """The message's body."""
-        return json.dumps(vars(self), separators=(",", ":"))
+        said = {name: value for name, value in vars(self).items() if value}
+        return json.dumps(said, separators=(",", ":"))
 
     @classmethod
     def of(cls, text: str) -> DeliveryMessage:
@@ -60,12 +68,34 @@ class SendError(StrEnum):
 
 
 @dataclass(frozen=True)
+class Reply:
+    """What is kept of a receiver's answer: some headers, and the beginning of the body as text."""
+
+    headers: Mapping[str, str]
+    body: str
+
+    def item(self) -> Item:
+        """The reply as a part of a row."""
+        return {"headers": dict(self.headers), "body": self.body}
+
+    @classmethod
+    def of(cls, item: Item) -> Reply:
+        """The reply of its part of a row."""
+        return cls(item["headers"], item["body"])
+
+
+@dataclass(frozen=True)
 class Answer:
-    """What came of one attempt: an HTTP status, or an error and no status."""
+    """What came of one attempt: an HTTP status, or an error and no status.
+
+    `retry_after_seconds` is what the receiver asks for, from the end of the attempt on.
+    """
 
     status_code: int | None
     error: SendError | None
     duration_ms: int
+    retry_after_seconds: int | None = None
+    reply: Reply | None = None
 
     @property
     def succeeded(self) -> bool:

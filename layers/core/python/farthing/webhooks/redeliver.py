@@ -35,6 +35,7 @@ class Services:
 
     store: Store
     queue: Queue
+    exhausted: Queue
     now: datetime
     seconds_left: Callable[[], float]
     log_failure: Callable[[Exception], None]
@@ -88,6 +89,7 @@ def _taken(services: Services, row: Item) -> bool:
         again_seconds = AGAIN_SECONDS * (takes + 1)
         return take(services.store, TABLE, row, services.now, again_seconds, takes=takes + 1)
     ended = delivery_of(row).ended(EndReason.NEVER_STARTED)
+    services.exhausted.send([ended.copy_of_the_end])
     services.store.write(delivery_update(ended, still_due(row["due_at"])))
     raise GivenUp(row["sk"])
 

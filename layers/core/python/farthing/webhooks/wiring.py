@@ -6,10 +6,13 @@ from farthing import runtime
 from farthing.access.principal import Principal
 from farthing.observe import log_unhandled
 from farthing.store import TenantScope
-from farthing.webhooks import deliver, endpoints, redeliver, sweep
+from farthing.webhooks import deliver, endpoints, news, redeliver, sweep
+from farthing.webhooks.notices import Notices
 from farthing.webhooks.outbox import Outbox
 from farthing.webhooks.ports import Queue, Sender
+from farthing.webhooks.sns import SnsNotices
 from farthing.webhooks.sqs import SqsQueue
+from farthing.webhooks.tick import each
 
 
 def endpoint_services(principal: Principal) -> endpoints.Services:
@@ -21,6 +24,8 @@ def endpoint_services(principal: Principal) -> endpoints.Services:
         new_id=runtime.new_id,
         entropy=runtime.entropy,
         allow_loopback=loopback_allowed(),
+        queue=queue(),
+        log_failure=log_unhandled,
     )
 
 
@@ -36,22 +41,52 @@ def sweep_services() -> sweep.Services:
     )
 
 
+def tick() -> dict[str, int]:
+    """What every minute does, the bounded jobs first: a backlog of deliveries takes all the time
+    that there is."""
+    jobs = {
+        "told": lambda: news.tell_due(news_services()),
+        "queued": lambda: redeliver.redeliver_due(redeliver_services()),
+    }
+    return each(jobs, log_unhandled)
+
+
+def news_services() -> news.Services:
+    """Every merchant's news of endpoints, for one run."""
+    return news.Services(
+        runtime.system_store(),
+        queue(),
+        notices(),
+        runtime.clock().now(),
+        runtime.seconds_left,
+        log_unhandled,
+    )
+
+
 def redeliver_services() -> redeliver.Services:
     """Every merchant's deliveries, for one run."""
     return redeliver.Services(
-        runtime.system_store(), queue(), runtime.clock().now(), runtime.seconds_left, log_unhandled
+        runtime.system_store(),
+        queue(),
+        exhausted(),
+        runtime.clock().now(),
+        runtime.seconds_left,
+        log_unhandled,
     )
 
 
 def deliver_services(tenant: TenantScope) -> deliver.Services:
     """The world as the merchant of one message sees it."""
     return deliver.Services(
+        tenant=tenant,
         store=runtime.store(tenant),
         queue=queue(),
+        exhausted=exhausted(),
         sender=sender(),
         clock=runtime.clock(),
         wall=runtime.ShiftedClock(),
         chance=runtime.chance,
+        new_id=runtime.new_id,
         seconds_left=runtime.seconds_left,
     )
 
@@ -59,6 +94,16 @@ def deliver_services(tenant: TenantScope) -> deliver.Services:
 def queue() -> Queue:
     """The deliveries queue."""
     return SqsQueue(runtime.client("sqs"), runtime.setting("DELIVERIES_QUEUE_URL"))
+
+
+def notices() -> Notices:
+    """Where the people who run Farthing are told."""
+    return SnsNotices(lambda: runtime.client("sns"), runtime.setting("NOTICES_TOPIC_ARN"))
+
+
+def exhausted() -> Queue:
+    """Copies of the deliveries that did not arrive."""
+    return SqsQueue(runtime.client("sqs"), runtime.setting("EXHAUSTED_QUEUE_URL"))
 
 
 def sender() -> Sender:
