@@ -30,6 +30,7 @@ def of_lines(lines: Iterable[str]) -> dict[str, str]:
         name, value = name.strip().lower(), value.strip()
         if not colon or not name:
             raise Failure(f"{line[:60]!r} is no header: 'name: value'")
+        _require_text(name, value)
         found[name] = f"{found[name]} {value}" if name in found else value
     return found
 
@@ -45,4 +46,13 @@ def _of_json(text: str) -> dict[str, str]:
         if not all(isinstance(one, str) for one in texts):
             raise Failure(f"The header {name!r} is no text.")
         found[name.lower()] = " ".join(texts)
+        _require_text(name, found[name.lower()])
     return found
+
+
+def _require_text(name: str, value: str) -> None:
+    """Half a surrogate pair is no character, and cannot have been signed."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise Failure(f"The header {name!r} is no text.") from None

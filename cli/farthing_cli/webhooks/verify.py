@@ -13,8 +13,9 @@ from rich.console import Console
 
 from farthing.webhooks.signature import signed_headers
 from farthing_cli.failure import Failure
-from farthing_cli.webhooks.diagnosis import Diagnosis, Message, diagnose
+from farthing_cli.webhooks.diagnosis import Diagnosis, diagnose
 from farthing_cli.webhooks.headers import headers_of, of_lines
+from farthing_cli.webhooks.message import Message
 from farthing_cli.webhooks.signing_text import signing_problem
 
 STDIN = "-"

@@ -17,6 +17,7 @@ import urllib3
 from typer.testing import CliRunner, Result
 
 from farthing.webhooks.deliver import body_of
+from farthing.webhooks.endpoint import Payload
 from farthing.webhooks.event import Event
 from farthing.webhooks.signature import make_secret, signed_headers, verify
 from farthing_cli.api import KEY, URL, Api
@@ -29,6 +30,7 @@ from tests.unit.webhooks.world import event_row
 
 SECRET = make_secret(b"e" * 32)
 EVENT = Event.of(event_row(1, 3, type_="refund.succeeded"))
+BODY = body_of(EVENT, Payload.FULL)
 
 
 @dataclass
@@ -128,7 +130,7 @@ def test_an_event_is_checked_signed_anew_and_its_answer_is_farthings(
     """Given a server that fails once; when two deliveries come; then each is passed on under the
     session's secret, and what the server said is what the sender hears."""
     receiver.statuses = [500]
-    stack.on_register = sender = Deliveries(body_of(EVENT), body_of(EVENT))
+    stack.on_register = sender = Deliveries(BODY, BODY)
     ran = run("--forward-to", receiver.url, "--count", "1", "--format", "json")
     assert ran.exit_code == 0, ran.output
     assert [status for status, _ in sender.answers] == [500, 200]
@@ -136,7 +138,7 @@ def test_an_event_is_checked_signed_anew_and_its_answer_is_farthings(
     assert lines(ran)[1]["event"]["data"]["event_id"] == EVENT.event_id
     session = run("--print-secret").stdout.strip()
     for got in receiver.received:
-        assert got.body == body_of(EVENT)
+        assert got.body == BODY
         headers = {name.lower(): value for name, value in got.headers.items()}
         verify([session], headers, got.body, now_seconds=int(time.time()))
     assert session in ran.stderr
@@ -157,7 +159,7 @@ def test_the_sessions_secret_is_stable_belongs_to_the_key_and_can_be_given(
 
 
 def test_a_server_that_is_not_there_is_a_502(stack: Stack) -> None:
-    stack.on_register = sender = Deliveries(body_of(EVENT))
+    stack.on_register = sender = Deliveries(BODY)
     url = f"http://localhost:{any_free_port()}/hook"
     ran = run("--forward-to", url, "--count", "1", "--timeout", "1")
     assert isinstance(ran.exception, Failure)
@@ -170,7 +172,7 @@ def test_a_server_that_is_not_there_is_a_502(stack: Stack) -> None:
 def test_a_signature_that_is_not_farthings_is_refused_unless_told_otherwise(
     stack: Stack, receiver: Receiver
 ) -> None:
-    stack.on_register = sender = Deliveries(body_of(EVENT), secret=make_secret(b"x" * 32))
+    stack.on_register = sender = Deliveries(BODY, secret=make_secret(b"x" * 32))
     ran = run("--forward-to", receiver.url, "--timeout", "0.5")
     assert ran.exit_code == 0
     assert ([status for status, _ in sender.answers], receiver.received) == ([400], [])
@@ -180,7 +182,7 @@ def test_a_signature_that_is_not_farthings_is_refused_unless_told_otherwise(
 
 
 def test_without_a_server_events_are_shown(stack: Stack) -> None:
-    stack.on_register = Deliveries(body_of(EVENT))
+    stack.on_register = Deliveries(BODY)
     ran = run("--count", "1", "--events", "refund.*")
     assert ran.exit_code == 0
     assert "refund.succeeded evt_0 signed right" in ran.stdout
@@ -191,11 +193,11 @@ def test_without_a_server_events_are_shown(stack: Stack) -> None:
 def test_the_endpoints_own_ping_is_answered_and_passed_to_nobody(
     stack: Stack, receiver: Receiver
 ) -> None:
-    stack.on_register = sender = Deliveries(b'{"type":"webhook_endpoint.ping"}', body_of(EVENT))
+    stack.on_register = sender = Deliveries(b'{"type":"webhook_endpoint.ping"}', BODY)
     ran = run("--forward-to", receiver.url, "--count", "1")
     assert ran.exit_code == 0
     assert [status for status, _ in sender.answers] == [204, 200]
-    assert [got.body for got in receiver.received] == [body_of(EVENT)]
+    assert [got.body for got in receiver.received] == [BODY]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -254,7 +256,8 @@ def test_a_stack_elsewhere_is_followed_by_its_feed(
     assert ran.exit_code == 2
     ran = run("--forward-to", receiver.url, "--count", "3", "--timeout", "30")
     assert ran.exit_code == 0, ran.output
-    assert [got.body for got in receiver.received] == [body_of(Event.of(row)) for row in rows]
+    bodies = [body_of(Event.of(row), Payload.FULL) for row in rows]
+    assert [got.body for got in receiver.received] == bodies
     ids = [got.headers["webhook-id"] for got in receiver.received]
     assert ids == [row["event_id"] for row in rows]
     assert stack.registered == []
@@ -269,4 +272,4 @@ def test_a_feed_that_stays_away_ends_it(stack: Stack, monkeypatch: pytest.Monkey
 
 
 def test_an_event_of_the_feed_has_the_bytes_of_a_webhook() -> None:
-    assert webhook_body(EVENT.view(livemode=False)) == body_of(EVENT)
+    assert webhook_body(EVENT.view(livemode=False)) == BODY

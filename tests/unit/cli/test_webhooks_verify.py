@@ -23,7 +23,8 @@ from farthing.webhooks.signature import (
 from farthing.webhooks.signature import verify as decide
 from farthing_cli.app import app
 from farthing_cli.failure import Failure
-from farthing_cli.webhooks.diagnosis import Diagnosis, Message, Part, diagnose
+from farthing_cli.webhooks.diagnosis import Diagnosis, diagnose
+from farthing_cli.webhooks.message import Message, Part
 
 SECRET = make_secret(b"k" * 32)
 OTHER = make_secret(b"o" * 32)
@@ -355,3 +356,10 @@ def test_sign_makes_what_verify_accepts(tmp_path: Path, monkeypatch: pytest.Monk
 def test_what_cannot_be_read_is_told(arguments: list[str]) -> None:
     ran = CliRunner().invoke(app, ["webhooks", *arguments], input='{"a": 1')
     assert isinstance(ran.exception, Failure)
+
+
+@pytest.mark.parametrize("text", [r'{"webhook-id": "\ud800"}', '{"webhook-id": 1}', "{", "{1}"])
+def test_headers_that_are_none_are_told(tmp_path: Path, text: str) -> None:
+    assert isinstance(
+        run(tmp_path, "--secret", SECRET, "--headers", "-", given=text).exception, Failure
+    )
