@@ -1,4 +1,4 @@
-"""GET /v1/events and /v1/events/{event_id}: the list, the feed, one event."""
+"""/v1/events: the list, the feed, one event; and sending one again."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from farthing.http.api import api
 from farthing.http.request import NoBody, Request
 from farthing.http.response import Response, ok
 from farthing.webhooks import event_queries
+from farthing.webhooks.bodies import ResendEvent
+from farthing.webhooks.resend import resend_event
+from farthing.webhooks.wiring import endpoint_services
 
 app = api()
 
@@ -27,6 +30,13 @@ def get_event(request: Request[NoBody], event_id: str) -> Response:
     principal = request.principal
     store = runtime.tenant_store(principal)
     return ok(event_queries.one(store, principal.tenant, event_id))
+
+
+@app.post("/v1/events/<event_id>/resend", body=ResendEvent)
+def resend(request: Request[ResendEvent], event_id: str) -> Response:
+    services, endpoint_id = endpoint_services(request.principal), request.body.endpoint_id
+    found = resend_event(services, event_id, endpoint_id)
+    return ok({"data": [delivery.view() for delivery in found]})
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:

@@ -126,6 +126,12 @@ AMOUNT_TOO_LARGE = _register(
     "amount_too_large", 409, "More than is left of the payment", Retry.NEW_KEY
 )
 LIMIT_REACHED = _register("limit_reached", 409, "There are as many as may be", Retry.NEVER)
+ENDPOINT_DISABLED = _register(
+    "endpoint_disabled", 409, "The webhook endpoint is turned off", Retry.NEVER
+)
+RECOVERY_RUNNING = _register(
+    "recovery_running", 409, "A recovery of this endpoint is under way", Retry.NEVER
+)
 ALREADY_LISTED = _register("already_listed", 409, "The value is on a list already", Retry.NEVER)
 CONFLICT = _register("conflict", 409, "Another request changed this object", Retry.SAME_KEY)
 IDEMPOTENCY_KEY_REUSED = _register(

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from farthing.clock import from_text, to_text
 from farthing.http.fields import Fields, FreeText, Metadata
 from farthing.http.request import refuse_pan
 from farthing.webhooks.endpoint import OVERLAP_SECONDS, OVERLAP_SECONDS_MAX
@@ -16,6 +17,7 @@ PATTERNS_MAX = 32
 RETRY_DELAYS_MAX = 20
 RETRY_DELAY_SECONDS_MAX = 24 * 3600
 RETRY_SPAN_SECONDS_MAX = 7 * 24 * 3600
+PER_SECOND, PER_SECOND_MAX = 10, 100
 
 
 def check_pattern(text: str) -> str:
@@ -44,6 +46,17 @@ Delays = Annotated[
 ]
 """Seconds before each attempt after the first."""
 
+
+def check_time(text: str) -> str:
+    """For validators. Raises ValueError for what is no time with a zone."""
+    try:
+        return to_text(from_text(text))
+    except (ValueError, OverflowError) as error:
+        raise ValueError("is an RFC 3339 time, such as 2026-11-22T09:00:00Z") from error
+
+
+Time = Annotated[str, StringConstraints(max_length=40), AfterValidator(check_time)]
+EndpointId = Annotated[str, StringConstraints(max_length=64), AfterValidator(refuse_pan)]
 PayloadName = Literal["FULL", "THIN"]
 
 
@@ -79,3 +92,20 @@ class RotateSecret(Fields):
         le=OVERLAP_SECONDS_MAX,
         description="how long the old secret signs too; 0 ends all old ones, for a leak",
     )
+
+
+class ResendEvent(Fields):
+    """POST /v1/events/{event_id}/resend."""
+
+    endpoint_id: EndpointId | None = Field(
+        default=None, description="one endpoint; else all that subscribe to it"
+    )
+
+
+class Recover(Fields):
+    """POST /v1/webhook_endpoints/{endpoint_id}/recover."""
+
+    since: Time
+    until: Time | None = Field(default=None, description="till now, if it is not given")
+    per_second: int = Field(default=PER_SECOND, ge=1, le=PER_SECOND_MAX)
+    dry_run: bool = Field(default=False, description="only count")

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from farthing.http.page import page_request, unknown_cursor
-from farthing.store.newest import Stretch, newest
+from farthing.errors import invalid
+from farthing.http.page import choice_filter, page_request, unknown_cursor
+from farthing.store import Condition
+from farthing.store.newest import Stretch, TooMuchToLookThrough, newest
 from farthing.store.page import BY_TIME
 from farthing.webhooks import endpoints
+from farthing.webhooks.delivery import Status
 from farthing.webhooks.delivery_row import delivery_of
+from farthing.webhooks.event_types import EVENT_TYPES
 from farthing.webhooks.keys import (
     DELIVERY_PREFIX,
     ENDPOINT_PREFIX,
@@ -42,14 +46,35 @@ def list_page(services: endpoints.Services, query: Mapping[str, str]) -> Documen
 def deliveries_page(
     services: endpoints.Services, endpoint_id: str, query: Mapping[str, str]
 ) -> Document:
-    """A page of an endpoint's deliveries with their attempts, newest event first."""
+    """A page of an endpoint's deliveries with their attempts, newest event first; by `status` and
+    `event_type` if asked. Raises FarthingError if there is too much to look through for these."""
     endpoints.get(services, endpoint_id)
-    asked = page_request(query, DELIVERY_PREFIX)
+    asked = page_request(query, DELIVERY_PREFIX, "status", "event_type")
+    only = _filter(
+        status=choice_filter(query, "status", [status.value for status in Status]),
+        event_type=choice_filter(query, "event_type", EVENT_TYPES),
+    )
     before = asked.starting_after
     if before is not None:
         seen = services.store.get(delivery_key(services.tenant, before))
         if seen is None or seen["endpoint_id"] != endpoint_id:
             raise unknown_cursor(before)
     pks = [delivery_list_pk(services.tenant, endpoint_id, n) for n in range(LIST_SHARDS)]
-    items, has_more = newest(services.store, TABLE, BY_TIME, pks, Stretch(asked.limit, before))
+    stretch = Stretch(asked.limit, before, only=only)
+    try:
+        items, has_more = newest(services.store, TABLE, BY_TIME, pks, stretch)
+    except TooMuchToLookThrough as error:
+        raise invalid(
+            "status" if "status" in query else "event_type",
+            "too many deliveries to look through: begin after one of that time (starting_after)",
+        ) from error
     return {"data": [delivery_of(item).view() for item in items], "has_more": has_more}
+
+
+def _filter(**wanted: str | None) -> Condition | None:
+    """The deliveries with these attributes, or None for all."""
+    given = {name: value for name, value in wanted.items() if value is not None}
+    if not given:
+        return None
+    compared = " AND ".join(f"#{name} = :{name}" for name in given)
+    return Condition("AS_ASKED_FOR", compared, given)

@@ -24,7 +24,7 @@ EVENT_TYPES: Mapping[str, str] = MappingProxyType(
         "review.opened": "A payment waits for a person to approve or decline it.",
         "review.closed": "A review ended: approved, declined, cancelled, or out of time.",
         "payment_method.updated": "A saved card changed: its network token, or the card itself.",
-        PING: "The endpoint was made. It alone gets this, as its first event.",
+        PING: "The endpoint was made. It alone gets this.",
         DISABLED: "An endpoint was turned off: it answered 410, or only failed.",
     }
 )

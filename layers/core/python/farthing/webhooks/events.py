@@ -26,6 +26,7 @@ from farthing.webhooks.keys import (
     TABLE,
     event_key,
     event_list_pk,
+    feed_end_key,
     feed_key,
     feed_pk,
     payment_events_pk,
@@ -34,6 +35,9 @@ from farthing.webhooks.keys import (
 
 START = frozenset({"", "start"})
 """What `after` says to begin with the first event."""
+
+END = "end"
+"""What `after` says to begin with the first event that is yet to come."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +59,22 @@ class FeedPage:
 
 def get(store: Store, tenant: TenantScope, event_id: str) -> Event:
     """One event. Raises FarthingError if this merchant has none of that id."""
-    place = store.get(event_key(tenant, event_id)) if is_id(EVENT_PREFIX, event_id) else None
-    item = store.get(feed_key(tenant, place["feed_shard"], place["position"])) if place else None
-    if item is None:
+    return placed(store, tenant, event_id).event
+
+
+def placed(store: Store, tenant: TenantScope, event_id: str) -> PlacedEvent:
+    """One event with its place. Raises FarthingError if this merchant has none of that id."""
+    found = find(store, tenant, event_id) if is_id(EVENT_PREFIX, event_id) else None
+    if found is None:
         raise not_found("event", event_id)
-    return Event.of(item)
+    return found
+
+
+def find(store: Store, tenant: TenantScope, event_id: str) -> PlacedEvent | None:
+    """The event at its place in the feed, or None if it has none."""
+    place = store.get(event_key(tenant, event_id))
+    item = store.get(feed_key(tenant, place["feed_shard"], place["position"])) if place else None
+    return PlacedEvent.of(item) if item else None
 
 
 def exists(store: Store, tenant: TenantScope, event_id: str) -> bool:
@@ -97,10 +112,10 @@ def feed(store: Store, tenant: TenantScope, *, after: str, limit: int) -> FeedPa
     Raises FarthingError for a cursor that this merchant was not given.
     """
     try:
-        cursor = Cursor() if after in START else Cursor.of(after, tenant)
+        cursor = _end(store, tenant) if after == END else _start_or_cursor(after, tenant)
     except CursorRefused as error:
         raise FarthingError(
-            UNKNOWN_CURSOR, "after: not a cursor of yours; begin with after=start"
+            UNKNOWN_CURSOR, "after: not a cursor of yours; begin with after=start or after=end"
         ) from error
     stretches = [
         _stretch(store, tenant, shard, cursor.positions[shard], limit + 1)
@@ -109,6 +124,17 @@ def feed(store: Store, tenant: TenantScope, *, after: str, limit: int) -> FeedPa
     taken, has_more = mix(stretches, limit)
     events = [one.event for one in taken]
     return FeedPage(events, has_more, cursor.passing(taken).to_text(tenant))
+
+
+def _start_or_cursor(after: str, tenant: TenantScope) -> Cursor:
+    return Cursor() if after in START else Cursor.of(after, tenant)
+
+
+def _end(store: Store, tenant: TenantScope) -> Cursor:
+    """Behind every event placed by now. One that is placed meanwhile may be skipped or not."""
+    keys = [feed_end_key(tenant, shard) for shard in range(FEED_SHARDS)]
+    found = store.batch_get(keys)
+    return Cursor(tuple(found[key]["position"] if key in found else 0 for key in keys))
 
 
 def _stretch(store: Store, tenant: TenantScope, shard: int, after: int, limit: int) -> Stretch:

@@ -12,12 +12,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from farthing.store import ConditionFailed, TenantScope
+from farthing.store import ConditionFailed
 from farthing.store.port import Store
 from farthing.webhooks.due import due, take
 from farthing.webhooks.endpoint_news import EndpointNews, What
+from farthing.webhooks.events import find
 from farthing.webhooks.feed import PlacedEvent
-from farthing.webhooks.keys import NEWS_DUE_PK, TABLE, event_key, feed_key, placed_key
+from farthing.webhooks.keys import NEWS_DUE_PK, TABLE, placed_key
 from farthing.webhooks.notices import Notice, Notices
 from farthing.webhooks.outbox import FeedContended, Outbox, place_event
 from farthing.webhooks.ports import Queue
@@ -106,17 +107,9 @@ def _placed(store: Store, news: EndpointNews, now: datetime) -> PlacedEvent:
     """
     for _ in range(PLACE_TRIES_MAX):
         progress = store.get(placed_key(news.tenant, news.endpoint_id))
-        found = _find(store, news.tenant, news.event_id)
+        found = find(store, news.tenant, news.event_id)
         if found is not None:
             return found
         sequence = (progress["sequence"] if progress else 0) + 1
         place_event(store, news.tenant, news.event(sequence), now)
     raise FeedContended(news.event_id)
-
-
-def _find(store: Store, tenant: TenantScope, event_id: str) -> PlacedEvent | None:
-    place = store.get(event_key(tenant, event_id))
-    if place is None:
-        return None
-    item = store.get(feed_key(tenant, place["feed_shard"], place["position"]))
-    return PlacedEvent.of(item) if item else None

@@ -7,7 +7,7 @@ from farthing.access.principal import Principal
 from farthing.acquiring import inbox_due, webhooks_wiring
 from farthing.observe import log_unhandled
 from farthing.store import TenantScope
-from farthing.webhooks import deliver, endpoints, news, redeliver, sweep
+from farthing.webhooks import deliver, endpoints, news, recover, redeliver, sweep
 from farthing.webhooks.notices import Notices
 from farthing.webhooks.outbox import Outbox
 from farthing.webhooks.ports import Queue, Sender
@@ -47,6 +47,7 @@ def tick() -> dict[str, int]:
     that there is."""
     jobs = {
         "told": lambda: news.tell_due(news_services()),
+        "recovered": lambda: recover.recover_due(recover_services()),
         "items": lambda: inbox_due.queue_due(webhooks_wiring.due_services()),
         "queued": lambda: redeliver.redeliver_due(redeliver_services()),
     }
@@ -62,6 +63,13 @@ def news_services() -> news.Services:
         runtime.clock().now(),
         runtime.seconds_left,
         log_unhandled,
+    )
+
+
+def recover_services() -> recover.Services:
+    """Every merchant's recoveries, for one run."""
+    return recover.Services(
+        runtime.system_store(), queue(), runtime.clock().now(), runtime.seconds_left, log_unhandled
     )
 
 
