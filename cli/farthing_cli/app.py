@@ -28,6 +28,7 @@ from farthing_cli.aws import Account
 from farthing_cli.failure import Failure
 from farthing_cli.fraud import commands as fraud
 from farthing_cli.project import run_folder
+from farthing_cli.webhooks import commands as webhooks
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,6 +43,7 @@ app.add_typer(fields.app, name="fields")
 app.add_typer(vault.app, name="vault")
 app.add_typer(accounts.app, name="connector")
 app.add_typer(fraud.app, name="fraud")
+app.add_typer(webhooks.app, name="webhooks")
 console = Console()
 
 
