@@ -13,7 +13,7 @@ from rich.text import Text
 from farthing.fraud.lists import Kind
 from farthing_cli import wide
 from farthing_cli.api import Api, Document, part
-from farthing_cli.fraud.options import AsJson, Rows
+from farthing_cli.options import AsJson, Rows
 
 app = typer.Typer(no_args_is_help=True, help="Allow lists and block lists.")
 console = Console()

@@ -17,7 +17,8 @@ from farthing.fraud.model_row import ModelMode
 from farthing_cli import wide
 from farthing_cli.api import Api, Document, part
 from farthing_cli.failure import Failure
-from farthing_cli.fraud.options import AsJson, Note, Rows
+from farthing_cli.fraud.options import Note
+from farthing_cli.options import AsJson, Rows
 
 app = typer.Typer(no_args_is_help=True, help="Models: uploaded, and put in force in versions.")
 console = Console()

@@ -6,6 +6,4 @@ from typing import Annotated
 
 import typer
 
-AsJson = Annotated[bool, typer.Option("--json", help="print what the API answers")]
 Note = Annotated[str | None, typer.Option(help="why, kept with the version")]
-Rows = Annotated[int, typer.Option("--limit", min=1, max=10_000, help="so many at most")]

@@ -13,7 +13,7 @@ from rich.text import Text
 from farthing.payments.review import ReviewStatus
 from farthing_cli import wide
 from farthing_cli.api import Api, Document, part
-from farthing_cli.fraud.options import AsJson, Rows
+from farthing_cli.options import AsJson, Rows
 
 app = typer.Typer(no_args_is_help=True, help="Payments that a person is to look at.")
 console = Console()

@@ -19,7 +19,8 @@ from farthing.fraud.rules import RuleSet
 from farthing_cli import wide
 from farthing_cli.api import Api, Document
 from farthing_cli.fraud import rules_file
-from farthing_cli.fraud.options import AsJson, Note, Rows
+from farthing_cli.fraud.options import Note
+from farthing_cli.options import AsJson, Rows
 
 app = typer.Typer(no_args_is_help=True, help="Rules: checked as files, put in force in versions.")
 console = Console()

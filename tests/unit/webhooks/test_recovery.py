@@ -13,6 +13,7 @@ from farthing.clock import later, to_text
 from farthing.errors import FarthingError
 from farthing.store import ConditionFailed
 from farthing.webhooks import endpoints, recover, recoveries
+from farthing.webhooks import missed as found
 from farthing.webhooks.endpoint import Endpoint
 from farthing.webhooks.recover import RecoveriesIncomplete, recover_due
 from farthing.webhooks.recovery import Recovery, State
@@ -30,10 +31,12 @@ from tests.unit.webhooks.world import (
 )
 
 SINCE = to_text(START)
+PAGE_EVENTS = found.PAGE_EVENTS
 
 
 @pytest.fixture(autouse=True)
-def _a_day_later(world: World, queue_url: str) -> None:
+def _small_pages_a_day_later(world: World, queue_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(found, "PAGE_EVENTS", 5)
     world.clock.move(days=1)
 
 
@@ -142,9 +145,10 @@ def test_the_range_begins_with_its_first_moment_and_ends_before_its_last(world: 
     assert (recovery.since, recovery.until) == (times["since"], times["until"])
 
 
-def test_it_goes_no_faster_than_was_asked(world: World) -> None:
+def test_it_goes_no_faster_than_was_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given 150 events and one a second; then each minute's tick gives out what that minute bears,
     oldest first, and each message waits for its second."""
+    monkeypatch.setattr(found, "PAGE_EVENTS", PAGE_EVENTS)
     endpoint = missed(world, 150)
     began = world.clock.now()
     recovery = begin(world, endpoint, per_second=1)
@@ -172,7 +176,7 @@ def test_it_goes_no_faster_than_was_asked(world: World) -> None:
 def test_wherever_the_process_dies_each_event_is_given_out_once(
     world: World, call_number: int, fate: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("farthing.webhooks.missed.PAGE_EVENTS", 2)
+    monkeypatch.setattr(found, "PAGE_EVENTS", 2)
     endpoint = missed(world, 6)
     recovery = begin(world, endpoint)
     doom = Doom({call_number: fate})
@@ -194,33 +198,33 @@ def test_wherever_the_process_dies_each_event_is_given_out_once(
 
 
 def test_two_that_work_at_the_same_page_give_it_out_once(world: World) -> None:
-    endpoint = missed(world, 60)
+    endpoint = missed(world, 6)
     recovery = begin(world, endpoint, per_second=100)
     store, now = runtime.system_store(), world.clock.now()
     world.queue.take()
     assert recover.page(store, world.queue, now, recovery) is not None
     assert recover.page(store, world.queue, now, recovery) is None
-    assert len(world.queue.take()) == 10
-    assert stored(recovery).recovered == 60
+    assert len(world.queue.take()) == 1
+    assert stored(recovery).recovered == 6
 
 
 def test_after_a_cancellation_nothing_more_is_given_out(world: World) -> None:
     """Given a worker that has read a running recovery; when it is cancelled before it writes; then
     its page is not given out."""
-    endpoint = missed(world, 60)
+    endpoint = missed(world, 6)
     recovery = begin(world, endpoint, per_second=100)
     world.queue.take()
     services = world.endpoint_services()
     cancelled = recoveries.cancel(services, endpoint.endpoint_id, recovery.recovery_id)
-    assert (cancelled.state, cancelled.recovered) == (State.CANCELLED, 50)
+    assert (cancelled.state, cancelled.recovered) == (State.CANCELLED, 5)
     store, now = runtime.system_store(), world.clock.now()
     assert recover.page(store, world.queue, now, recovery) is None
     world.clock.move(minutes=5)
     assert recover_due(tick_services(world)) == 0
-    assert len(rows_of("delivery")) == 50
+    assert len(rows_of("delivery")) == 5
     again = recoveries.cancel(services, endpoint.endpoint_id, recovery.recovery_id)
     assert again == cancelled
-    assert to_the_end(world, begin(world, endpoint)).recovered == 10
+    assert to_the_end(world, begin(world, endpoint)).recovered == 1
 
 
 def test_a_delivery_that_moves_meanwhile_is_looked_at_again(world: World) -> None:
@@ -262,7 +266,7 @@ def test_a_delivery_that_moves_meanwhile_is_looked_at_again(world: World) -> Non
 
 
 def test_one_recovery_of_an_endpoint_at_a_time(world: World) -> None:
-    endpoint = missed(world, 60)
+    endpoint = missed(world, 6)
     first = begin(world, endpoint, per_second=1)
     with pytest.raises(FarthingError) as error:
         begin(world, endpoint)
@@ -275,7 +279,7 @@ def test_one_recovery_of_an_endpoint_at_a_time(world: World) -> None:
 
 @pytest.mark.parametrize("deleted", [True, False], ids=["deleted", "turned off"])
 def test_an_endpoint_that_goes_stops_its_recovery(world: World, deleted: bool) -> None:
-    endpoint = missed(world, 60)
+    endpoint = missed(world, 6)
     recovery = begin(world, endpoint, per_second=1)
     services = world.endpoint_services()
     if deleted:
@@ -283,13 +287,13 @@ def test_an_endpoint_that_goes_stops_its_recovery(world: World, deleted: bool) -
     else:
         endpoints.update(services, endpoint.endpoint_id, {"enabled": False})
     ended = to_the_end(world, recovery)
-    assert (ended.state, ended.recovered) == (State.STOPPED, 50)
+    assert (ended.state, ended.recovered) == (State.STOPPED, 5)
     assert rows_of("running_recovery") == []
     assert "due_pk" not in rows_of("recovery")[0]
 
 
 def test_one_recovery_that_cannot_be_read_stops_no_other(world: World) -> None:
-    first, second = missed(world, 60), world.endpoint()
+    first, second = missed(world, 6), world.endpoint()
     broken = begin(world, first, per_second=10)
     whole = begin(world, second, per_second=10)
     boto3.client("dynamodb").update_item(
@@ -306,16 +310,16 @@ def test_one_recovery_that_cannot_be_read_stops_no_other(world: World) -> None:
 
 
 def test_a_tick_leaves_time_for_deliveries(world: World) -> None:
-    endpoint = missed(world, 60)
+    endpoint = missed(world, 6)
     recovery = begin(world, endpoint)
     world.clock.move(minutes=1)
     assert recover_due(tick_services(world, seconds_left=lambda: 24)) == 0
-    assert stored(recovery).recovered == 50
+    assert stored(recovery).recovered == 5
 
 
 def test_counting_ends_somewhere_and_says_so(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("farthing.webhooks.missed.PAGE_EVENTS", 2)
-    monkeypatch.setattr("farthing.webhooks.missed.COUNT_PAGES_MAX", 2)
+    monkeypatch.setattr(found, "PAGE_EVENTS", 2)
+    monkeypatch.setattr(found, "COUNT_PAGES_MAX", 2)
     endpoint = missed(world, 5)
     counted = recoveries.count(world.endpoint_services(), wanted(endpoint))
     assert counted.view() == {"count": 4, "complete": False}
@@ -358,11 +362,11 @@ def api(method: str, path: str, body: Any = None, **more: Any) -> Answer:
 
 
 def test_over_the_api_it_is_counted_begun_watched_and_cancelled(world: World) -> None:
-    world.publish(*[event_row(n, 1) for n in range(1, 61)])
+    world.publish(*[event_row(n, 1) for n in range(1, 7)])
     we = world.endpoint().endpoint_id
     asked = {"since": "2026-11-22T10:00:00+01:00", "per_second": 1}
     counted = api("POST", f"{we}/recover", {**asked, "dry_run": True})
-    assert (counted.status, counted.body) == (200, {"count": 60, "complete": True})
+    assert (counted.status, counted.body) == (200, {"count": 6, "complete": True})
     begun = api("POST", f"{we}/recover", asked)
     assert begun.status == 201
     assert (
@@ -371,8 +375,8 @@ def test_over_the_api_it_is_counted_begun_watched_and_cancelled(world: World) ->
             "state": "RUNNING",
             "since": SINCE,
             "per_second": 1,
-            "count": 60,
-            "recovered": 50,
+            "count": 6,
+            "recovered": 5,
             "ended_at": None,
         }.items()
     )
