@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import gc
-import json
 import os
 import platform
 import sys
@@ -35,6 +34,7 @@ from tests.simulation.scenarios import GOLDEN
 from tests.support.aws import fake_aws
 from tests.support.lambdas import Context, call, load
 from tests.support.stack import Stack, start
+from tests.support.stream import new_events
 
 SCHEDULES = 1500
 PAYMENTS_ON_MOTO = 20
@@ -127,7 +127,7 @@ def on_moto(payments: int) -> Measured:
             body = {"url": url, "event_types": ["*"]}
             answer = call("webhook_endpoints", "POST", "/v1/webhook_endpoints", body)
             assert answer.status == 201, answer.text
-        stream, seen = _stream(), set[str]()
+        stream, seen = new_events(), set[str]()
         tokens = [stack.token() for _ in range(payments + 2)]
         for token in tokens[:2]:
             _pay(stack, token, queue, stream, seen)
@@ -152,32 +152,6 @@ def _pay(stack: Stack, token: str, queue: str, stream: Callable[[], Any], seen: 
             sqs.delete_message(QueueUrl=queue, ReceiptHandle=one["ReceiptHandle"])
         delivered += len(messages)
     assert delivered == len(ENDPOINTS) * 2, delivered  # created, succeeded
-
-
-def _stream() -> Callable[[], list[dict[str, Any]]]:
-    """Reads the records of new events that were not read before."""
-    arn = boto3.client("dynamodb").describe_table(TableName="PaymentsTable")["Table"][
-        "LatestStreamArn"
-    ]
-    streams = boto3.client("dynamodbstreams")
-    shard = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
-    at = streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")[
-        "ShardIterator"
-    ]
-
-    def read() -> list[dict[str, Any]]:
-        nonlocal at
-        found = streams.get_records(ShardIterator=at)
-        at = found["NextShardIterator"]
-        records = json.loads(json.dumps(found["Records"], default=str))
-        return [
-            one
-            for one in records
-            if one["eventName"] == "INSERT"
-            and one["dynamodb"]["NewImage"]["entity"] == {"S": "event"}
-        ]
-
-    return read
 
 
 # --- both ----------------------------------------------------------------------------------------

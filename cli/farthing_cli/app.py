@@ -20,6 +20,7 @@ from farthing_cli import (
     logs,
     merchant,
     recovery,
+    redrive,
     simulate,
     state,
     vault,
@@ -29,6 +30,8 @@ from farthing_cli.failure import Failure
 from farthing_cli.fraud import commands as fraud
 from farthing_cli.project import run_folder
 from farthing_cli.webhooks import commands as webhooks
+from farthing_cli.webhooks.listen import listen
+from farthing_cli.webhooks.trigger import trigger
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -91,28 +94,6 @@ def show_logs() -> None:
 
 
 @app.command()
-def listen() -> None:
-    """Receive the demo merchant's webhooks here and check their signatures."""
-    from farthing_cli.listen import Listener, Message
-
-    def show(message: Message) -> None:
-        if message.refusal:
-            console.print(f"[red]refused[/] {message.refusal}")
-        else:
-            what = json.dumps(message.event.get("data"), separators=(",", ":"))
-            console.print(f"[green]signature right[/] {message.event.get('type')}")
-            console.print(what, style="dim", highlight=False, markup=False, soft_wrap=True)
-
-    listener = Listener(state.running(), show)
-    listener.open()
-    console.print(f"Listening at {listener.url} Ctrl-C ends it.")
-    try:
-        threading.Event().wait()
-    except KeyboardInterrupt:
-        listener.close()
-
-
-@app.command()
 def settle() -> None:
     """Do now what the schedule does every day: settle the days that are over."""
     _run_now("settle")
@@ -130,9 +111,12 @@ def purge() -> None:
     _run_now("vault_purge")
 
 
+app.command()(listen)
+app.command()(trigger)
 app.command()(recovery.resolve)
 app.command()(recovery.unknown)
 app.command()(recovery.decide)
+app.command()(redrive.redrive)
 app.command()(simulate.simulate)
 
 

@@ -1,8 +1,8 @@
-"""What acquirers and token services said, from the queue: each message says where to look, and they
+"""What acquirers and token services said, from the queue: each item says where to look, and they
 are asked themselves.
 
-An operation that is not there, or that the acquirer now has otherwise than we concluded, fails the
-message, which comes again and at last waits for a person.
+What names nothing of ours yet waits. An operation that the acquirer now has otherwise than we
+concluded fails the message, which comes again and at last waits for a person.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ from __future__ import annotations
 from typing import Any
 
 from farthing import runtime
-from farthing.acquiring.webhooks import Message
-from farthing.network_tokens.hint import TOKEN_SERVICES, method_named
+from farthing.acquiring.apply import apply
+from farthing.acquiring.inbox import ItemAddress, Kept
+from farthing.acquiring.webhooks_wiring import apply_services
 from farthing.observe import logger
 from farthing.payments.recovery_wiring import tend_to
 from farthing.payments.told import follow
@@ -27,21 +28,21 @@ def handler(event: dict[str, Any], context: Any) -> BatchAnswer:
 
 def work(record: Record) -> None:
     """One message."""
-    message = Message.of(record["body"])
-    if message.acquirer in TOKEN_SERVICES:
-        tend_to(method_named(message))
-        return
-    operation = follow(message, services_of)
-    if operation is None:
-        logger().info("acquirer event", extra={"status": "no operation of ours"})
-        return
-    logger().info(
-        "acquirer event",
-        extra={
-            "merchant_id": operation.tenant.merchant_id,
-            "intent_id": operation.intent_id,
-            "operation_id": operation.operation_id,
-            "kind": operation.kind.value,
-            "status": operation.state.value,
-        },
-    )
+    turn = apply(ItemAddress.parse(record["body"]), apply_services(), follow_up)
+    logger().info("acquirer item", extra={"status": turn.value if turn else "NONE"})
+
+
+def follow_up(kept: Kept) -> None:
+    """One item, which is ours to apply."""
+    operation = follow(kept, services_of, tend_to)
+    if operation is not None:
+        logger().info(
+            "acquirer event",
+            extra={
+                "merchant_id": operation.tenant.merchant_id,
+                "intent_id": operation.intent_id,
+                "operation_id": operation.operation_id,
+                "kind": operation.kind.value,
+                "status": operation.state.value,
+            },
+        )

@@ -1,4 +1,5 @@
-"""Every minute: news of endpoints is told, and deliveries whose time has come are queued."""
+"""Every minute: news of endpoints is told; acquirers' items and deliveries whose time has come are
+queued."""
 
 from __future__ import annotations
 

@@ -82,7 +82,7 @@ OPERATION_FIXED = (
 RETURNED = "payment_intent.returned"
 REFUND_FIXED = ("refund_id", "intent_id", "amount_cents", "currency", "created_at")
 
-SYSTEM_PARTITIONS = ("KEY#", "CHECKOUT#", "MERCHANT", "VAULT_KEY", "TURN", "CLOCK")
+SYSTEM_PARTITIONS = ("KEY#", "CHECKOUT#", "MERCHANT", "VAULT_KEY", "TURN", "CLOCK", "INBOX#")
 KEY_SKEW_SECONDS = 600.0
 """A process whose clock is five minutes fast, and one that is five minutes slow."""
 

@@ -71,9 +71,10 @@ from tests.simulation import profiles
 from tests.simulation.planted import Bug, Patches, Plant
 from tests.simulation.planted_debits import BUGS_OF_DEBITS
 from tests.simulation.planted_fraud import BUGS_OF_FRAUD
+from tests.simulation.planted_webhooks import BUGS_OF_WEBHOOKS
 from tests.simulation.profiles import DRAWN, Profile
 
-BUGS: list[Bug] = [*BUGS_OF_DEBITS, *BUGS_OF_FRAUD]
+BUGS: list[Bug] = [*BUGS_OF_DEBITS, *BUGS_OF_FRAUD, *BUGS_OF_WEBHOOKS]
 
 ANYTHING = Condition("ANYTHING", "attribute_exists(#pk) OR attribute_not_exists(#pk)")
 

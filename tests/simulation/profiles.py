@@ -7,7 +7,7 @@ may happen. A profile says which things those are, and leaves to the seed when t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tests.simulation import checkout
@@ -34,6 +34,7 @@ from tests.simulation.frauds import (
     unanswered_review,
 )
 from tests.simulation.gateway import KEPT_SECONDS
+from tests.simulation.receiver import Fault as ReceiverFault
 from tests.simulation.receiver import Manners
 from tests.simulation.run import declared
 from tests.simulation.scenarios import (
@@ -77,6 +78,7 @@ class Profile:
     where: str = ""
     searched: bool = False
     settled: bool | None = None
+    manners: Manners = field(default_factory=Manners)
 
     def arguments(self, seed: int) -> dict[str, Any]:
         """For one seed."""
@@ -84,7 +86,7 @@ class Profile:
         if self.scenario is not None:
             told["scenario"] = self.scenario
         if self.acquirer is not None:
-            told |= {"behaviour": self.acquirer, "manners": Manners()}
+            told |= {"behaviour": self.acquirer, "manners": self.manners}
         if self.rates is not None:
             told["faults"] = Chosen(seed, self.rates, self.where)
         return told
@@ -416,6 +418,24 @@ LATE_AND_STALLED = replace(
 CRASHES = _profile("webhook, crashes", WEBHOOK, rates={Fault.CRASH_BEFORE: 0.08})
 STALLS = _profile(
     "webhook, the stream stalls", WEBHOOK, rates={Fault.STREAM_STALL: 0.5, Fault.CRASH_BEFORE: 0.04}
+)
+GONE = replace(
+    _profile(
+        "webhook, endpoints that are gone, workers that die",
+        WEBHOOK,
+        rates={Fault.CRASH_BEFORE: 0.1, Fault.CRASH_AFTER: 0.1},
+    ),
+    where="deliver_webhooks",
+    manners=Manners(0.6, (ReceiverFault.GONE,)),
+)
+DYING = replace(
+    _profile(
+        "payments at once, receivers that fail, workers that die",
+        payments_at_once,
+        rates={Fault.CRASH_BEFORE: 0.2, Fault.CRASH_AFTER: 0.2},
+    ),
+    where="receiver.POST",
+    manners=Manners(1.0, (ReceiverFault.SERVER_ERROR,)),
 )
 STALE = _profile("asked for twice, stale reads", ask_again, rates={Fault.STALE_INDEX: 1.0})
 TWICE = _profile(

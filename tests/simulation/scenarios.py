@@ -201,6 +201,7 @@ def prepare(world: Any, *, tokens: int = 4, methods: int = 2) -> Setting:
         endpoints.append(endpoint(MERCHANT, "https://a.example/refunds", "refund.*"))
         endpoints.append(endpoint(OTHER_MERCHANT, "https://b.example/all", "*"))
 
+    world.receiver = lambda url, headers, body: 200  # each endpoint takes its ping
     world.spawn("preparing", work)
     world.run()
     issued, service = _with_network_tokens(world, stocks)

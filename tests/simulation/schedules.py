@@ -33,6 +33,7 @@ DUE: Mapping[tuple[str, str], str] = {
     ("webhooks", "DELIVERY"): "redeliver_due",
     ("webhooks", "ENDPOINT_NEWS"): "redeliver_due",
     ("webhooks", "RECOVERY"): "redeliver_due",
+    ("webhooks", "INBOX"): "redeliver_due",
 }
 """Table and first part of `due_pk` → the function whose tick such a row waits for."""
 

@@ -55,8 +55,13 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "statusCode": 401,
         "body": {"code": "signature_refused"},
     },
+    "acquirer_webhooks.batch_unsigned": {
+        "statusCode": 401,
+        "body": {"code": "signature_refused"},
+    },
     "acquirer_events.stripe_dispute": {"batchItemFailures": []},
-    "acquirer_events.batch": {
+    "acquirer_events.batch": {"batchItemFailures": []},
+    "acquirer_events.unreadable": {
         "batchItemFailures": [{"itemIdentifier": "6b0d6f0e-93a7-4f0c-8d0c-0f3a6c1f2b77"}]
     },
     "resolve_unknown.schedule": {"requiring_decision": 0},

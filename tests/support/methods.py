@@ -7,6 +7,7 @@ from typing import Any
 
 from farthing.access.principal import KeyKind
 from farthing_sandbox import wallets
+from tests.support import inbox
 from tests.support.lambdas import MERCHANT, Answer, Context, call, load
 from tests.support.stack import Stack
 
@@ -95,16 +96,9 @@ def hear(row: dict[str, Any], what: str) -> None:
         "operation": what,
         "status": "APPROVED",
     }
-    message = {
-        "acquirer": "sandbox",
-        "webhook_id": "wh_1",
-        "received_at": "2026-11-22T09:00:00.000Z",
-        "body": json.dumps({"id": "wh_1", "type": "debit.updated", "data": data}),
-    }
-    records = [{"messageId": "m", "body": json.dumps(message)}]
-    context = Context(remaining_milliseconds=60_000)
-    answer = load("acquirer_events").handler({"Records": records}, context)
-    assert answer == {"batchItemFailures": []}
+    body = {"id": "wh_1", "type": "debit.updated", "data": data}
+    event_id = f"wh_{len(inbox.rows())}"
+    assert inbox.work_off(inbox.heard("sandbox", body, event_id=event_id)) == []
 
 
 def tick() -> dict[str, Any]:

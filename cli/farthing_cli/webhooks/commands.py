@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from farthing_cli.webhooks import deliveries, endpoints, recover
+from farthing_cli.webhooks import deliveries, endpoints, recover, verify
 
 app = typer.Typer(no_args_is_help=True, help="Webhooks: endpoints, deliveries, signatures.")
 app.command("endpoints")(endpoints.show)
@@ -19,3 +19,5 @@ app.command()(deliveries.resend)
 app.command()(recover.recover)
 app.command("recoveries")(recover.show)
 app.command("cancel-recovery")(recover.cancel)
+app.command()(verify.verify)
+app.command()(verify.sign)

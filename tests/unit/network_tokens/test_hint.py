@@ -11,8 +11,11 @@ from typing import Any
 
 import pytest
 
-from farthing.acquiring.webhooks import Message, NotAHint
-from farthing.network_tokens.hint import method_named
+from farthing.acquiring.inbound import NotAHint
+from farthing.acquiring.inbox import ItemAddress
+from farthing.acquiring.standard_webhooks import StandardWebhooks, token_in
+from farthing.network_tokens.on_file import MethodAddress
+from farthing.payments.told import method_named
 from tests.support.lambdas import MERCHANT, OTHER_MERCHANT, Context, load
 from tests.unit.network_tokens.conftest import Shop, reference_of, webhook
 
@@ -36,8 +39,9 @@ def told(**data: Any) -> dict[str, Any]:
     return {"id": "msg_1", "type": "network_token.updated", "data": named | data}
 
 
-def message(body: Any, acquirer: str = "sandbox_tokens") -> Message:
-    return Message(acquirer, "msg_1", "2026-11-22T09:00:00.000Z", json.dumps(body))
+def named(body: Any) -> MethodAddress:
+    hint = StandardWebhooks(token_in).subject(json.dumps(body))
+    return method_named(hint, ItemAddress("sandbox_tokens", "", "msg_1"))
 
 
 def test_the_acquirers_key_is_not_the_token_services(shop: Shop) -> None:
@@ -83,9 +87,9 @@ def test_a_message_names_a_method_of_one_merchant(shop: Shop) -> None:
 )
 def test_what_names_no_method_is_no_hint(body: Any) -> None:
     with pytest.raises(NotAHint):
-        method_named(message(body))
+        named(body)
 
 
 def test_a_hint_leads_to_its_method() -> None:
-    address = method_named(message(told()))
+    address = named(told())
     assert str(address) == f"{MERCHANT}/test/pm_{REFERENCE}"

@@ -116,7 +116,8 @@ def test_its_end_is_put_off_by_ten_seconds(client: Client) -> None:
 @pytest.mark.usefixtures("soon")
 def test_it_ends_and_the_client_is_told(client: Client, receiver: Receiver) -> None:
     # Given somebody who wants to know, and a pending refund
-    assert json.loads(register(client, receiver.url)["body"]) == {"url": receiver.url}
+    said = json.loads(register(client, receiver.url)["body"])
+    assert said == {"url": receiver.url, "batches": False}
     body = pending(client, merchant_reference="mer-1")
     # When its time comes
     [message] = client.messages()

@@ -107,14 +107,21 @@ RESOLVING = {
 def test_who_only_resolves_may_make_these_calls_and_no_others(name: str) -> None:
     granted = grants(f"{name}Role")
     assert granted["PaymentsTable"] == RESOLVING
-    others = {"ResolveUnknown": {"PaymentsTable/index/due", "ScheduleFailures"}}
-    assert set(granted) == {
-        f"{name}Logs",
-        "PaymentsTable",
-        "RiskTable",
-        "ChargeFunction",
-        "ResolveQueue",
-    } | others.get(name, {"AcquirerEventsQueue"})
+    others = {
+        "ResolveUnknown": {"PaymentsTable/index/due", "ScheduleFailures"},
+        "AcquirerEvents": {"AcquirerEventsQueue", "WebhooksTable"},
+    }
+    assert (
+        set(granted)
+        == {
+            f"{name}Logs",
+            "PaymentsTable",
+            "RiskTable",
+            "ChargeFunction",
+            "ResolveQueue",
+        }
+        | others[name]
+    )
 
 
 def test_only_what_works_it_off_reads_what_is_due() -> None:
@@ -149,14 +156,24 @@ def test_a_secret_is_named_within_its_stack_and_account() -> None:
         assert arn.count("*") == 1 and arn.endswith("/*")
 
 
-def test_what_receives_webhooks_can_put_them_into_one_queue_and_nothing_else() -> None:
+def test_what_receives_webhooks_can_put_them_into_the_inbox_and_one_queue_and_no_more() -> None:
+    assert written_partitions("AcquirerWebhooksRole", "WebhooksTable") == {"INBOX#*"}
     assert grants("AcquirerWebhooksRole") == {
         "AcquirerWebhooksLogs": {"logs:CreateLogStream", "logs:PutLogEvents"},
         "AcquirerWebhookSecret": {"secretsmanager:GetSecretValue"},
         "TokenWebhookSecret": {"secretsmanager:GetSecretValue"},
         "stripe-webhooks/*": {"secretsmanager:GetSecretValue"},
+        "WebhooksTable": {"dynamodb:PutItem"},
         "AcquirerEventsQueue": {"sqs:SendMessage"},
     }
+
+
+def test_what_applies_them_claims_and_marks_them_and_makes_none() -> None:
+    assert grants("AcquirerEventsRole")["WebhooksTable"] == {
+        "dynamodb:GetItem",
+        "dynamodb:UpdateItem",
+    }
+    assert written_partitions("AcquirerEventsRole", "WebhooksTable") == {"INBOX#*"}
 
 
 def test_only_acquirers_webhooks_the_card_frame_and_the_checkout_page_need_no_key() -> None:

@@ -7,7 +7,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import boto3
@@ -16,12 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farthing import runtime
+from farthing.acquiring.inbound import Hint, NotAHint, Notice
+from farthing.acquiring.inbox import LEASE_SECONDS, ItemAddress
 from farthing.acquiring.port import Kind
 from farthing.acquiring.stripe import messages
-from farthing.acquiring.stripe.messages import Hint, Notice
-from farthing.acquiring.webhooks import Message, NotAHint
-from farthing.payments import told as told_module
-from farthing.payments.wiring import services_of
+from farthing.acquiring.stripe.webhooks import StripeWebhooks
+from farthing.payments.told import operation_named
+from tests.support import inbox
 from tests.support.lambdas import MERCHANT, OTHER_MERCHANT, Context, load
 from tests.support.stack import APPROVED, Stack
 from tests.support.stripe.stack import WEBHOOK_SECRET, WEBHOOKS, OnDouble, put_secret, start_on
@@ -84,20 +85,17 @@ def post(
     return answer["statusCode"], json.loads(answer["body"])
 
 
-def queued() -> list[Message]:
-    url = runtime.setting("ACQUIRER_EVENTS_QUEUE_URL")
-    found = boto3.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)
-    return [Message.of(message["Body"]) for message in found.get("Messages", [])]
-
-
 BODY = json.dumps(event()).encode()
 
 
 class TestReceiving:
     def test_a_message_signed_by_the_accounts_secret_is_queued(self, shop: OnDouble) -> None:
         assert post(BODY, signature(BODY)) == (200, {"received": True})
-        (message,) = queued()
-        assert (message.acquirer, message.account) == ("stripe", f"{MERCHANT}:test")
+        (text,) = inbox.queued()
+        assert ItemAddress.parse(text) == ItemAddress("stripe", f"{MERCHANT}:test", "evt_1")
+        (row,) = inbox.rows()
+        told = (row["event_type"]["S"], row["occurred_at"]["S"])
+        assert told == ("payment_intent.succeeded", "1970-01-01T00:00:01.000Z")
 
     def test_while_a_secret_is_replaced_both_count(self, shop: OnDouble) -> None:
         secrets = {"secrets": ["whsec_new_one", WEBHOOK_SECRET]}
@@ -130,7 +128,7 @@ class TestReceiving:
     ) -> None:
         status, problem = post(BODY, made())
         assert (status, problem["code"]) == (401, "signature_refused")
-        assert queued() == []
+        assert (inbox.queued(), inbox.rows()) == ([], [])
 
     def test_another_merchants_secret_signs_for_that_merchant_alone(self, shop: OnDouble) -> None:
         theirs = signature(BODY, secret=OTHER_SECRET)
@@ -176,16 +174,16 @@ class TestReceiving:
             )
         ).encode()
         assert post(body, signature(body))[0] == 200
-        (message,) = queued()
+        everything = json.dumps([inbox.queued(), inbox.rows()])
         for private in ("ada@example.com", "secret_x", "Lovelace", APPROVED):
-            assert private not in message.to_text()
+            assert private not in everything
 
     def test_a_signed_message_that_we_cannot_read_is_kept_whole(self, shop: OnDouble) -> None:
         body = b'{"type": "v3.something.new"}'
         assert post(body, signature(body))[0] == 200
-        (message,) = queued()
-        assert message.body == body.decode()
-        assert follow(message) == ["0"]
+        (row,) = inbox.rows()
+        assert row["body"]["S"] == body.decode()
+        assert inbox.work_off(*inbox.queued()) == ["0"]
 
 
 def read(**told: Any) -> Hint | Notice | None:
@@ -274,18 +272,16 @@ class TestReading:
                 continue
 
 
-def follow(*told: Message) -> list[str]:
-    """The messages through acquirer_events; which of them come again."""
-    records = [{"messageId": str(n), "body": one.to_text()} for n, one in enumerate(told)]
-    answer = load("acquirer_events").handler({"Records": records}, Context())
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
-
-
-def of(shop: OnDouble, type_: str, account: str = f"{MERCHANT}:test") -> Message:
-    """The double's last event of a type, as it waits in the queue."""
-    told = [one for one in shop.stripe.events if one["type"] == type_][-1]
+def heard(told: dict[str, Any], account: str = f"{MERCHANT}:test", **more: Any) -> str:
+    """An event of Stripe's in the inbox."""
     body = messages.digest(json.dumps(told).encode())
-    return Message("stripe", "", "2026-11-22T09:00:00.000Z", body, account)
+    more.setdefault("event_id", told["id"])
+    return inbox.heard("stripe", body, account=account, **more)
+
+
+def of(shop: OnDouble, type_: str, **more: Any) -> str:
+    """The double's last event of a type, in the inbox."""
+    return heard([one for one in shop.stripe.events if one["type"] == type_][-1], **more)
 
 
 def operation(shop: OnDouble, kind: str) -> dict[str, Any]:
@@ -307,7 +303,7 @@ class TestFollowingUp:
         assert shop.pay().status == 202
         shop.stripe.fail_after = lambda method, path: None
         # When Stripe tells of it
-        assert follow(of(shop, "payment_intent.succeeded")) == []
+        assert inbox.work_off(of(shop, "payment_intent.succeeded")) == []
         # Then it is asked, and adopted
         assert operation(shop, "AUTHORIZE")["state"]["S"] == "APPROVED"
 
@@ -316,14 +312,14 @@ class TestFollowingUp:
         assert shop.refund(paid, amount_cents=400).status == 202
         shop.advance(61)
         shop.stripe.end_refunds()
-        assert follow(of(shop, "refund.updated")) == []
+        assert inbox.work_off(of(shop, "refund.updated")) == []
         assert operation(shop, "REFUND")["state"]["S"] == "APPROVED"
 
     def test_what_we_know_already_is_not_asked_again(self, shop: OnDouble) -> None:
         shop.pay()
         asked = len(shop.stripe.requests)
         message = of(shop, "payment_intent.succeeded")
-        assert follow(message, message) == []
+        assert inbox.work_off(message, message) == []
         assert len(shop.stripe.requests) == asked
 
     def test_a_refund_that_the_bank_sends_back_waits_for_a_person(self, shop: OnDouble) -> None:
@@ -332,7 +328,7 @@ class TestFollowingUp:
         (id_,) = shop.stripe.refunds
         shop.stripe.fail_refund(id_)
         # The message is not acknowledged, comes again, and ends as a dead letter, with an alarm
-        assert follow(of(shop, "refund.failed")) == ["0"]
+        assert inbox.work_off(of(shop, "refund.failed")) == ["0"]
         assert operation(shop, "REFUND")["state"]["S"] == "APPROVED"
 
     def test_a_late_message_about_what_was_undone_since_contradicts_nothing(
@@ -349,36 +345,32 @@ class TestFollowingUp:
             ExpressionAttributeValues={":absent": {"S": "ABSENT"}},
         )
         # While Stripe has the charge, that contradicts us
-        assert follow(message) == ["0"]
+        assert inbox.work_off(message) == ["0"]
         # When it was given back, it does not
         (payment,) = shop.stripe.payments.values()
         payment |= {"status": "canceled"}
-        assert follow(message) == []
+        shop.advance(LEASE_SECONDS + 1)
+        assert inbox.work_off(message) == []
         assert paid.status == 201
 
     def test_an_account_names_its_own_merchants_operations_and_no_others(
         self, shop: OnDouble
     ) -> None:
         shop.pay()
-        message = of(shop, "payment_intent.succeeded", f"{OTHER_MERCHANT}:test")
-        assert follow(message) == ["0"]
-        live = of(shop, "payment_intent.succeeded", f"{MERCHANT}:live")
-        assert follow(live) == ["0"]
-        # And not even a row of theirs is read
-        for one in (message, live):
+        for account in (f"{OTHER_MERCHANT}:test", f"{MERCHANT}:live"):
+            message = of(shop, "payment_intent.succeeded", account=account)
+            assert inbox.work_off(message) == ["0"]
+            # And not even a row of theirs is read
+            hint = StripeWebhooks().subject(messages.digest(BODY))
+            assert isinstance(hint, Hint)
             with pytest.raises(NotAHint):
-                told_module.follow(one, services_of)
-
-    def test_an_operation_that_is_not_there_waits_for_a_person(self, shop: OnDouble) -> None:
-        body = messages.digest(BODY)
-        assert follow(Message("stripe", "", "…", body, f"{MERCHANT}:test")) == ["0"]
+                operation_named(hint, ItemAddress.parse(message))
 
     def test_a_dispute_is_kept_once(self, shop: OnDouble) -> None:
         told = event(type="charge.dispute.created", object="dispute", id="dp_1", metadata={})
-        body = messages.digest(json.dumps(told).encode())
-        message = Message("stripe", "", "2026-11-22T09:00:00.000Z", body, f"{MERCHANT}:test")
-        assert follow(message) == []
-        assert follow(replace(message, received_at="2027-01-01T00:00:00.000Z")) == []
+        again = heard(told, event_id="evt_2", at=inbox.HEARD_AT + timedelta(days=40))
+        assert inbox.work_off(heard(told)) == []
+        assert inbox.work_off(again) == []
         (row,) = shop.stack.items("acquirer_notice")
         assert row["received_at"]["S"] == "2026-11-22T09:00:00.000Z"
         assert row["merchant_id"]["S"] == MERCHANT
@@ -386,6 +378,5 @@ class TestFollowingUp:
         assert row["facts"]["M"]["id"]["S"] == "dp_1"
 
     def test_what_others_did_at_the_same_account_is_left_alone(self, shop: OnDouble) -> None:
-        body = messages.digest(json.dumps(event(metadata={})).encode())
-        assert follow(Message("stripe", "", "…", body, f"{MERCHANT}:test")) == []
+        assert inbox.work_off(heard(event(metadata={}))) == []
         assert shop.stack.items("acquirer_notice") == []

@@ -1,4 +1,4 @@
-"""What acquirers post: verified or refused, queued before it is acknowledged, only ever a hint."""
+"""What acquirers post: verified or refused, kept before it is acknowledged, only ever a hint."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farthing import runtime
+from farthing.acquiring.inbound import NotAHint
+from farthing.acquiring.inbox import ItemAddress
 from farthing.acquiring.sandbox import NoUsableAnswer
-from farthing.acquiring.webhooks import Message, NotAHint, operation_named
+from farthing.acquiring.standard_webhooks import StandardWebhooks, operation_in
 from farthing.http.request import BODY_BYTES_MAX
+from farthing.payments.address import Address
 from farthing.payments.hint import AGAIN_SECONDS
+from farthing.payments.told import operation_named
+from tests.support import inbox
 from tests.support.lambdas import MERCHANT, Context, load
 from tests.support.stack import ANSWER_NEVER_COMES, APPROVED, Stack
 
@@ -76,28 +81,24 @@ def post(
     return answer["statusCode"], json.loads(answer["body"])
 
 
-def queued() -> list[str]:
-    url = runtime.setting("ACQUIRER_EVENTS_QUEUE_URL")
-    found = boto3.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)
-    return [message["Body"] for message in found.get("Messages", [])]
-
-
-def test_a_signed_message_is_queued_and_then_acknowledged(hook: None) -> None:
+def test_a_signed_message_is_kept_and_queued_and_then_acknowledged(hook: None) -> None:
     # Given: bytes that no JSON library would write alike
     body = b'{ "data" : {"a":1} }'
     # When
     status, answer = post(body, signed(body))
     # Then
     assert (status, answer) == (200, {"received": True})
-    (text,) = queued()
-    message = Message.of(text)
-    assert (message.acquirer, message.webhook_id, message.body) == ("sandbox", ID, body.decode())
+    (text,) = inbox.queued()
+    (row,) = inbox.rows()
+    assert ItemAddress.parse(text) == ItemAddress("sandbox", "", ID)
+    assert (row["name"]["S"], row["body"]["S"]) == (ID, body.decode())
+    assert row["state"]["S"] == "RECEIVED"
 
 
 def test_a_body_in_base64_is_verified_over_its_bytes(hook: None) -> None:
     body = json.dumps(hint()).encode()
     assert post(body, signed(body), encoded=True)[0] == 200
-    assert len(queued()) == 1
+    assert len(inbox.queued()) == 1
 
 
 BODY = json.dumps(hint()).encode()
@@ -124,23 +125,23 @@ def test_what_is_not_verified_is_refused_and_leaves_nothing(
 ) -> None:
     status, problem = post(BODY, headers)
     assert (status, problem["code"], problem["retry"]) == (401, "signature_refused", "NEVER")
-    assert queued() == []
+    assert (inbox.queued(), inbox.rows()) == ([], [])
 
 
 def test_an_acquirer_that_we_do_not_know_is_nobody(hook: None) -> None:
     status, problem = post(BODY, signed(BODY), "someone")
     assert (status, problem["code"]) == (404, "not_found")
-    assert queued() == []
+    assert (inbox.queued(), inbox.rows()) == ([], [])
 
 
 def test_a_body_is_bounded(hook: None) -> None:
     largest = b"x" * BODY_BYTES_MAX
     assert post(largest, signed(largest))[0] == 200
-    assert len(queued()) == 1
+    assert len(inbox.queued()) == 1
     larger = largest + b"x"
     status, problem = post(larger, signed(larger))
     assert (status, problem["code"]) == (400, "body_too_large")
-    assert queued() == []
+    assert inbox.queued() == []
 
 
 def test_a_message_that_the_queue_did_not_take_is_not_acknowledged(
@@ -153,27 +154,75 @@ def test_a_message_that_the_queue_did_not_take_is_not_acknowledged(
     assert post(BODY, signed(BODY))[0] == 500
 
 
-def test_a_card_number_does_not_get_into_the_queue(hook: None) -> None:
-    body = json.dumps(hint(note=APPROVED)).encode()
+def test_what_died_between_row_and_queue_is_queued_when_it_comes_again(
+    hook: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Given a message that was kept, and not acknowledged
+    with monkeypatch.context() as broken:
+        broken.setattr(runtime.client("sqs"), "send_message", lambda **_: 1 / 0)
+        assert post(BODY, signed(BODY))[0] == 500
+    assert (inbox.states(), inbox.queued()) == (["RECEIVED"], [])
+    # When the acquirer repeats it
+    assert post(BODY, signed(BODY))[0] == 200
+    # Then
+    assert (inbox.states(), len(inbox.queued())) == (["RECEIVED"], 1)
+
+
+def test_only_what_was_applied_is_not_queued_again(stack: Stack) -> None:
+    # Given a message about a payment of ours
+    stack.pay(100)
+    body = json.dumps(hint_at(stack)).encode()
+    headers = signed(body, secret=b"webhook-secret")
+    # When it comes twice before anybody has looked, Then it is queued twice
+    assert [post(body, headers)[0] for _ in range(2)] == [200, 200]
+    messages = inbox.queued()
+    assert len(messages) == 2
+    # When it was applied, Then it is acknowledged, and that is all
+    assert inbox.work_off(*messages[:1]) == []
+    assert inbox.states() == ["APPLIED"]
+    assert post(body, headers)[0] == 200
+    assert (inbox.states(), inbox.queued()) == (["APPLIED"], [])
+
+
+def test_an_item_about_what_we_do_not_have_waits_and_does_not_fail(stack: Stack) -> None:
+    assert inbox.work_off(inbox.heard("sandbox", hint())) == []
+    (row,) = inbox.rows()
+    assert (row["state"]["S"], row["waits"]["N"], row["due_pk"]["S"][:6]) == (
+        "RECEIVED",
+        "1",
+        "INBOX#",
+    )
+    # and the minute's tick brings it back
+    assert load("redeliver_due").handler({}, Context())["items"] == 0
+    stack.advance(31)
+    assert load("redeliver_due").handler({}, Context())["items"] == 1
+    (text,) = inbox.queued()
+    assert ItemAddress.parse(text).name == "msg_1"
+
+
+def test_a_card_number_gets_neither_into_the_queue_nor_into_the_inbox(hook: None) -> None:
+    body = json.dumps(hint(note=APPROVED) | {"type": APPROVED, "created_at": APPROVED}).encode()
     assert post(body, signed(body))[0] == 200
-    (text,) = queued()
-    assert APPROVED not in text
-    assert operation_named(Message.of(text)).intent_id == f"pi_{PAYMENT}"
+    assert APPROVED not in json.dumps([inbox.queued(), inbox.rows()])
+    assert named(inbox.rows()[0]["body"]["S"]).intent_id == f"pi_{PAYMENT}"
 
 
-def message(body: Any, acquirer: str = "sandbox") -> Message:
-    return Message(acquirer, ID, "…", body if isinstance(body, str) else json.dumps(body))
+def named(body: Any) -> Address:
+    """The operation that a message of the sandbox's names."""
+    text = body if isinstance(body, str) else json.dumps(body)
+    address = ItemAddress("sandbox", "", ID)
+    return operation_named(StandardWebhooks(operation_in).subject(text), address)
 
 
 @pytest.mark.parametrize(
-    ("operation", "named"),
+    ("operation", "prefix"),
     [("AUTHORIZE", "op"), ("CAPTURE", "op"), ("VOID", "op"), ("REFUND", "re")],
 )
-def test_a_hint_names_an_operation(operation: str, named: str) -> None:
+def test_a_hint_names_an_operation(operation: str, prefix: str) -> None:
     random_part = "01m817tr88cas1byw96gkvdt72"
     data = {"operation": operation, "reference": random_part.upper()}
-    address = operation_named(message(hint(**data)))
-    assert str(address) == f"{MERCHANT}/test/pi_{PAYMENT}/{named}_{random_part}"
+    address = named(hint(**data))
+    assert str(address) == f"{MERCHANT}/test/pi_{PAYMENT}/{prefix}_{random_part}"
 
 
 @pytest.mark.parametrize(
@@ -194,7 +243,7 @@ def test_a_hint_names_an_operation(operation: str, named: str) -> None:
 )
 def test_what_names_no_operation_of_that_acquirer_is_no_hint(body: Any) -> None:
     with pytest.raises(NotAHint):
-        operation_named(message(body))
+        named(body)
 
 
 JSON = st.recursive(
@@ -208,44 +257,36 @@ JSON = st.recursive(
 def test_no_content_breaks_the_reading(data: Any, field: str, value: Any) -> None:
     for body in ({"data": data}, hint(**{field: value})):
         try:
-            address = operation_named(message(body))
+            address = named(body)
         except NotAHint:
             continue
         assert address.tenant.mode == "test"
 
 
-def follow(*messages: Message) -> list[str]:
-    """The messages through acquirer_events; which of them come again."""
-    records = [{"messageId": str(n), "body": one.to_text()} for n, one in enumerate(messages)]
-    answer = load("acquirer_events").handler({"Records": records}, Context())
-    return [failure["itemIdentifier"] for failure in answer["batchItemFailures"]]
+def test_what_we_cannot_read_comes_again_and_ends_as_a_dead_letter(stack: Stack) -> None:
+    assert inbox.work_off(inbox.heard("sandbox", "no json")) == ["0"]
+    assert inbox.work_off("no message of ours") == ["0"]
 
 
-def test_what_we_do_not_know_comes_again_and_ends_as_a_dead_letter(stack: Stack) -> None:
-    unknown, malformed = message(hint()), message("no json")
-    assert follow(unknown) == ["0"]
-    assert follow(malformed) == ["0"]
-    records = [{"messageId": "m", "body": "no message of ours"}]
-    answer = load("acquirer_events").handler({"Records": records}, Context())
-    assert answer == {"batchItemFailures": [{"itemIdentifier": "m"}]}
-
-
-def hint_at(stack: Stack, **more: Any) -> Message:
+def hint_at(stack: Stack, **more: Any) -> dict[str, Any]:
     """The acquirer's message about the only operation that there is."""
     (row,) = stack.items("operation")
-    named = {
+    about = {
         "reference": row["reference"]["S"],
         "order_id": row["intent_id"]["S"],
         "operation": row["kind"]["S"],
     }
-    return message(hint(**named, **more))
+    return hint(**about, **more)
 
 
 def test_a_hint_makes_the_acquirer_be_asked_and_what_it_answers_counts(stack: Stack) -> None:
     # Given: a charge whose answer never came
     intent_id = stack.pay(100, number=ANSWER_NEVER_COMES).body["intent_id"]
     # When: a message that lies about what became of it
-    assert follow(hint_at(stack, status="DECLINED", amount_cents=1)) == []
+    assert (
+        inbox.work_off(inbox.heard("sandbox", hint_at(stack, status="DECLINED", amount_cents=1)))
+        == []
+    )
     # Then
     intent = stack.get(f"payment_intents/{intent_id}").body
     assert (intent["status"], intent["amount_captured_cents"]) == ("SUCCEEDED", 100)
@@ -254,7 +295,7 @@ def test_a_hint_makes_the_acquirer_be_asked_and_what_it_answers_counts(stack: St
 def test_a_hint_about_what_is_known_changes_nothing_and_asks_nobody(stack: Stack) -> None:
     stack.pay(100)
     before, asked = stack.items("operation"), len(stack.acquirer.requests)
-    assert follow(hint_at(stack, status="REVERSED")) == []
+    assert inbox.work_off(inbox.heard("sandbox", hint_at(stack, status="REVERSED"))) == []
     assert stack.items("operation") == before
     assert len(stack.acquirer.requests) == asked
 
@@ -267,8 +308,8 @@ def test_what_is_unknown_after_a_hint_is_looked_into_once_more_soon(stack: Stack
         raise NoUsableAnswer
 
     stack.acquirer.before = down
-    address = operation_named(hint_at(stack))
+    address = named(hint_at(stack))
     # When
-    assert follow(hint_at(stack)) == []
+    assert inbox.work_off(inbox.heard("sandbox", hint_at(stack))) == []
     # Then
     assert (AGAIN_SECONDS, {"operation": str(address)}) in stack.looks.sent

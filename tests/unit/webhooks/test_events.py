@@ -154,6 +154,23 @@ def test_the_feed_has_no_gaps_and_keeps_each_payments_order(
     assert ids(api(query={"after": after})) == [event_row(50, 1)["event_id"]]
 
 
+def test_the_feed_from_now_on(told: World) -> None:
+    """Given a feed with events; when it is begun at its end; then only what comes later is in it,
+    of a merchant whose feed is empty all of it."""
+    answer = api(query={"after": "end"})
+    assert (answer.body["data"], answer.body["has_more"]) == ([], False)
+    told.publish(event_row(50, 1), event_row(51, 1, OTHER))
+    assert ids(api(query={"after": answer.body["next"]})) == [event_row(50, 1)["event_id"]]
+    assert ids(api(query={"after": "start", "limit": "1"})) != [event_row(50, 1)["event_id"]]
+
+
+def test_the_end_of_an_empty_feed_is_its_start(world: World) -> None:
+    answer = api(query={"after": "end"})
+    assert answer.body == {"data": [], "has_more": False, "next": answer.body["next"]}
+    world.publish(event_row(1, 1))
+    assert ids(api(query={"after": answer.body["next"]})) == [event_row(1, 1)["event_id"]]
+
+
 def test_an_empty_feed(world: World) -> None:
     answer = api(query={"after": ""})
     assert (answer.body["data"], answer.body["has_more"]) == ([], False)

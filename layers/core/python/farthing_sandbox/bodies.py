@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from farthing_sandbox import asks, cursor
 from farthing_sandbox.asks import Operation
 from farthing_sandbox.items import as_json
+from farthing_sandbox.notices import Endpoint
 from farthing_sandbox.sources import BankAccount, Card, NetworkToken, Source, WalletPayload
 
 if TYPE_CHECKING:
@@ -148,6 +149,7 @@ class WebhookEndpointBody(Body):
     """PUT /v1/webhook_endpoint."""
 
     url: Annotated[str, Field(pattern=r"^https?://[!-~]{1,500}$")]
+    batches: bool = False
 
 
 class DueBody(Body):
@@ -250,9 +252,10 @@ def listing(query: Mapping[str, str], now: datetime) -> asks.Listing:
     return asks.Listing(since, int(asked.limit), after)
 
 
-def webhook_endpoint(raw: bytes) -> str:
-    """Where to post. Raises Malformed."""
-    return read(WebhookEndpointBody, raw).url
+def webhook_endpoint(raw: bytes) -> Endpoint:
+    """Where to post, and in which form. Raises Malformed."""
+    body = read(WebhookEndpointBody, raw)
+    return Endpoint(body.url, body.batches)
 
 
 def due(raw: str) -> asks.Due:

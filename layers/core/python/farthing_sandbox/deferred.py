@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from farthing_sandbox import bodies, notices, token_bodies, token_books
+from farthing_sandbox import batch, bodies, notices, token_bodies, token_books
 from farthing_sandbox.acquirer import NotBooked
 from farthing_sandbox.notices import Undelivered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from datetime import datetime
 
     from farthing_sandbox.acquirer import Acquirer
@@ -65,7 +65,7 @@ def end_refund(due: Due, services: Services) -> None:
     """Approve one pending refund, and tell. Raises NotBooked, Undelivered."""
     refund = services.acquirer.end_refund(due, services.now())
     if refund is not None:
-        tell_client(notices.refund_updated(refund), services)
+        tell_client([notices.refund_updated(refund)], services)
 
 
 def debit_due(due: Due, services: Services) -> None:
@@ -77,10 +77,12 @@ def debit_due(due: Due, services: Services) -> None:
     if debit is None:
         return
     services.acquirer.defer_debit(due, debit, services.now())
+    facts = []
     if due.what == "DECISION" and debit["told"] and "ended_at" in debit:
-        tell_client(notices.debit_updated(debit, "updated"), services)
+        facts.append(notices.debit_updated(debit, "updated"))
     if "returned_at" in debit:
-        tell_client(notices.debit_updated(debit, "returned"), services)
+        facts.append(notices.debit_updated(debit, "returned"))
+    tell_client(facts, services)
 
 
 def issuer_acts(due: IssuerActs, services: Services) -> None:
@@ -92,10 +94,15 @@ def issuer_acts(due: IssuerActs, services: Services) -> None:
     tell(notices.token_updated(token, due.act), url, services.token_webhook_secret, services)
 
 
-def tell_client(notice: Notice, services: Services) -> None:
-    """Post a notice of the acquirer's. Raises Undelivered."""
-    url = notices.endpoint(services.acquirer.books)
-    tell(notice, url, services.webhook_secret, services)
+def tell_client(facts: Sequence[Notice], services: Services) -> None:
+    """Post notices of the acquirer's, one by one or in a batch. Raises Undelivered."""
+    at = notices.endpoint(services.acquirer.books)
+    if at is not None and at.batches and facts:
+        body = batch.body_of(facts, services.webhook_secret())
+        services.post(at.url, body, {"Content-Type": "application/json"})
+        return
+    for notice in facts:
+        tell(notice, at.url if at else None, services.webhook_secret, services)
 
 
 def tell(notice: Notice, url: str | None, secret: Callable[[], bytes], services: Services) -> None:

@@ -163,9 +163,9 @@ def list_operations(call: Call) -> Answer:
 
 def register_webhook_endpoint(call: Call) -> Answer:
     """PUT /v1/webhook_endpoint."""
-    url = bodies.webhook_endpoint(call.body)
-    notices.register_endpoint(call.services.acquirer.books, url)
-    return Answer(HTTPStatus.OK, as_json({"url": url}))
+    at = bodies.webhook_endpoint(call.body)
+    notices.register_endpoint(call.services.acquirer.books, at)
+    return Answer(HTTPStatus.OK, as_json(vars(at)))
 
 
 def transactions(call: Call) -> Answer:

@@ -2,7 +2,8 @@
 Standard Webhooks (https://www.standardwebhooks.com).
 
 The same fact has the same id and the same bytes however often it is sent, so a
-receiver that gets it twice can see that.
+receiver that gets it twice can see that. Who prefers it gets facts about operations
+in a batch instead: see `batch`.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import base64
 import hashlib
 import hmac
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from farthing_sandbox import items
 from farthing_sandbox.items import as_json
@@ -25,17 +26,35 @@ if TYPE_CHECKING:
     from farthing_sandbox.operations import Booked
     from farthing_sandbox.token_rules import Token
 
+EVENT_CODES: Final = {
+    "AUTHORIZE": "AUTHORISATION",
+    "CAPTURE": "CAPTURE",
+    "VOID": "CANCELLATION",
+    "REFUND": "REFUND",
+    "RETURN": "CHARGEBACK",
+}
+
 
 class Undelivered(Exception):
     """The receiver did not say that it has the notice."""
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """Where to post what happens to operations, and whether in batches."""
+
+    url: str
+    batches: bool
+
+
+@dataclass(frozen=True)
 class Notice:
-    """One fact to be told."""
+    """One fact to be told. `batch_item` is the same fact as an item of a batch, not yet signed; a
+    fact about no operation has none."""
 
     notice_id: str
     body: str
+    batch_item: dict[str, Any] | None = None
 
     def headers(self, secret: bytes, now: datetime) -> dict[str, str]:
         """Who says so, and when: it is signed anew each time that it is sent."""
@@ -67,7 +86,7 @@ def refund_updated(refund: Booked) -> Notice:
         "created_at": refund.ended_at,
         "data": data,
     }
-    return Notice(notice_id, as_json(fact))
+    return Notice(notice_id, as_json(fact), batch_item(fact, row.amount_cents, row.currency))
 
 
 def token_updated(token: Token, act: Later) -> Notice:
@@ -102,15 +121,36 @@ def debit_updated(debit: Item, happened: str) -> Notice:
         "created_at": debit["returned_at" if back else "ended_at"],
         "data": data,
     }
-    return Notice(notice_id, as_json(fact))
+    return Notice(
+        notice_id, as_json(fact), batch_item(fact, debit["amount_cents"], debit["currency"])
+    )
 
 
-def register_endpoint(books: Books, url: str) -> None:
-    """Post to `url` from now on. There is one endpoint, and this is it."""
-    books.replace({**items.WEBHOOK_ENDPOINT_KEY, "url": url})
+def batch_item(fact: Item, amount_cents: int, currency: str) -> Item:
+    """A fact about an operation under the names that a batch has for it.
+
+    No value holds a colon: the signature could not tell where it ends.
+    """
+    data = fact["data"]
+    whose = str(data["merchant_reference"] or "")
+    return {
+        "pspReference": fact["id"],
+        "originalReference": "",
+        "merchantAccountCode": whose.replace(":", "."),
+        "merchantReference": f"{data['order_id']}.{data['reference']}",
+        "amount": {"value": amount_cents, "currency": currency.upper()},
+        "eventCode": EVENT_CODES[data["operation"]],
+        "success": "true" if data["status"] == "APPROVED" else "false",
+        "eventDate": fact["created_at"],
+    }
 
 
-def endpoint(books: Books) -> str | None:
+def register_endpoint(books: Books, at: Endpoint) -> None:
+    """Post there from now on. There is one endpoint, and this is it."""
+    books.replace({**items.WEBHOOK_ENDPOINT_KEY, "url": at.url, "batches": at.batches})
+
+
+def endpoint(books: Books) -> Endpoint | None:
     """Where to post, None if nobody has said so."""
     item = books.get(items.WEBHOOK_ENDPOINT_KEY)
-    return None if item is None else str(item["url"])
+    return None if item is None else Endpoint(str(item["url"]), item.get("batches") is True)

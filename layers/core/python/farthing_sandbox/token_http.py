@@ -65,7 +65,7 @@ def cryptogram(call: Call) -> Answer:
 
 def register_endpoint(call: Call) -> Answer:
     """PUT /token_service/v1/webhook_endpoint."""
-    url = bodies.webhook_endpoint(call.body)
+    url = bodies.webhook_endpoint(call.body).url
     token_books.register_endpoint(call.services.tokens.books, url)
     return Answer(HTTPStatus.OK, as_json({"url": url}))
 

@@ -216,11 +216,15 @@ def current_answer(operation: Operation, services: Services) -> Response:
     return answer_about(operation, read_intent(operation, services))
 
 
+class NoSuchOperation(LookupError):
+    """There is no row at an operation's address."""
+
+
 def read_operation(address: Address, services: Services) -> Operation:
-    """The row at `address`, which must be there."""
+    """The row at `address`. Raises NoSuchOperation."""
     item = services.store.get(address.key)
     if item is None:
-        raise LookupError(str(address))
+        raise NoSuchOperation(str(address))
     return Operation.from_item(item)
 
 

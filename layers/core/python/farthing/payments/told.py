@@ -1,4 +1,8 @@
-"""What an acquirer told us, followed up: a hint at an operation, a notice that is kept, or nothing.
+"""What an acquirer told us, followed up: a hint at an operation or at a network token, a notice
+that is kept, or nothing.
+
+An item names whose it is. It may name those of the account whose secret signed it, or, of an
+acquirer with one secret for all merchants, those of its mode.
 
 A notice is something that no operation of ours explains, such as a dispute. It is kept in a row of
 its own, once however often it comes, until there is somebody who understands it.
@@ -8,59 +12,84 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from farthing.acquiring.adapters import ADAPTERS, MODES
+from farthing.acquiring.inbound import Hint, NotAHint, Notice, NotYet, TokenHint
+from farthing.acquiring.inbox import ItemAddress, Kept
 from farthing.acquiring.port import Kind
-from farthing.acquiring.stripe import messages
-from farthing.acquiring.stripe.messages import Hint, Notice
-from farthing.acquiring.webhooks import Message, NotAHint, operation_named
 from farthing.ids import is_id
+from farthing.network_tokens.on_file import MethodAddress
 from farthing.payments.address import Address
 from farthing.payments.hint import follow_up
 from farthing.payments.names import tenant_of_reference
 from farthing.payments.operation import Operation
+from farthing.payments.resolve import NoSuchOperation
 from farthing.payments.services import Services
 from farthing.store import NOT_CREATED, ConditionFailed, Item, Key, Put, TenantScope
 
 NOTICE = "acquirer_notice"
+MERCHANT_PREFIX, INTENT_PREFIX, OPERATION_PREFIX, REFUND_PREFIX = "mer", "pi", "op", "re"
 
 ServicesOf = Callable[[TenantScope], Services]
+Tend = Callable[[MethodAddress], None]
 
 
-def follow(message: Message, services_of: ServicesOf) -> Operation | None:
-    """What the message led to. Raises NotAHint, LookupError, or what following up raises."""
-    if message.account is None:
-        address = operation_named(message)
-        return follow_up(address, services_of(address.tenant))
-    tenant = tenant_of_reference(message.account)
-    try:
-        told = messages.read(message.body)
-    except ValueError as error:
-        raise NotAHint(message.acquirer) from error
+def follow(kept: Kept, services_of: ServicesOf, tend: Tend) -> Operation | None:
+    """The operation that an item led to, if it led to one.
+
+    Raises NotAHint, NotYet if there is no such operation, or what following up raises.
+    """
+    told = ADAPTERS[kept.address.acquirer].subject(kept.body)
     match told:
         case Hint():
-            return follow_up(_address(told, tenant), services_of(tenant), told.approved)
+            return _look(operation_named(told, kept.address), services_of, told.approved)
+        case TokenHint():
+            tend(method_named(told, kept.address))
         case Notice():
-            keep(told, message, tenant, services_of(tenant))
+            tenant = tenant_of_reference(kept.address.account)
+            keep(told, kept, tenant, services_of(tenant))
     return None
 
 
-def keep(notice: Notice, message: Message, tenant: TenantScope, services: Services) -> None:
+def operation_named(hint: Hint, address: ItemAddress) -> Address:
+    """The operation that an item is about. Raises NotAHint if it may not name that one."""
+    prefix = REFUND_PREFIX if hint.kind is Kind.REFUND else OPERATION_PREFIX
+    tenant = _tenant_named(hint.merchant_reference, address)
+    try:
+        operation_id = f"{prefix}_{hint.reference.lower()}"
+        known = is_id(INTENT_PREFIX, hint.order_id) and is_id(prefix, operation_id)
+    except (AttributeError, TypeError) as error:
+        raise NotAHint(str(address)) from error
+    if not known:
+        raise NotAHint(str(address))
+    return Address(tenant, hint.order_id, operation_id)
+
+
+def method_named(hint: TokenHint, address: ItemAddress) -> MethodAddress:
+    """The method whose token an item is about. Raises NotAHint if it may not name that one."""
+    tenant = _tenant_named(hint.merchant_reference, address)
+    try:
+        return MethodAddress.of_reference(tenant, hint.reference)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise NotAHint(str(address)) from error
+
+
+def keep(notice: Notice, kept: Kept, tenant: TenantScope, services: Services) -> None:
     """Put the notice's row, unless it is there."""
+    acquirer, received_at = kept.address.acquirer, kept.received_at
     item: Item = {
         "entity": NOTICE,
         "merchant_id": tenant.merchant_id,
         "mode": tenant.mode,
-        "acquirer": message.acquirer,
+        "acquirer": acquirer,
         "event_id": notice.event_id,
         "type": notice.type,
         "facts": dict(notice.facts),
-        "received_at": message.received_at,
+        "received_at": received_at,
         "list_pk": tenant.pk("LIST", "NOTICE", "0"),
-        "list_sk": f"{message.received_at}#{notice.event_id}",
+        "list_sk": f"{received_at}#{notice.event_id}",
     }
     try:
-        services.store.write(
-            Put(notice_key(tenant, message.acquirer, notice.event_id), item, NOT_CREATED)
-        )
+        services.store.write(Put(notice_key(tenant, acquirer, notice.event_id), item, NOT_CREATED))
     except ConditionFailed:
         return
 
@@ -70,11 +99,22 @@ def notice_key(tenant: TenantScope, acquirer: str, event_id: str) -> Key:
     return Key("payments", tenant.pk("NOTICE", acquirer, event_id), "NOTICE")
 
 
-def _address(hint: Hint, tenant: TenantScope) -> Address:
-    """The operation, if it is the account's own. Raises NotAHint."""
-    prefix = "re" if hint.kind is Kind.REFUND else "op"
-    operation_id = f"{prefix}_{hint.reference.lower()}"
-    ours = hint.merchant_reference == f"{tenant.merchant_id}:{tenant.mode}"
-    if not (ours and is_id("pi", hint.order_id) and is_id(prefix, operation_id)):
-        raise NotAHint(hint.reference)
-    return Address(tenant, hint.order_id, operation_id)
+def _look(address: Address, services_of: ServicesOf, approved: bool | None) -> Operation:
+    try:
+        return follow_up(address, services_of(address.tenant), approved)
+    except NoSuchOperation as error:
+        raise NotYet(str(address)) from error
+
+
+def _tenant_named(merchant_reference: str, address: ItemAddress) -> TenantScope:
+    """Whose payment an item names, if whoever signed it may name theirs. Raises NotAHint."""
+    try:
+        tenant = tenant_of_reference(merchant_reference)
+        known = is_id(MERCHANT_PREFIX, tenant.merchant_id)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise NotAHint(str(address)) from error
+    own = merchant_reference == address.account
+    ours = tenant.mode == MODES[address.acquirer] if address.acquirer in MODES else own
+    if not (known and ours):
+        raise NotAHint(str(address))
+    return tenant

@@ -39,7 +39,8 @@ def list_page(store: Store, tenant: TenantScope, query: Mapping[str, str]) -> Do
 
 
 def feed_page(store: Store, tenant: TenantScope, query: Mapping[str, str]) -> Document:
-    """A page of the feed after a cursor; `after=start`, or an empty one, begins it."""
+    """A page of the feed after a cursor; `after=start`, or an empty one, begins it, and
+    `after=end` is behind all that there is."""
     limit = page_request({k: v for k, v in query.items() if k != "after"}, EVENT_PREFIX).limit
     if "starting_after" in query:
         raise invalid("starting_after", "goes with the list; the feed has after")

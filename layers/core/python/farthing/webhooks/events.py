@@ -26,6 +26,7 @@ from farthing.webhooks.keys import (
     TABLE,
     event_key,
     event_list_pk,
+    feed_end_key,
     feed_key,
     feed_pk,
     payment_events_pk,
@@ -34,6 +35,9 @@ from farthing.webhooks.keys import (
 
 START = frozenset({"", "start"})
 """What `after` says to begin with the first event."""
+
+END = "end"
+"""What `after` says to begin with the first event that is yet to come."""
 
 
 @dataclass(frozen=True)
@@ -108,10 +112,10 @@ def feed(store: Store, tenant: TenantScope, *, after: str, limit: int) -> FeedPa
     Raises FarthingError for a cursor that this merchant was not given.
     """
     try:
-        cursor = Cursor() if after in START else Cursor.of(after, tenant)
+        cursor = _end(store, tenant) if after == END else _start_or_cursor(after, tenant)
     except CursorRefused as error:
         raise FarthingError(
-            UNKNOWN_CURSOR, "after: not a cursor of yours; begin with after=start"
+            UNKNOWN_CURSOR, "after: not a cursor of yours; begin with after=start or after=end"
         ) from error
     stretches = [
         _stretch(store, tenant, shard, cursor.positions[shard], limit + 1)
@@ -120,6 +124,17 @@ def feed(store: Store, tenant: TenantScope, *, after: str, limit: int) -> FeedPa
     taken, has_more = mix(stretches, limit)
     events = [one.event for one in taken]
     return FeedPage(events, has_more, cursor.passing(taken).to_text(tenant))
+
+
+def _start_or_cursor(after: str, tenant: TenantScope) -> Cursor:
+    return Cursor() if after in START else Cursor.of(after, tenant)
+
+
+def _end(store: Store, tenant: TenantScope) -> Cursor:
+    """Behind every event placed by now. One that is placed meanwhile may be skipped or not."""
+    keys = [feed_end_key(tenant, shard) for shard in range(FEED_SHARDS)]
+    found = store.batch_get(keys)
+    return Cursor(tuple(found[key]["position"] if key in found else 0 for key in keys))
 
 
 def _stretch(store: Store, tenant: TenantScope, shard: int, after: int, limit: int) -> Stretch:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from farthing import runtime
 from farthing.access.principal import Principal
+from farthing.acquiring import inbox_due, webhooks_wiring
 from farthing.observe import log_unhandled
 from farthing.store import TenantScope
 from farthing.webhooks import deliver, endpoints, news, recover, redeliver, sweep
@@ -47,6 +48,7 @@ def tick() -> dict[str, int]:
     jobs = {
         "told": lambda: news.tell_due(news_services()),
         "recovered": lambda: recover.recover_due(recover_services()),
+        "items": lambda: inbox_due.queue_due(webhooks_wiring.due_services()),
         "queued": lambda: redeliver.redeliver_due(redeliver_services()),
     }
     return each(jobs, log_unhandled)

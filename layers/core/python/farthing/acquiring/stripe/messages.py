@@ -15,9 +15,9 @@ import hmac
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from farthing.acquiring.inbound import Hint, Notice
 from farthing.acquiring.port import Kind
 from farthing.acquiring.stripe.payment import KIND, MARK_OF, MERCHANT, ORDER, REFERENCE, REVERSAL
 from farthing.webhooks.signature import TOLERANCE_SECONDS, SignatureRefused
@@ -44,26 +44,6 @@ KEPT = (
 
 APPROVED = frozenset({"succeeded", "requires_capture"})
 REFUND_ENDS = {"succeeded": True, "failed": False, "canceled": False}
-
-
-@dataclass(frozen=True)
-class Hint:
-    """An operation of ours. `approved` is what the message says of it, None if nothing."""
-
-    kind: Kind
-    reference: str
-    order_id: str
-    merchant_reference: str
-    approved: bool | None
-
-
-@dataclass(frozen=True)
-class Notice:
-    """Something that no operation of ours explains."""
-
-    event_id: str
-    type: str
-    facts: Mapping[str, Any]
 
 
 def signed_at(headers: Mapping[str, str], now_seconds: int) -> tuple[str, list[str]]:
