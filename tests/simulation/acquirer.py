@@ -38,6 +38,7 @@ from tests.simulation.acquirer_faults import (
     Fault,
 )
 from tests.simulation.dice import Dice
+from tests.simulation.notices import BATCHES, SANDBOX, STRANGER, TOKENS, Batches, Webhook
 from tests.simulation.token_service import TOKEN_ERROR, Token, TokenService
 from tests.simulation.violation import Violation
 
@@ -78,21 +79,10 @@ LISTED = (
     "created_at",
 )
 
+NOTHING: Mapping[str, str] = {}
+
 Answered = tuple[int, dict[str, Any]]
 Exchanged = tuple[int, bytes, str]
-
-
-@dataclass(frozen=True)
-class Webhook:
-    """A message to our acquirer_webhooks function: signed when it is posted, at `at`."""
-
-    at: float
-    headers: Mapping[str, str]
-    body: bytes
-    tries: int = 1
-    sender: str = "sandbox"
-    taken: Callable[[], None] = lambda: None
-    """Called when our function has said that it has it."""
 
 
 @dataclass
@@ -146,6 +136,8 @@ class HostileAcquirer:
     on_fault: Callable[[str, Fault], None] = _nothing
     issued: dict[str, str] = field(default_factory=dict)
     tokens: TokenService = field(default_factory=TokenService)
+    heard: set[tuple[str, str]] = field(default_factory=set)
+    """Sender, and name in our inbox, of each fact of which our function has said that it has it."""
 
     def __post_init__(self) -> None:
         self.books = Books(
@@ -159,6 +151,9 @@ class HostileAcquirer:
         self.sent: list[tuple[float, str, str, str]] = []
         """When, what, which reference, which fault: all that left us, for a trace."""
         self._numbers = count(1)
+        self._batches = Batches(
+            self.webhook_secret, self.dice, self.now, self.at, lambda one: self.post_webhook(one)
+        )
 
     # --- the network -------------------------------------------------------------------------
 
@@ -386,6 +381,8 @@ class HostileAcquirer:
                 str(asked.document["order_id"]),
                 f"{asked.document['reference']} was used twice, for different things",
             ) from None
+        if new and self.behaviour.tells_all:
+            self._tell(done, asked.at)
         if new and operation == "REFUND":
             self._follow_refund(done, asked.fault, asked.at)
         if new and done.row.status == "PENDING" and operation == "AUTHORIZE":
@@ -491,10 +488,21 @@ class HostileAcquirer:
         self._post(webhook_id, done, at + later, what)
         if self._also("WEBHOOK", Fault.WEBHOOK_TWICE):
             self._post(webhook_id, done, at + self.dice.spread(0.01, 600.0), what)
+        if self._also("WEBHOOK", Fault.WEBHOOK_STRANGE):
+            number = next(self._numbers)
+            self._post(f"{STRANGER}-{number}", done, at, what, {"reference": f"{number:026d}"})
 
-    def _post(self, webhook_id: str, done: Recorded, at: float, what: str | None) -> None:
+    def _post(
+        self,
+        webhook_id: str,
+        done: Recorded,
+        at: float,
+        what: str | None,
+        instead: Mapping[str, str] = NOTHING,
+    ) -> None:
         def post() -> None:
             data = done.body(self._text, done.row.status) | ({"operation": what} if what else {})
+            data |= instead
             shown = ("reference", "order_id", "operation", "status")
             body = {
                 "id": webhook_id,
@@ -503,6 +511,9 @@ class HostileAcquirer:
                 "data": {name: data[name] for name in shown}
                 | {"merchant_reference": done.row.merchant_reference},
             }
+            if self.behaviour.in_batches:
+                self._batches.add(body)
+                return
             raw = json.dumps(body, separators=(",", ":")).encode()
             self.post_webhook(self._webhook(webhook_id, raw, 1))
 
@@ -521,9 +532,18 @@ class HostileAcquirer:
             "webhook-timestamp": timestamp,
             "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
         }
+        told = (webhook_id,)
         if taken is None:
-            return Webhook(self.now(), headers, raw, tries)
-        return Webhook(self.now(), headers, raw, tries, "sandbox_tokens", taken)
+            return Webhook(self.now(), headers, raw, tries, SANDBOX, told=told)
+        return Webhook(self.now(), headers, raw, tries, TOKENS, taken, told)
+
+    def answered(self, webhook: Webhook, status: int | None) -> None:
+        """What our function said to a webhook: it has it, or it is posted again, a few times."""
+        if status == 200:
+            self.heard |= {(webhook.sender, name) for name in webhook.told}
+            webhook.taken()
+        else:
+            self.not_taken(webhook)
 
     def not_taken(self, webhook: Webhook) -> None:
         """Our function did not answer 2xx: post it again later, a few times."""
@@ -531,8 +551,11 @@ class HostileAcquirer:
             return
 
         def again() -> None:
+            if webhook.sender == BATCHES:
+                self._batches.again(webhook)
+                return
             webhook_id, tries = webhook.headers["webhook-id"], webhook.tries + 1
-            taken = webhook.taken if webhook.sender == "sandbox_tokens" else None
+            taken = webhook.taken if webhook.sender == TOKENS else None
             self.post_webhook(self._webhook(webhook_id, webhook.body, tries, taken))
 
         self.at(self.now() + 60.0 * webhook.tries, again)

@@ -37,6 +37,7 @@ class Fault(StrEnum):
     WEBHOOK_LATE = "webhook late"
     WEBHOOK_TWICE = "webhook twice"
     WEBHOOK_EARLY = "webhook before the answer"
+    WEBHOOK_STRANGE = "webhook about nothing of ours"
     REPORT_LATE = "settlement report late"
     TOKEN_REFUSED = "network token refused where it pays"
     NO_TOKEN_GIVEN = "issuer gives no network token"
@@ -124,6 +125,10 @@ class Behaviour:
     latency_seconds: tuple[float, float] = (0.05, 0.05)
     debit_seconds: tuple[float, ...] = (30.0,)
     """How long a bank may take to decide about a debit, and to take it back, both one of these."""
+    tells_all: bool = False
+    """Whether each operation is told, as many acquirers do, and not only what ends later."""
+    in_batches: bool = False
+    """Whether what becomes of operations is told in batches."""
     chance: float = 0.0
     faults: frozenset[Fault] = frozenset()
     of: frozenset[str] = frozenset(POSSIBLE)

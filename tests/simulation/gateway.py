@@ -130,7 +130,8 @@ def _ask(world: World, function: str, event: dict[str, Any], what: str) -> Answe
     text = value["body"]
     for look in world.on_text:
         look(f"the answer to {what}", f"{headers} {text}")
-    return Answer(value["statusCode"], json.loads(text) if text else {}, headers)
+    is_json = "json" in headers.get("Content-Type", "json")
+    return Answer(value["statusCode"], json.loads(text) if text and is_json else {}, headers)
 
 
 def api_event(

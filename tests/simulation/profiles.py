@@ -441,6 +441,20 @@ STALE = _profile("asked for twice, stale reads", ask_again, rates={Fault.STALE_I
 TWICE = _profile(
     "webhook, messages come twice", WEBHOOK, rates={Fault.MESSAGE_TWICE: 0.5, Fault.SLOW: 0.05}
 )
+TOLD = replace(
+    _profile(
+        "refund, each step told, twice or late, crashes",
+        REFUND,
+        replace(bad(At.WEBHOOK_TWICE, At.WEBHOOK_LATE, of=("WEBHOOK",)), tells_all=True),
+        {Fault.CRASH_BEFORE: 0.1, Fault.CRASH_AFTER: 0.1},
+    ),
+    where="acquirer_",
+)
+TOLD_OF_NOTHING = replace(
+    TOLD,
+    name="refund, and told of what is not ours",
+    acquirer=replace(bad(At.WEBHOOK_STRANGE, of=("WEBHOOK",)), tells_all=True),
+)
 TWO_PAYMENTS = _profile("two payments", two_payments)
 PAYMENTS_AT_ONCE = _profile("payments at once", payments_at_once)
 SEARCHED = replace(_profile("charge, searched for cards", CHARGE), searched=True)

@@ -85,6 +85,8 @@ class AtRest:
     """Whether cards were purged by the schedule."""
     cards: Callable[[], Iterator[Violation]] = lambda: iter(())
     """What is wrong with the cards (vault_watch.py)."""
+    items: Callable[[], Iterator[Violation]] = lambda: iter(())
+    """What acquirers told us, and nothing came of it (inbox_watch.py)."""
     decisions_allowed: Callable[[Item], bool] | None = None
     erred: Collection[str] = ()
     """Payments about which a person said what is not true, and the acquirer could not be asked."""
@@ -500,6 +502,11 @@ def _is_news_of(facts: AtRest, event_id: str, endpoint: Endpoint) -> bool:
     )
 
 
+def what_was_told_is_applied(facts: AtRest) -> Iterator[Violation]:
+    """Each fact of an acquirer that we acknowledged is applied, or a person sees it."""
+    yield from facts.items()
+
+
 def dead_letters_are_expected(facts: AtRest) -> Iterator[Violation]:
     """What a queue gave up is there for a reason that is known."""
     for queue, bodies in facts.dead_letters.items():
@@ -808,6 +815,7 @@ CHECKS: tuple[Check, ...] = (
     events_arrive,
     nobody_is_told_what_is_not_his,
     dead_letters_are_expected,
+    what_was_told_is_applied,
     same_key_same_answer,
     a_key_stays_used,
     one_effect_for_a_key,

@@ -116,6 +116,7 @@ def _restore(run: Run, backup: Prepared) -> None:
     run.watch.load({name: table.rows for name, table in world.tables.tables.items()})
     world.tables.on_write.append(run.watch)
     run.acquirer.operation_of = run.watch.operation_of
+    run.acquirer.heard.clear()  # the inbox is as it was: what was acknowledged since is lost
     known = _event_ids(run)
     for url, told in run.receiver.told.items():
         run.receiver.told[url] = [one for one in told if one.event_id in known]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
 from farthing.acquiring.sandbox import CAPABILITIES
-from tests.simulation.acquirer import HostileAcquirer, Webhook
+from tests.simulation.acquirer import HostileAcquirer
 from tests.simulation.acquirer_faults import Behaviour, draw_behaviour
 from tests.simulation.acquirer_faults import Fault as AcquirerFault
 from tests.simulation.afterwards import (
@@ -18,12 +18,15 @@ from tests.simulation.afterwards import (
     READING_SECONDS,
     ask_with_every_key,
     read_everything,
+    recover_endpoints,
 )
 from tests.simulation.aws.sqs import REGION_URL
 from tests.simulation.counters import store_was_busy
 from tests.simulation.dice import Dice
 from tests.simulation.faults import Fault, Faults, Swarm
+from tests.simulation.inbox_watch import InboxWatch, forgotten
 from tests.simulation.invariants import Watch
+from tests.simulation.notices import STRANGER, Webhook
 from tests.simulation.quiescence import AtRest, require_rest
 from tests.simulation.receiver import Manners, Receiver, draw_manners
 from tests.simulation.scenarios import (
@@ -39,6 +42,10 @@ from tests.simulation.violation import Violation
 from tests.simulation.world import Prepared, World
 
 EXHAUSTED = "ExhaustedQueue"
+BATCHES_SHARE = 0.3
+"""How many acquirers tell of several operations in a body."""
+TELLS_ALL_SHARE = 0.7
+"""And how many tell of each operation."""
 REDRIVEN_SHARE = 0.5
 """How often a person puts back what endpoints did not take, and does it twice."""
 REST_DAYS = 8.0
@@ -124,6 +131,7 @@ class Run:
         world.run(seconds=KEYS_AFTER_SECONDS - CALM_AFTER_SECONDS)
         world.spawn("merchant", lambda: ask_with_every_key(self.stage, self.watch))
         if Dice(self.seed, "redrive").chance(REDRIVEN_SHARE):
+            world.spawn("merchant", lambda: recover_endpoints(self.stage, self.watch))
             self._redrive()
         world.run(days=REST_DAYS)
         self.read_at = world.scheduler.now
@@ -156,6 +164,7 @@ class Run:
             settled=self.settled,
             purged=self.purged,
             cards=self._cards,
+            items=self._items,
             erred=self.stage.erred,
             calm_since=self.healed_at + CALM_AFTER_SECONDS,
             settled_since=self.healed_at + (LOOKED_SECONDS if looked_daily else KEYS_AFTER_SECONDS),
@@ -165,6 +174,7 @@ class Run:
             exhausted=self._exhausted(),
             may_be_dead=lambda queue, body: (
                 (queue == "OutboxFailures" and stalled)
+                or (queue == "AcquirerEventsDeadLetters" and f'"{STRANGER}-' in body)
                 or (queue == "ScheduleFailures" and '"settle"' in body and late)
             ),
         )
@@ -173,6 +183,12 @@ class Run:
         tables, numbers = self.world.tables.tables, self.setting.canaries.numbers
         payments, vault = tables["payments"].rows, tables["vault"].rows
         return cards_are_there(payments.values(), vault, self.world.keys, numbers)
+
+    def _items(self) -> Iterator[Violation]:
+        rows = self.world.tables.tables["webhooks"].rows.values()
+        items = [row for row in rows if row["entity"] == {"S": "acquirer_item"}]
+        dead = [one.body for one in self.world.queues.messages("AcquirerEventsDeadLetters")]
+        return forgotten(items, self.acquirer.heard, dead)
 
     def _redrive(self) -> None:
         """Every copy of an exhausted delivery into the deliveries queue, twice; and it stays."""
@@ -191,6 +207,15 @@ class Run:
         for name in world.stack.queues:
             if name not in read:
                 yield name, [message.body for message in world.queues.messages(name)]
+
+
+def telling(seed: int | str, behaviour: Behaviour) -> Behaviour:
+    """The acquirer, with what it tells by itself drawn, and how."""
+    return replace(
+        behaviour,
+        tells_all=Dice(seed, "tells all").chance(TELLS_ALL_SHARE),
+        in_batches=Dice(seed, "in batches").chance(BATCHES_SHARE),
+    )
 
 
 def begin(
@@ -219,7 +244,7 @@ def begin(
     if purged is None:
         drawn_to_purge = faults is None and Dice(seed, "purge").chance(PURGED_SHARE)
         purged = drawn_to_purge or chosen.purged
-    behaviour = behaviour or draw_behaviour(dice, declared(idempotent=idempotent))
+    behaviour = behaviour or telling(seed, draw_behaviour(dice, declared(idempotent=idempotent)))
     manners = manners or draw_manners(dice)
     start = prepared()
     setting: Setting = start.extra
@@ -246,6 +271,7 @@ def begin(
     )
     watch.load({name: table.rows for name, table in world.tables.tables.items()})
     world.tables.on_write.append(watch)
+    world.tables.on_write.append(InboxWatch(lambda: world.trace.rows, world.scheduler.process))
     if search:
         world.queues.on_send.append(lambda queue, message: watch.read_text(queue, message.body))
         world.on_text.append(watch.read_text)
@@ -294,10 +320,7 @@ def _poster(world: World, acquirer: HostileAcquirer) -> Callable[[Webhook], None
                 headers=webhook.headers,
                 raw=webhook.body.decode(),
             )
-            if answer is None or answer.status != 200:
-                acquirer.not_taken(webhook)
-            else:
-                webhook.taken()
+            acquirer.answered(webhook, answer.status if answer is not None else None)
 
         world.spawn("acquirer", work)
 
