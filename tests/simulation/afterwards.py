@@ -29,6 +29,8 @@ KEY_LIFETIME_SECONDS = 24 * 3600.0
 """From the answer on, by the docs."""
 KEYS_AFTER_SECONDS = 20 * 3600.0
 """After the last fault. By then, what was unknown must have been found without being asked for."""
+LONG_AGO = "2026-01-01T00:00:00Z"
+"""Before anything that happens in a run."""
 READING_SECONDS = 900.0
 """How long the reads may take together."""
 
@@ -45,6 +47,17 @@ def ask_with_every_key(stage: Stage, watch: Watch) -> None:
             Merchant(stage.world, conversation.merchant_id, stage.conversations).repeat(
                 conversation
             )
+
+
+def recover_endpoints(stage: Stage, watch: Watch) -> None:
+    """Each endpoint that is off is turned on again, and asks for whatever it missed."""
+    for endpoint in stage.setting.endpoints:
+        if endpoint.endpoint_id not in watch.turned_off:
+            continue
+        path = f"/v1/webhook_endpoints/{endpoint.endpoint_id}"
+        for where, body in ((path, {"enabled": True}), (f"{path}/recover", {"since": LONG_AGO})):
+            answer = stage.world.call("POST", where, body, merchant_id=endpoint.merchant_id)
+            assert answer is not None and answer.status in {200, 201}, answer
 
 
 def read_everything(stage: Stage) -> None:

@@ -18,6 +18,7 @@ from tests.simulation.afterwards import (
     READING_SECONDS,
     ask_with_every_key,
     read_everything,
+    recover_endpoints,
 )
 from tests.simulation.aws.sqs import REGION_URL
 from tests.simulation.counters import store_was_busy
@@ -130,6 +131,7 @@ class Run:
         world.run(seconds=KEYS_AFTER_SECONDS - CALM_AFTER_SECONDS)
         world.spawn("merchant", lambda: ask_with_every_key(self.stage, self.watch))
         if Dice(self.seed, "redrive").chance(REDRIVEN_SHARE):
+            world.spawn("merchant", lambda: recover_endpoints(self.stage, self.watch))
             self._redrive()
         world.run(days=REST_DAYS)
         self.read_at = world.scheduler.now

@@ -196,6 +196,19 @@ def test_what_is_off_is_not_turned_off_again(world: World) -> None:
     assert len(rows_of("endpoint_news")) == 1
 
 
+def test_two_ends_at_one_instant_do_not_become_one(world: World) -> None:
+    """Given one that was turned off and on; when it is turned off in the same millisecond; then
+    that waits for the next failure, because the first end is still to be told."""
+    endpoint = opened(world)
+    turn_off(world, endpoint, DisabledReason.GONE)
+    endpoints.update(world.endpoint_services(), endpoint.endpoint_id, {"enabled": True})
+    with pytest.raises(ConditionFailed, match="NOT_CREATED"):
+        turn_off(world, endpoint, DisabledReason.FAILING)
+    assert endpoints.get(world.endpoint_services(), endpoint.endpoint_id).enabled
+    (row,) = rows_of("endpoint_news")
+    assert row["shown"]["disabled_reason"] == "GONE"
+
+
 def test_news_that_cannot_be_told_stops_no_other_and_comes_again(world: World) -> None:
     world.endpoint()
     world.endpoint()
