@@ -40,8 +40,11 @@ curl -s {dev.api_url}/v1/checkout_sessions {key} -H "Idempotency-Key: order-$RAN
       "success_url":"{dev.shop_url}/thanks?session={{CHECKOUT_SESSION_ID}}",
       "cancel_url":"{dev.shop_url}/"}}' | {VALUE_OF.format(field="url")}
 
-# in another terminal: receive webhooks, each signature checked
+# in another terminal: receive webhooks, each signature checked; --forward-to a server of yours
 .venv/bin/farthing listen
+
+# and make some: refund.succeeded, acquirer.timeout, webhook.duplicate, … (--list)
+.venv/bin/farthing trigger payment_intent.succeeded
 
 # a card becomes a token, on an origin of its own
 TOKEN=$(curl -s {dev.tokens_url}/v1/tokens {publishable} \\

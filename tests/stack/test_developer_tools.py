@@ -69,3 +69,21 @@ def test_a_local_server_gets_events_and_its_answer_counts(
     assert len(receiver.received) == (4 if forwards else 0)
     endpoints = live.get("webhook_endpoints?limit=100").body["data"]
     assert "farthing listen" not in {one["description"] for one in endpoints}
+
+
+@pytest.mark.parametrize(("name", "again"), [("webhook.duplicate", 2), ("webhook.out_of_order", 1)])
+def test_an_event_comes_again_when_all_have_come(
+    live: Live, receiver: Receiver, name: str, again: int
+) -> None:
+    refused = live.run("trigger", name)
+    assert (refused.returncode, "farthing listen" in refused.stderr) == (1, True)
+    types = ["payment_intent.created", "payment_intent.succeeded"]
+    endpoint = live.post("webhook_endpoints", {"url": receiver.url, "event_types": types}).body
+    live.farthing("trigger", name)
+    came = [json.loads(got.body) for got in receiver.wait_for(4)]
+    came = [one for one in came if one["type"] != "webhook_endpoint.ping"]
+    got = [one["data"]["sequence"] for one in came]
+    assert (sorted(got[:2]), got[2]) == ([1, 2], again)
+    ids = [one.headers["webhook-id"] for one in receiver.received]
+    assert len(set(ids)) == len(ids) - 1
+    live.call("DELETE", f"/v1/webhook_endpoints/{endpoint['endpoint_id']}")

@@ -70,7 +70,7 @@ def test_a_410_is_told_to_the_others_and_to_people(live: Live, receiver: Receive
         for found in sns.list_topics()["Topics"]
         if live.dev["stack_name"] in found["TopicArn"]
     )
-    mail = sqs.create_queue(QueueName="people")["QueueUrl"]
+    mail = mailbox(sqs, topic)
     arn = sqs.get_queue_attributes(QueueUrl=mail, AttributeNames=["QueueArn"])["Attributes"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn["QueueArn"])
     with Receiver.start() as gone:
@@ -92,6 +92,20 @@ def test_a_410_is_told_to_the_others_and_to_people(live: Live, receiver: Receive
         assert (notice["endpoint_id"], notice["reason"]) == (leaving["endpoint_id"], "GONE")
         for one in (hearing, leaving):
             live.call("DELETE", f"/v1/webhook_endpoints/{one['endpoint_id']}")
+
+
+def mailbox(sqs: Any, topic_arn: str) -> str:
+    """A queue into which the topic may put what it is told."""
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": "*",
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic_arn}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    url: str = sqs.create_queue(QueueName="people", Attributes={"Policy": policy})["QueueUrl"]
+    return url
 
 
 def wait_until(holds: Any, seconds: int = 60) -> None:

@@ -1,7 +1,7 @@
 """What `farthing trigger` can make happen: one row a scenario.
 
 An act (acts.py) makes real calls; `makes` are the events that it leads to, in their order. They are
-waited for, and then `again` names one that is sent a second time.
+waited for; `again` names one that is sent a second time when they have been delivered.
 """
 
 from __future__ import annotations

@@ -12,11 +12,11 @@ from rich.table import Table
 from rich.text import Text
 
 from farthing_cli import state, wide
-from farthing_cli.api import part
 from farthing_cli.failure import Failure
+from farthing_cli.webhooks.again import require_receiver, send_again
 from farthing_cli.webhooks.demo import Demo
 from farthing_cli.webhooks.feed import Feed
-from farthing_cli.webhooks.scenarios import SCENARIOS, Scenario
+from farthing_cli.webhooks.scenarios import SCENARIOS
 
 WAIT_SECONDS = 120
 console = Console()
@@ -52,13 +52,15 @@ def trigger(
         raise Failure(f"There is no scenario {scenario!r}: {', '.join(SCENARIOS)}.")
     given = chosen.given(override or [], payment)
     demo = Demo(state.running())
-    feed = Feed.from_now(demo.api)
+    if chosen.again:
+        require_receiver(demo.api, chosen.makes)
+    feed, until = Feed.from_now(demo.api), time.monotonic() + timeout
     subject = chosen.act(demo, given)
     _say(f"{scenario} {subject}")
     wanted = chosen.of_payment if payment else chosen.makes
-    told = _wait(feed, subject, wanted, time.monotonic() + timeout)
+    told = _wait(feed, subject, wanted, until)
     if chosen.again:
-        _send_again(demo, chosen, told)
+        _send_again(demo, chosen.again, told, until)
 
 
 def _wait(feed: Feed, subject: str, wanted: Sequence[str], until: float) -> list[Document]:
@@ -82,11 +84,11 @@ def _is_about(event: Document, subject: str) -> bool:
     return subject in ids
 
 
-def _send_again(demo: Demo, scenario: Scenario, told: Sequence[Document]) -> None:
-    [first, *_] = [one for one in told if one["type"] == scenario.again]
-    event_id = str(first["event_id"])
-    demo.api.post(f"/v1/events/{part(event_id)}/resend")
-    _say(f"  {first['sequence']} {first['type']} {event_id}, sent again")
+def _send_again(demo: Demo, kind: str, told: Sequence[Document], until: float) -> None:
+    [first, *_] = [one for one in told if one["type"] == kind]
+    event_ids = [str(one["event_id"]) for one in told]
+    count = send_again(demo.api, str(first["event_id"]), event_ids, until)
+    _say(f"  {first['sequence']} {kind} {first['event_id']} sent again, to {count}")
 
 
 def _show_list() -> None:

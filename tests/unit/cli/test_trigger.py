@@ -152,6 +152,12 @@ def test_what_the_api_refuses_is_told(arguments: list[str], words: str) -> None:
     assert words in str(ran.exception)
 
 
+@pytest.mark.parametrize("name", ["webhook.duplicate", "webhook.out_of_order"])
+def test_nothing_is_paid_to_be_sent_twice_to_nobody(_api: list[str], name: str) -> None:
+    assert "farthing listen" in str(run(name).exception)
+    assert _api == ["GET /v1/webhook_endpoints"]
+
+
 def test_events_that_do_not_come_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(load("outbox"), "handler", lambda event, context: None)
     ran = run("payment_intent.succeeded", "--timeout", "1")

@@ -128,6 +128,7 @@ def test_an_endpoint_that_is_turned_off_is_told_to_the_others_and_to_people(
     shown, shown_type = document["data"]["object"], document["type"]
     assert shown["endpoint_id"] == off.endpoint_id
     assert (shown["enabled"], shown["disabled_reason"]) == (False, "FAILING")
+    assert shown["url"] == "https://hooks.example.com/…"
     at = shown["disabled_at"]
     assert world.notices.published == [
         Notice(TENANT.merchant_id, "test", off.endpoint_id, "FAILING", at)
