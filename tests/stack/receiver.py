@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+PING = b'"type":"webhook_endpoint.ping"'
+
 
 @dataclass
 class Received:
@@ -20,11 +22,13 @@ class Received:
 
 @dataclass
 class Receiver:
-    """`statuses` are answered in turn; after the last one, 200."""
+    """`statuses` are answered in turn; after the last one, 200. Pings of new endpoints are apart:
+    they are answered with 200."""
 
     url: str
     statuses: list[int] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
+    pings: list[Received] = field(default_factory=list)
 
     @classmethod
     @contextmanager
@@ -35,8 +39,7 @@ class Receiver:
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                receiver.received.append(Received(headers, body))
-                self.send_response(receiver.statuses.pop(0) if receiver.statuses else 200)
+                self.send_response(receiver.take(Received(headers, body)))
                 self.end_headers()
 
             def log_message(self, format: str, *args: object) -> None:
@@ -52,6 +55,14 @@ class Receiver:
             server.shutdown()
             server.server_close()
             thread.join()
+
+    def take(self, received: Received) -> int:
+        """Keep one request. The status to answer it with."""
+        if PING in received.body:
+            self.pings.append(received)
+            return 200
+        self.received.append(received)
+        return self.statuses.pop(0) if self.statuses else 200
 
     def wait_for(self, count: int, seconds: int = 60) -> list[Received]:
         """What came, once it is `count` requests. Fails the test if it takes too long."""

@@ -128,6 +128,7 @@ def test_an_endpoint_that_is_turned_off_is_told_to_the_others_and_to_people(
     shown, shown_type = document["data"]["object"], document["type"]
     assert shown["endpoint_id"] == off.endpoint_id
     assert (shown["enabled"], shown["disabled_reason"]) == (False, "FAILING")
+    assert shown["url"] == "https://hooks.example.com/…"
     at = shown["disabled_at"]
     assert world.notices.published == [
         Notice(TENANT.merchant_id, "test", off.endpoint_id, "FAILING", at)
@@ -194,6 +195,19 @@ def test_what_is_off_is_not_turned_off_again(world: World) -> None:
     with pytest.raises(ConditionFailed, match="IS_ENABLED"):
         turn_off(world, endpoint, DisabledReason.GONE)
     assert len(rows_of("endpoint_news")) == 1
+
+
+def test_two_ends_at_one_instant_do_not_become_one(world: World) -> None:
+    """Given one that was turned off and on; when it is turned off in the same millisecond; then
+    that waits for the next failure, because the first end is still to be told."""
+    endpoint = opened(world)
+    turn_off(world, endpoint, DisabledReason.GONE)
+    endpoints.update(world.endpoint_services(), endpoint.endpoint_id, {"enabled": True})
+    with pytest.raises(ConditionFailed, match="NOT_CREATED"):
+        turn_off(world, endpoint, DisabledReason.FAILING)
+    assert endpoints.get(world.endpoint_services(), endpoint.endpoint_id).enabled
+    (row,) = rows_of("endpoint_news")
+    assert row["shown"]["disabled_reason"] == "GONE"
 
 
 def test_news_that_cannot_be_told_stops_no_other_and_comes_again(world: World) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import boto3
@@ -11,12 +13,14 @@ import pytest
 from farthing import runtime
 from farthing.clock import later, to_text
 from farthing.errors import FarthingError
-from farthing.store import ConditionFailed
+from farthing.store import EXISTS, ConditionFailed, Update
 from farthing.webhooks import endpoints, recover, recoveries
 from farthing.webhooks import missed as found
 from farthing.webhooks.endpoint import Endpoint
+from farthing.webhooks.keys import running_key
 from farthing.webhooks.recover import RecoveriesIncomplete, recover_due
 from farthing.webhooks.recovery import Recovery, State
+from farthing.webhooks.resend import resend_event
 from tests.support.lambdas import OTHER_MERCHANT, Answer, call
 from tests.unit.webhooks.world import (
     START,
@@ -227,42 +231,92 @@ def test_after_a_cancellation_nothing_more_is_given_out(world: World) -> None:
     assert to_the_end(world, begin(world, endpoint)).recovered == 1
 
 
-def test_a_delivery_that_moves_meanwhile_is_looked_at_again(world: World) -> None:
+@dataclass
+class Overtaken:
+    """A client of whose process another is faster: `first` happens before a page is written."""
+
+    first: Callable[[], object]
+    done: bool = False
+
+    def __getattr__(self, name: str) -> Any:
+        real = getattr(runtime.client("dynamodb"), name)
+
+        def late(**arguments: Any) -> Any:
+            if not self.done and "running_recovery" not in str(arguments):
+                self.done = True
+                self.first()
+            return real(**arguments)
+
+        return late if name == "transact_write_items" else real
+
+
+def begin_overtaken(world: World, endpoint: Endpoint, first: Callable[[], object]) -> Recovery:
+    services = world.endpoint_services()
+    store = replace(world.store, client=Overtaken(first), sleep=lambda _: None)
+    return recoveries.begin(
+        endpoints.Services(**{**vars(services), "store": store}), wanted(endpoint)
+    )
+
+
+def test_an_event_that_gets_its_delivery_meanwhile_is_left_to_it(world: World) -> None:
     """Given a page that was read; when one of its events gets its delivery before the page is
     written; then nothing of the page is, and the next tick leaves that one alone."""
     endpoint = missed(world, 3)
-    services = world.endpoint_services()
-    base = runtime.client("dynamodb")
-
-    class Overtaken:
-        done = False
-
-        def __getattr__(self, name: str) -> Any:
-            real = getattr(base, name)
-            if name != "transact_write_items" or self.done:
-                return real
-
-            def late(**arguments: Any) -> Any:
-                if "running_recovery" not in str(arguments):
-                    self.done = True
-                    world.publish(event_row(9, 1))
-                    placed = rows_of("feed_event")[0]["event_id"]
-                    from farthing.webhooks.resend import resend_event
-
-                    resend_event(world.endpoint_services(), placed)
-                return real(**arguments)
-
-            return late
-
-    store = type(services.store)(
-        **{**vars(services.store), "client": Overtaken(), "sleep": lambda _: None}
+    event_id = event_row(2, 1)["event_id"]
+    recovery = begin_overtaken(
+        world, endpoint, lambda: resend_event(world.endpoint_services(), event_id)
     )
-    late = endpoints.Services(**{**vars(services), "store": store})
-    recovery = recoveries.begin(late, wanted(endpoint))
-    assert (recovery.recovered, len(rows_of("delivery"))) == (0, 2)
+    assert (recovery.recovered, delivered_events()) == (0, events(2))
     ended = to_the_end(world, recovery)
     assert (ended.state, ended.recovered) == (State.DONE, 2)
-    assert len(rows_of("delivery")) == 4
+    assert delivered_events() == events(1, 2, 3)
+
+
+def test_a_delivery_that_is_sent_by_hand_meanwhile_is_left_to_that(world: World) -> None:
+    """Given one that has given up; when it is sent again by hand, and arrives, before the page is
+    written; then it stays where it is."""
+    endpoint = world.endpoint()
+    (message,) = world.publish(event_row(1, 1))
+    world.sender.script = [500] * 10
+    for _ in range(10):
+        world.deliver(message)
+        world.clock.move(days=1)
+    world.queue.take()
+
+    def by_hand() -> None:
+        resend_event(world.endpoint_services(), event_row(1, 1)["event_id"])
+        world.deliver(message)
+
+    recovery = begin_overtaken(world, endpoint, by_hand)
+    assert to_the_end(world, recovery).recovered == 0
+    assert [row["status"] for row in rows_of("delivery")] == ["SUCCEEDED"]
+
+
+def test_a_worker_that_was_overtaken_takes_no_step_back(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given pages of which nothing was missed; when one that read the first comes last; then the
+    recovery stays where the others have brought it."""
+    endpoint = missed(world, 6)
+    for number in range(1, 7):
+        resend_event(world.endpoint_services(), event_row(number, 1)["event_id"])
+    monkeypatch.setattr(found, "PAGE_EVENTS", 2)
+    first = begin(world, endpoint)
+    store, now = runtime.system_store(), world.clock.now()
+    second = recover.page(store, world.queue, now, first)
+    assert second is not None and second.looked_at == 4
+    assert recover.page(store, world.queue, now, first) is None
+    assert stored(first) == second
+
+
+def test_a_recovery_gives_free_what_it_holds_itself_and_nothing_else(world: World) -> None:
+    endpoint = missed(world, 6)
+    recovery = begin(world, endpoint)
+    key = running_key(recovery.tenant, recovery.endpoint_id)
+    runtime.system_store().write(Update(key, EXISTS, set={"recovery_id": "rcv_another"}))
+    with pytest.raises(ConditionFailed, match="HOLDS_THE_ENDPOINT"):
+        runtime.system_store().write(*recovery.step_to(recovery.ended(State.DONE, START)))
+    assert stored(recovery).running
 
 
 def test_one_recovery_of_an_endpoint_at_a_time(world: World) -> None:

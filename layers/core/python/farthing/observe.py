@@ -30,6 +30,7 @@ ALLOWED_FIELDS = frozenset(
         "endpoint_id",
         "entry_id",
         "delivery_id",
+        "recovery_id",
         "settlement_id",
         "token_id",
         "method_id",

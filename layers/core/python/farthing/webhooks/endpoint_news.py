@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
+from urllib.parse import urlsplit
 
 from farthing.clock import from_text, later, to_text
 from farthing.ids import ENTROPY_BYTES, make_id
@@ -133,10 +134,18 @@ def disabling(
     """
     at = to_text(now)
     off = replace(endpoint, enabled=False, disabled_reason=reason, disabled_at=at)
-    news = EndpointNews(tenant, endpoint.endpoint_id, What.DISABLED, at, off.view())
+    shown = off.view() | {"url": _origin(endpoint.url)}
+    news = EndpointNews(tenant, endpoint.endpoint_id, What.DISABLED, at, shown)
     changed: Item = {"enabled": False, "disabled_reason": reason.value, "disabled_at": at}
     when = IS_ENABLED & still_sends_to(endpoint.url)
     return (
         Update(endpoint_key(tenant, endpoint.endpoint_id), when, set=changed),
         news.put(),
     )
+
+
+def _origin(url: str) -> str:
+    """Where a URL leads, without its path, which may be the receiver's secret. The others that are
+    told need not know it."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}/…"
