@@ -149,6 +149,21 @@ def test_the_range_begins_with_its_first_moment_and_ends_before_its_last(world: 
     assert (recovery.since, recovery.until) == (times["since"], times["until"])
 
 
+def test_events_that_fill_a_page_of_the_index_by_their_size_are_not_passed_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given more than a megabyte of events in each shard; then each one is counted, and given out
+    after those that are older."""
+    monkeypatch.setattr(found, "PAGE_EVENTS", PAGE_EVENTS)
+    rows = [event_row(n, 1) for n in range(1, 49)]
+    for row in rows:
+        row["object"] = {"metadata": {"label": "x" * 100_000}}
+    world.publish(*rows)
+    endpoint = world.endpoint()
+    recovery = begin(world, endpoint)
+    assert (recovery.count.events, recovery.recovered, recovery.state) == (48, 48, State.DONE)
+
+
 def test_it_goes_no_faster_than_was_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given 150 events and one a second; then each minute's tick gives out what that minute bears,
     oldest first, and each message waits for its second."""
