@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -14,6 +14,7 @@ from farthing import runtime
 from farthing.clock import later, to_text
 from farthing.errors import FarthingError
 from farthing.store import EXISTS, ConditionFailed, Update
+from farthing.store.port import Store
 from farthing.webhooks import endpoints, recover, recoveries
 from farthing.webhooks import missed as found
 from farthing.webhooks.endpoint import Endpoint
@@ -29,6 +30,7 @@ from tests.unit.webhooks.world import (
     DoomedClient,
     DoomedQueue,
     World,
+    an_id,
     event_row,
     raise_it,
     rows_of,
@@ -162,6 +164,14 @@ def test_events_that_fill_a_page_of_the_index_by_their_size_are_not_passed_over(
     endpoint = world.endpoint()
     recovery = begin(world, endpoint)
     assert (recovery.count.events, recovery.recovered, recovery.state) == (48, 48, State.DONE)
+
+
+def test_an_endpoint_id_that_is_none_asks_for_no_row(world: World) -> None:
+    """A key of three thousand characters is an error of DynamoDB, and would be one of ours."""
+    nobody = replace(world.endpoint_services(), store=cast(Store, None))
+    with pytest.raises(FarthingError) as refused:
+        recoveries.get(nobody, "x" * 3000, an_id("rcv", 1))
+    assert refused.value.code.status == 404
 
 
 def test_it_goes_no_faster_than_was_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
