@@ -21,10 +21,11 @@ from farthing.webhooks.feed import PlacedEvent
 from farthing.webhooks.keys import LIST_SHARDS, TABLE, delivery_key, event_list_pk
 from farthing.webhooks.recovery import Count
 
-PAGE_EVENTS = 50
-"""So that a page's deliveries fit into one transaction."""
+PAGE_EVENTS = 40
+"""So that a page's deliveries fit into one transaction of four megabytes, however much was answered
+to each of their attempts."""
 
-COUNT_PAGES_MAX = 100
+COUNT_PAGES_MAX = 125
 """What is counted before the answer says `at least`."""
 
 
