@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -63,6 +65,24 @@ def test_secrets_signatures_and_card_numbers_are_masked() -> None:
     signature = sign(secret, "evt_1", 1, b"{}")
     assert masked(f"got {signature} by {secret}") == "got [secret] by [secret]"
     assert masked("for 4242 4242 4242 4242") == "[card number]"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        lambda text: text.replace("/", "\\/"),
+        lambda text: text.replace("/", "\\u002F").replace("+", "\\u002b"),
+        lambda text: quote(text, safe=""),
+        lambda text: text.replace("+", "&#43;").replace("/", "&#x2F;").replace("=", "&equals;"),
+    ],
+)
+def test_secrets_are_masked_however_a_page_writes_their_signs(
+    written: Callable[[str], str],
+) -> None:
+    secret = make_secret(b"\xfb\xff\xfe" * 10 + b"ab")
+    signature = sign(secret, "evt_1", 1, b"{}")
+    assert {"+", "/", "="} <= set(secret + signature)
+    assert masked(f'"{written(secret)}" "{written(signature)}"') == '"[secret]" "[secret]"'
 
 
 def test_a_secret_at_the_edge_of_what_is_kept_is_masked_before_it_is_cut() -> None:

@@ -16,8 +16,10 @@ HEADER_BYTES_KEPT = 256
 HEADERS_KEPT = frozenset({"content-type", "location", "retry-after", "server", "x-request-id"})
 """What helps to find a request in the receiver's own logs; cookies and the like do not."""
 
-_SECRETS = re.compile(r"whs(?:ec|k)_[A-Za-z0-9+/=_-]+|v1a?,[A-Za-z0-9+/=]{40,}")
-"""A receiver that says too much repeats what it was sent, or what it checks with."""
+_LETTER = r"(?:[A-Za-z0-9+/=_-]|\\(?:/|u00[0-9A-Fa-f]{2})|%[0-9A-Fa-f]{2}|&#?[A-Za-z0-9]{1,6};)"
+_SECRETS = re.compile(rf"whs(?:ec|k)_{_LETTER}+|v1a?(?:,|%2[Cc]){_LETTER}{{40,}}")
+"""A receiver that says too much repeats what it was sent, or what it checks with; as it stands, or
+as JSON, a URL or HTML write its signs."""
 SECRET_MASK = "[secret]"
 
 _SECONDS = re.compile(r"[0-9]{1,9}")
