@@ -245,7 +245,7 @@ def due_marker_removed_too_early(patch: Patches) -> None:
 @bug(
     "a lease of 5 s, and nothing else that bounds when `charge` sends",
     invariant=1,
-    limit=600,
+    limit=1100,
     profile=profiles.LATE_AND_STALLED,
 )
 def lease_shorter_than_the_function(patch: Patches) -> None:
@@ -552,7 +552,7 @@ def refund_concluded_on_an_old_version(patch: Patches) -> None:
 def message_of_the_acquirer_believed(patch: Patches) -> None:
     real = hint.follow_up
 
-    def follow_up(address: Any, services: Any) -> Operation:
+    def follow_up(address: Any, services: Any, approved: Any = None) -> Operation:
         ours = resolve.take_over(resolve.read_operation(address, services), services)
         if ours is not None:
             resolve.adopt(ours, Answer(Outcome.APPROVED), services)

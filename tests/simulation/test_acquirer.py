@@ -10,6 +10,7 @@ from datetime import date
 import pytest
 
 from farthing.acquiring.answer import Answer, Outcome
+from farthing.acquiring.batch_webhooks import BatchWebhooks
 from farthing.acquiring.port import Found, Instruction, Kind, LookUpFailed, Undone
 from farthing.acquiring.sandbox import Post, SandboxAcquirer
 from farthing.payments.operation import OperationState
@@ -320,6 +321,25 @@ def test_a_webhook_that_is_not_taken_comes_again_a_few_times() -> None:
     place.clock.sleep(3 * DAY_SECONDS)
     assert [webhook.tries for webhook in place.told] == [1, 2, 3, 4, 5]
     assert len({webhook.headers["webhook-id"] for webhook in place.told}) == 1
+
+
+def test_each_operation_is_told_and_those_of_a_moment_in_one_body() -> None:
+    # Given an acquirer that tells of everything, in batches
+    place = Place(tells_all=True, in_batches=True)
+    of = {"merchant_reference": "mer_x:test"}
+    place.send(Kind.AUTHORIZE, **of)
+    place.send(Kind.REFUND, "R2", amount_cents=300, **of)
+    # When its moment is over
+    place.clock.sleep(60.0)
+    # Then both are in one body, signed as the product's adapter wants it
+    (webhook,) = place.told
+    keys = [b"webhook-secret".hex()]
+    items = BatchWebhooks().verify(webhook.body, webhook.headers, lambda: keys, 0)
+    assert {item.type for item in items} == {"AUTHORISATION", "REFUND"}
+    assert {item.event_id for item in items} == set(webhook.told)
+    # And what was heard is known
+    place.acquirer.answered(webhook, 200)
+    assert place.acquirer.heard == {("sandbox_batch", name) for name in webhook.told}
 
 
 def row(**more: object) -> dict[str, object]:

@@ -712,6 +712,21 @@ def change(rows: Any, key: Any, **changes: Any) -> None:
     rows[key] = changed_item(dict(rows[key]), changes)
 
 
+def of_a_payment(facts: AtRest) -> list[Any]:
+    """The deliveries of its events: those of news about endpoints are told beside them."""
+    deliveries = facts.watch.deliveries
+    return [key for key in deliveries if "payment" in text(deliveries[key], "event_type")]
+
+
+def copied(facts: AtRest) -> set[tuple[str, str]]:
+    """What the queue of exhausted deliveries would hold of them."""
+    deliveries = facts.watch.deliveries
+    return {
+        (text(deliveries[key], "delivery_id"), text(deliveries[key], "created_at"))
+        for key in of_a_payment(facts)
+    }
+
+
 def only(rows: Mapping[Any, Any]) -> Any:
     (key,) = rows
     return key
@@ -948,9 +963,7 @@ WRONG_AT_REST: dict[str, tuple[str, str, Tamper]] = {
     "a delivery that never ends": (
         "charge",
         "invariant 4, .*for https://a.example/all is PENDING at rest",
-        lambda facts: change(
-            facts.watch.deliveries, next(iter(facts.watch.deliveries)), status="PENDING"
-        ),
+        lambda facts: change(facts.watch.deliveries, of_a_payment(facts)[0], status="PENDING"),
     ),
     "a delivery that nobody got": (
         "charge",
@@ -1176,9 +1189,10 @@ def test_an_error_of_the_product_is_found_whatever_came_of_it() -> None:
 def given_up(reason: str, tries: int, off_after: float | None = None, gone: bool = True) -> bool:
     """Whether deliveries may end so. `off_after`: how long after the event the endpoint was off."""
     facts = rest_of("charge")
-    for key in facts.watch.deliveries:
+    for key in of_a_payment(facts):
         changes = {"status": "EXHAUSTED", "end_reason": reason, "claims": tries}
         change(facts.watch.deliveries, key, **changes)
+    facts.exhausted = copied(facts)
     forget_told(facts)
     events = list(payment(facts).events.values())
     if off_after is not None:
@@ -1206,6 +1220,18 @@ def test_a_delivery_may_not_be_given_up_earlier() -> None:
     assert not given_up("ENDPOINT_DISABLED", 1, off_after=1.0, gone=False)
     assert not given_up("ENDPOINT_DISABLED", 0, off_after=86_400.0)
     assert not given_up("NEVER_STARTED", 10)
+
+
+def test_what_was_given_up_has_a_copy_of_this_round() -> None:
+    assert given_up("ATTEMPTS_USED_UP", 10, gone=False)
+    facts = rest_of("charge")
+    for key in of_a_payment(facts):
+        changes = {"status": "EXHAUSTED", "end_reason": "ATTEMPTS_USED_UP", "claims": 10}
+        change(facts.watch.deliveries, key, **changes)
+    facts.exhausted = {(delivery_id, "earlier") for delivery_id, _ in copied(facts)}
+    found = [str(one) for one in violations_at_rest(facts)]
+    assert found
+    assert all("nobody can send it again" in one for one in found), found
 
 
 @pytest.mark.parametrize(("after", "wrong"), [(60.0, False), (86_400.0, True)])

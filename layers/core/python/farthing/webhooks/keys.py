@@ -14,7 +14,8 @@
 | which recovery of an endpoint is running | RECOVERIES#endpoint | RUNNING |
 | gate before an endpoint | GATE#endpoint | GATE |
 
-All events of one payment are in one shard of the feed. The due index is one for all merchants.
+All events of one payment are in one shard of the feed. The due index is one for all merchants. What
+acquirers tell is in this table too, under keys of no merchant: see `acquiring/inbox.py`.
 """
 
 from __future__ import annotations
