@@ -18,17 +18,18 @@ from tests.simulation.aws.values import measure
 WRITE_BYTES, READ_BYTES = 1024, 4096
 
 PRICES_PER_MILLION = {
-    "write units": 0.705,
-    "read units": 0.141,
-    "SQS requests": 0.40,
+    "write units": 0.625,
+    "read units": 0.125,
+    "SQS requests": 0.50,
     "Lambda requests": 0.20,
     "Lambda GB-ms": 0.0166667,
 }
-"""US dollars in eu-west-1, x86_64, beyond any free tier. Where they are from:
+"""US dollars in us-east-1, x86_64, beyond any free tier. Where they are from, not AWS's own list:
 
 - Lambda GB-ms: the base price in artillery 2.0.28, lib/platform/aws-lambda/prices.js (2026-11-26)
 - Lambda requests: AWS's page of Lambda prices, as api-evangelist/aws-lambda quotes it (2026-09-20)
-- SQS requests, write units, read units: from memory, NOT checked against a price list
+- write and read units: airbyte.com, "DynamoDB Pricing: On-Demand & Provisioned Plans" (2026-11-26)
+- SQS requests: 0.40 and 0.10 for fair queues, cloudburn.io, "Amazon SQS Pricing" (2026-11-26)
 """
 
 
