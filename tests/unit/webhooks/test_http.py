@@ -299,6 +299,20 @@ def test_the_next_address_is_tried() -> None:
     assert tried == ["1.1.1.1", "8.8.8.8", "9.9.9.9"]
 
 
+def test_an_address_that_is_silent_leaves_time_for_the_next() -> None:
+    given: list[float] = []
+
+    def silent(address: Address, port: int, timeout_seconds: float) -> socket.socket:
+        given.append(timeout_seconds)
+        time.sleep(timeout_seconds)
+        raise TimeoutError
+
+    found = ["1.1.1.1", "8.8.8.8", "9.9.9.9"]
+    sender = HttpSender(False, deadline_seconds=0.9, resolve=lambda *_: found, connect=silent)
+    assert sender.post("https://a.com/", {}, b"").error is SendError.TIMED_OUT
+    assert given == pytest.approx([0.3, 0.3, 0.3], abs=0.15)
+
+
 def test_connect_dials_the_address_and_no_name() -> None:
     from ipaddress import ip_address
 

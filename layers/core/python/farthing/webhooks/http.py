@@ -140,10 +140,11 @@ class HttpSender:
             sock.close()
 
     def _dial(self, addresses: list[Address], port: int, deadline: float) -> socket.socket:
+        """To the first that takes the connection; one that is silent leaves time for the others."""
         last: OSError | None = None
-        for address in addresses:
+        for number, address in enumerate(addresses):
             try:
-                return self.connect(address, port, _left(deadline))
+                return self.connect(address, port, _left(deadline) / (len(addresses) - number))
             except OSError as error:
                 last = error
         raise _Failed(SendError.CONNECTION_FAILED) from last
