@@ -16,10 +16,9 @@ from farthing_cli import wide
 from farthing_cli.api import Api, Document, in_words, part
 from farthing_cli.failure import Failure
 from farthing_cli.options import AsJson, Rows
-from farthing_cli.webhooks.options import PATH, EndpointId, console, say
+from farthing_cli.webhooks.options import ENDPOINTS_MAX, PATH, EndpointId, console, say
 
 BAD_REQUEST, NOT_FOUND = 400, 404
-ENDPOINTS_MAX = 100
 
 DeliveryId = Annotated[
     str, typer.Argument(metavar="DELIVERY", help="dlv_…, as `deliveries` says it")

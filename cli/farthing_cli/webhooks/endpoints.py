@@ -12,9 +12,7 @@ from farthing_cli import duration, wide
 from farthing_cli.api import Api, Document, part
 from farthing_cli.failure import Failure
 from farthing_cli.options import AsJson
-from farthing_cli.webhooks.options import PATH, EndpointId, console, say
-
-ENDPOINTS_MAX = 100
+from farthing_cli.webhooks.options import ENDPOINTS_MAX, PATH, EndpointId, console, say
 
 Delays = Annotated[
     str | None,

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 PATH = "/v1/webhook_endpoints"
+ENDPOINTS_MAX = 100
 
 EndpointId = Annotated[str, typer.Argument(metavar="ENDPOINT", help="we_…, as `endpoints` says it")]
 
