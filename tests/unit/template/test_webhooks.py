@@ -62,6 +62,7 @@ def test_who_reads_events_writes_deliveries_and_nothing_else() -> None:
 
 def test_who_sends_makes_gates_and_news_and_nothing_else() -> None:
     assert may("DeliverWebhooksRole", "PutItem") == {"gate", "news"}
+    assert may("DeliverWebhooksRole", "UpdateItem") == {"delivery", "endpoint"}
     assert may("DeliverWebhooksRole", "DeleteItem") == set()
 
 
