@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta
 
 import pytest
@@ -171,6 +172,13 @@ def test_a_gate_is_asked_again_later_each_time_and_within_what_a_queue_can_hold(
     wait = held_back_seconds(refusal, times, closed, chance)
     assert closed < wait <= 900
     assert wait <= held_back_seconds(refusal, times + 3, closed, chance)
+
+
+def test_a_burst_that_finds_the_gate_full_does_not_come_back_as_one() -> None:
+    """Refused a third time, a third of them comes back in each of three seconds."""
+    waits = Counter(held_back_seconds(Refusal.FULL, 2, 0, n / 100) for n in range(100))
+    assert set(waits) == {2, 3, 4}
+    assert max(waits.values()) <= 40
 
 
 def test_held_back_for_longer_than_its_schedule_it_ends() -> None:

@@ -36,8 +36,10 @@ THROTTLES = frozenset({429, 502, 504})
 RETRY_AFTER_SECONDS_MIN = 3600
 """What a receiver may ask for however soon its next attempt would be; otherwise twice that wait."""
 
-_HELD_BACK_SECONDS = {Refusal.FULL: (1, 60), Refusal.OPEN: (15, 890)}
-"""The first wait, and the longest: the queue can hold a message for 900 seconds."""
+_HELD_BACK_SECONDS = {Refusal.FULL: (1, 60, 0.25), Refusal.OPEN: (15, 890, 0.75)}
+"""The first wait, and the longest: the queue can hold a message for 900 seconds. And the part of it
+that is waited at least: who finds all places taken comes back apart from the others, or most of a
+burst would find them taken again, and then nobody would be there."""
 
 SPAN_SECONDS_MIN = 3600
 """The least time in which a delivery may be held back before it ends, whatever its schedule."""
@@ -70,9 +72,9 @@ def held_back_seconds(refusal: Refusal, times: int, seconds_closed: float, chanc
     So an endpoint's backlog does not come to a closed gate every minute, and comes a quarter of an
     hour after it has opened at the latest.
     """
-    first, most = _HELD_BACK_SECONDS[refusal]
-    waits = min(first * 2 ** min(times, 16), most)
-    return int(max(seconds_closed, waits * (3 + chance) / 4)) + 1
+    first, most, least_part = _HELD_BACK_SECONDS[refusal]
+    waits = min(first * 2 ** min(times, 16), most) * (least_part + (1 - least_part) * chance)
+    return int(max(seconds_closed, waits)) + 1
 
 
 def span_seconds(delays: Sequence[int]) -> int:
