@@ -15,7 +15,7 @@ DEPS_LAYER = ROOT / "layers" / "deps"
 
 CACHE = ROOT / ".farthing" / "cache"
 STATE = ROOT / os.environ.get("FARTHING_STATE", ".farthing")
-"""What a running stack writes. With another folder, and other ports, two may run beside each other."""
+"""What a running stack writes. With another folder, and other ports, two may run at once."""
 DEV_FILE = STATE / "dev.json"
 
 
