@@ -21,7 +21,5 @@ def say(line: str) -> None:
 
     What a receiver answered may hold anything, and a terminal obeys control characters.
     """
-    shown = "".join(
-        c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in line
-    )
+    shown = "".join(c if c.isprintable() or c == "\n" else UNPRINTABLE for c in line)
     console.print(shown, highlight=False, soft_wrap=True, markup=False)

@@ -6,7 +6,7 @@ import itertools
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from farthing.acquiring.answer import NO_END, Answer, Outcome
@@ -58,6 +58,13 @@ outcomes = st.sampled_from(list(Outcome))
 reviews = st.none() | st.sampled_from(list(ReviewStatus))
 
 
+@example(  # what is held for a review is not authorized once more
+    CaptureMethod.AUTOMATIC,
+    [
+        ("authorize", Outcome.APPROVED, 1, ReviewStatus.OPEN),
+        ("authorize", Outcome.APPROVED, 1, None),
+    ],
+)
 @given(
     method=st.sampled_from(list(CaptureMethod)),
     steps=st.lists(st.tuples(verbs, outcomes, st.integers(1, 100), reviews), max_size=8),

@@ -10,8 +10,12 @@ from farthing.webhooks.keys import (
     delivery_key,
     endpoint_key,
     endpoint_news_key,
+    event_key,
+    feed_end_key,
     feed_key,
     gate_key,
+    placed_key,
+    recovery_key,
 )
 from tests.support.lambdas import MERCHANT
 from tests.support.template import resources
@@ -24,7 +28,13 @@ KEYS = {
     "gate": gate_key(TENANT, "we_1").pk,
     "news": endpoint_news_key(TENANT, "we_1", "x", "y").pk,
     "event": feed_key(TENANT, 0, 1).pk,
+    "end of the feed": feed_end_key(TENANT, 0).pk,
+    "place of an event": event_key(TENANT, "evt_1").pk,
+    "progress": placed_key(TENANT, "we_1").pk,
+    "recovery": recovery_key(TENANT, "we_1", "rcv_1").pk,
+    "inbox": "INBOX#sandbox#default#1",
 }
+MERCHANTS = set(KEYS) - {"inbox"}
 
 
 def statements(role: str) -> list[dict[str, Any]]:
@@ -53,6 +63,18 @@ def test_who_reads_events_writes_deliveries_and_nothing_else() -> None:
 def test_who_sends_makes_gates_and_news_and_nothing_else() -> None:
     assert may("DeliverWebhooksRole", "PutItem") == {"gate", "news"}
     assert may("DeliverWebhooksRole", "DeleteItem") == set()
+
+
+def test_who_answers_requests_about_endpoints_leaves_the_inbox_alone_and_deletes_no_event() -> None:
+    role = "WebhookEndpointsRole"
+    assert may(role, "PutItem") == may(role, "UpdateItem") == MERCHANTS
+    assert may(role, "DeleteItem") == {"endpoint", "news", "recovery"}
+
+
+def test_the_tick_makes_events_and_deliveries_and_deletes_what_was_told() -> None:
+    events = {"event", "end of the feed", "place of an event", "progress"}
+    assert may("RedeliverDueRole", "PutItem") == {*events, "delivery"}
+    assert may("RedeliverDueRole", "DeleteItem") == {"news", "recovery"}
 
 
 def test_the_tick_alone_publishes_notices_on_one_encrypted_topic() -> None:

@@ -374,6 +374,19 @@ def test_nothing_is_claimed_with_too_little_time_left(world: World) -> None:
     assert only_delivery().attempts == ()
 
 
+@pytest.mark.parametrize("delay", [0, 1])
+def test_a_retry_that_is_due_at_once_does_not_wait_for_the_tick(world: World, delay: int) -> None:
+    endpoints.create(
+        world.endpoint_services(), url=URL, event_types=["*"], retry_delays_seconds=[delay]
+    )
+    (message,) = world.publish(event_row(1, 1))
+    world.sender.script = [500]
+    world.deliver(message)
+    ((again, wait_seconds),) = world.queue.sent
+    world.clock.move(seconds=wait_seconds)
+    assert world.deliver(again).status is Status.SUCCEEDED
+
+
 def test_two_ticks_at_once_queue_once(world: World) -> None:
     one(world)
     world.clock.move(minutes=2)

@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farthing import runtime
+from farthing.clock import to_text
 from farthing.store import ConditionFailed, Put
 from farthing.webhooks import endpoints
 from farthing.webhooks.delivery import EndReason, Status
@@ -36,6 +37,7 @@ from farthing.webhooks.ports import Answer, DeliveryMessage
 from tests.unit.webhooks.world import (
     START,
     TENANT,
+    URL,
     HandClock,
     LockedClient,
     World,
@@ -314,6 +316,19 @@ def test_turned_on_again_it_has_its_five_days_anew(world: World) -> None:
     world.deliver(message)
     assert endpoints.get(services, endpoint.endpoint_id).enabled
     assert the_gate().failed_attempts == 1
+
+
+@pytest.mark.parametrize(("url", "anew"), [("https://new.example.com/", True), (URL, False)])
+def test_elsewhere_it_has_its_five_days_anew(world: World, url: str, anew: bool) -> None:
+    endpoint = world.endpoint()
+    gate = Gate(7, (), 30, to_text(START), "2026-01-01T00:00:00.000Z", 30)
+    world.store.write(Put(gate_key(TENANT, endpoint.endpoint_id), gate.item(), gate_is_still(0)))
+    services = world.endpoint_services()
+    endpoints.update(services, endpoint.endpoint_id, {"url": url})
+    world.sender.script = [500]
+    (message,) = world.publish(event_row(1, 1))
+    world.deliver(message)
+    assert endpoints.get(services, endpoint.endpoint_id).enabled is anew
 
 
 # --- its row -------------------------------------------------------------------------------------

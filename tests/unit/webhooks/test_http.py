@@ -127,6 +127,29 @@ def test_little_of_a_large_reply_is_read() -> None:
     assert sum(sent) < 50_000_000  # what fits into the kernel's buffers, not what was promised
 
 
+def test_headers_count_towards_what_is_read() -> None:
+    """Given more headers than are read; then the status counts, and the last header is unseen."""
+    many = b"".join(b"x-%d: %s\r\n" % (n, b"y" * 1000) for n in range(20))
+    head = b"HTTP/1.1 200 OK\r\nServer: s\r\n" + many + b"Retry-After: 5\r\n\r\n"
+    with receiver(says(head)) as there:
+        answer = post(there.url)
+    assert answer.succeeded
+    assert answer.reply is not None
+    assert dict(answer.reply.headers) == {"server": "s"}
+
+
+def test_a_receiver_that_only_ever_says_to_go_on_is_left() -> None:
+    def go_on(connection: socket.socket) -> None:
+        read_request(connection)
+        while True:
+            connection.sendall(b"HTTP/1.1 100 Continue\r\nx: y\r\n\r\n" * 100)
+
+    with receiver(go_on) as there:
+        answer = post(there.url)
+    assert answer.error is SendError.CONNECTION_BROKEN
+    assert answer.duration_ms < 2000
+
+
 def test_a_receiver_that_drips_ends_at_the_deadline() -> None:
     def drip(connection: socket.socket) -> None:
         read_request(connection)
@@ -274,6 +297,20 @@ def test_the_next_address_is_tried() -> None:
     sender = HttpSender(False, resolve=lambda *_: found, connect=refuse)
     assert sender.post("https://a.com/", {}, b"").error is SendError.CONNECTION_FAILED
     assert tried == ["1.1.1.1", "8.8.8.8", "9.9.9.9"]
+
+
+def test_an_address_that_is_silent_leaves_time_for_the_next() -> None:
+    given: list[float] = []
+
+    def silent(address: Address, port: int, timeout_seconds: float) -> socket.socket:
+        given.append(timeout_seconds)
+        time.sleep(timeout_seconds)
+        raise TimeoutError
+
+    found = ["1.1.1.1", "8.8.8.8", "9.9.9.9"]
+    sender = HttpSender(False, deadline_seconds=0.9, resolve=lambda *_: found, connect=silent)
+    assert sender.post("https://a.com/", {}, b"").error is SendError.TIMED_OUT
+    assert given == pytest.approx([0.3, 0.3, 0.3], abs=0.15)
 
 
 def test_connect_dials_the_address_and_no_name() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -14,6 +14,7 @@ from farthing import runtime
 from farthing.clock import later, to_text
 from farthing.errors import FarthingError
 from farthing.store import EXISTS, ConditionFailed, Update
+from farthing.store.port import Store
 from farthing.webhooks import endpoints, recover, recoveries
 from farthing.webhooks import missed as found
 from farthing.webhooks.endpoint import Endpoint
@@ -29,6 +30,7 @@ from tests.unit.webhooks.world import (
     DoomedClient,
     DoomedQueue,
     World,
+    an_id,
     event_row,
     raise_it,
     rows_of,
@@ -149,6 +151,29 @@ def test_the_range_begins_with_its_first_moment_and_ends_before_its_last(world: 
     assert (recovery.since, recovery.until) == (times["since"], times["until"])
 
 
+def test_events_that_fill_a_page_of_the_index_by_their_size_are_not_passed_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given more than a megabyte of events in each shard; then each one is counted, and given out
+    after those that are older."""
+    monkeypatch.setattr(found, "PAGE_EVENTS", 50)
+    rows = [event_row(n, 1) for n in range(1, 49)]
+    for row in rows:
+        row["object"] = {"metadata": {"label": "x" * 100_000}}
+    world.publish(*rows)
+    endpoint = world.endpoint()
+    recovery = begin(world, endpoint)
+    assert (recovery.count.events, recovery.recovered, recovery.state) == (48, 48, State.DONE)
+
+
+def test_an_endpoint_id_that_is_none_asks_for_no_row(world: World) -> None:
+    """A key of three thousand characters is an error of DynamoDB, and would be one of ours."""
+    nobody = replace(world.endpoint_services(), store=cast(Store, None))
+    with pytest.raises(FarthingError) as refused:
+        recoveries.get(nobody, "x" * 3000, an_id("rcv", 1))
+    assert refused.value.code.status == 404
+
+
 def test_it_goes_no_faster_than_was_asked(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Given 150 events and one a second; then each minute's tick gives out what that minute bears,
     oldest first, and each message waits for its second."""
@@ -164,7 +189,7 @@ def test_it_goes_no_faster_than_was_asked(world: World, monkeypatch: pytest.Monk
         given_out += [(world.clock.now(), message, wait) for message, wait in world.queue.sent]
         world.queue.take()
     sent_at = [(at - began).total_seconds() + wait for at, _, wait in given_out]
-    assert sent_at == [*map(float, range(50)), *map(float, range(60, 160))]
+    assert sent_at == [*map(float, range(40)), *map(float, range(60, 170))]
     rows = {row["delivery_id"]: row for row in rows_of("delivery")}
     order = [rows[message.delivery_id]["event_id"] for _, message, _ in given_out]
     assert order == sorted(order)

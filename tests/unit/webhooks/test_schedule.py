@@ -174,7 +174,7 @@ def test_a_gate_is_asked_again_later_each_time_and_within_what_a_queue_can_hold(
 
 
 def test_held_back_for_longer_than_its_schedule_it_ends() -> None:
-    """Given a gate that is closed for days; then a delivery ends when its attempts would have."""
+    """Given a gate that is closed for days; then a delivery ends after the time of its schedule."""
     delivery, now = fresh(), START
     while not delivery.over:
         delivery = delivery.deferred(890, DELAYS_SECONDS, now)
@@ -186,6 +186,15 @@ def test_held_back_for_longer_than_its_schedule_it_ends() -> None:
         <= now - START - timedelta(seconds=span_seconds(DELAYS_SECONDS))
         < timedelta(seconds=890)
     )
+
+
+@pytest.mark.parametrize("waited", ["its endpoint was off", "it failed and was to wait"])
+def test_what_it_waited_for_otherwise_does_not_count_as_held_back(waited: str) -> None:
+    """Given a delivery that is older than its schedule, and was held back once before it waited;
+    then a gate that happens to be full does not end it."""
+    held, week = fresh().deferred(60, DELAYS_SECONDS, START), START + timedelta(days=7)
+    delivery = held.paused(START) if waited == "its endpoint was off" else attempt(NO, held)
+    assert delivery.deferred(1, DELAYS_SECONDS, week).end_reason is None
 
 
 def test_being_held_back_uses_up_no_attempt_and_keeps_its_place_in_the_schedule() -> None:

@@ -65,6 +65,8 @@ def authorize(
     that its outcome goes to. Raises FarthingError if the intent does not wait for this.
     """
     require(intent, states.HELD if intent.is_under_review else states.NEW, "confirmed")
+    if intent.amount_capturable:
+        raise wrong_state(intent, "authorized once more")  # a person looks at money that is held
     opens = asking.review is not None and asking.review.status is ReviewStatus.OPEN
     intent = replace(intent, connector=connector)
     stored = stored_credential(intent, instrument)

@@ -222,7 +222,7 @@ def _record(
     if not _write_step(services.store, claimed, after):
         return None
     wait_seconds = after.seconds_to_wait(now)
-    if 0 < wait_seconds <= QUEUE_DELAY_SECONDS_MAX:
+    if not after.over and wait_seconds <= QUEUE_DELAY_SECONDS_MAX:
         services.queue.send([after.message], delay_seconds=wait_seconds)
     return after
 

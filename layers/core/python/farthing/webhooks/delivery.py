@@ -17,10 +17,11 @@ in the due index, when to look whether that happened.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
 from farthing.clock import from_text, later, to_text
@@ -44,6 +45,7 @@ PAUSE_SECONDS_MIN = 60
 PAUSE_SECONDS_MAX = 3600
 """How long a delivery to an endpoint that is off waits: as long as it is old, between these."""
 
+_NOT_HELD: Mapping[str, Any] = MappingProxyType({"deferrals": 0, "held_since": None})
 _TIME_LENGTH = 10
 """The characters of an id that are its milliseconds."""
 
@@ -98,6 +100,7 @@ class Delivery:
     round_from: int = 0
     round_at: str | None = None
     deferrals: int = 0
+    held_since: str | None = None
 
     @property
     def message(self) -> DeliveryMessage:
@@ -146,7 +149,7 @@ class Delivery:
         attempt = Attempt(self.claims + 1, to_text(now), url, signed_at)
         until = later(now, seconds=LEASE_SECONDS)
         kept = (*self._closed_attempts(), attempt)[-ATTEMPTS_KEPT_MAX:]
-        return replace(self, attempts=kept, deferrals=0, lease_until=until, due_at=until)
+        return replace(self, attempts=kept, lease_until=until, due_at=until, **_NOT_HELD)
 
     def may_be_claimed(self, delays: Sequence[int]) -> bool:
         """Whether an attempt is left. A worker that dies in each of them uses them up too."""
@@ -171,15 +174,17 @@ class Delivery:
     def deferred(self, seconds: int, delays: Sequence[int], now: datetime) -> Delivery:
         """As it was, to be tried in so many seconds: the gate let it not through.
 
-        It ends where its schedule would have ended: an endpoint that was dead all the time has
-        had its chances, by the probes of other deliveries.
+        It ends when it was held back, since its last attempt, for as long as its whole schedule
+        takes: an endpoint that was dead all that time had its chances by others' probes.
         """
-        if (now - from_text(self.round_began_at)).total_seconds() + seconds > span_seconds(delays):
+        since = self.held_since or to_text(now)
+        if (now - from_text(since)).total_seconds() + seconds > span_seconds(delays):
             return self.ended(EndReason.HELD_BACK_TOO_LONG)
         return replace(
             self,
             attempts=self._closed_attempts(),
             deferrals=self.deferrals + 1,
+            held_since=since,
             next_attempt_at=later(now, seconds=seconds),
             due_at=later(now, seconds=seconds + QUEUED_SECONDS),
             lease_until=None,
@@ -194,9 +199,8 @@ class Delivery:
         if self.turn(now) is Turn.LEASED:
             return self
         text = to_text(now)
-        queued = replace(
-            self, next_attempt_at=text, due_at=later(now, seconds=QUEUED_SECONDS), deferrals=0
-        )
+        due = later(now, seconds=QUEUED_SECONDS)
+        queued = replace(self, next_attempt_at=text, due_at=due, **_NOT_HELD)
         if not self.over:
             return queued
         return replace(
@@ -230,6 +234,7 @@ class Delivery:
             next_attempt_at=due,
             due_at=due,
             lease_until=None,
+            **_NOT_HELD,
         )
 
     def _closed_attempts(self) -> tuple[Attempt, ...]:

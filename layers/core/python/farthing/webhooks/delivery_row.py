@@ -76,6 +76,7 @@ def delivery_of(item: Item) -> Delivery:
         round_from=item.get("round_from", 0),
         round_at=item.get("round_at"),
         deferrals=item.get("deferrals", 0),
+        held_since=item.get("held_since"),
     )
 
 
@@ -94,4 +95,5 @@ def _changing(delivery: Delivery) -> Item:
         "round_from": delivery.round_from,
         "round_at": delivery.round_at,
         "deferrals": delivery.deferrals,
+        "held_since": delivery.held_since,
     }

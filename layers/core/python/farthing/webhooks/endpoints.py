@@ -158,6 +158,8 @@ def update(services: Services, endpoint_id: str, changes: Mapping[str, Any]) -> 
     if changing.get("enabled") and not before.enabled:
         failing_since = _forgive(services, endpoint_id)
         since = min(filter(None, (before.disabled_at, failing_since)), default=None)
+    elif changing.get("url", before.url) != before.url:
+        _forgive(services, endpoint_id)
     if "enabled" in changing:
         changing |= _switched(before, to_text(services.now), on=changes["enabled"])
     if not changing:
@@ -170,7 +172,8 @@ def update(services: Services, endpoint_id: str, changes: Mapping[str, Any]) -> 
 
 
 def _forgive(services: Services, endpoint_id: str) -> str | None:
-    """Before it is on again: its next failure would turn it off at once. Since when it failed."""
+    """Before it is on again, or elsewhere: its next failure would turn it off at once, by what came
+    before. Since when it failed."""
     at = gate_key(services.tenant, endpoint_id)
     gate = Gate.of(services.store.get(at))
     change_gate(services.store, at, gate, Gate.forgiven)

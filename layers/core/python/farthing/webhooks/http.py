@@ -4,12 +4,14 @@ The name is resolved once; if any of its addresses is not public, nothing is sen
 goes to a checked address, not to the name again, so an answer that changes between check and
 connection does not help. Redirects are not followed. The deadline is over the whole exchange,
 from the look-up to the end of the reply: a watchdog closes the connection of a receiver that
-drips. At most 16 KB of the reply are read; a little of it is kept, for the merchant to look at.
+drips. At most 16 KB of the reply are read, its headers with it; a little of it is kept, for the
+merchant to look at.
 """
 
 from __future__ import annotations
 
 import http.client
+import io
 import socket
 import ssl
 import threading
@@ -19,6 +21,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from ipaddress import ip_address
+from typing import Any
 
 from farthing.webhooks.address import Address, may_send_to
 from farthing.webhooks.ports import Answer, SendError
@@ -128,6 +131,7 @@ class HttpSender:
                 if isinstance(sock, ssl.SSLSocket):
                     sock.do_handshake()
                 connection = http.client.HTTPConnection(target.host, target.port)
+                connection.response_class = _BoundedReply
                 connection.sock = sock
                 yield connection
         except OSError as error:
@@ -136,10 +140,11 @@ class HttpSender:
             sock.close()
 
     def _dial(self, addresses: list[Address], port: int, deadline: float) -> socket.socket:
+        """To the first that takes the connection; one that is silent leaves time for the others."""
         last: OSError | None = None
-        for address in addresses:
+        for number, address in enumerate(addresses):
             try:
-                return self.connect(address, port, _left(deadline))
+                return self.connect(address, port, _left(deadline) / (len(addresses) - number))
             except OSError as error:
                 last = error
         raise _Failed(SendError.CONNECTION_FAILED) from last
@@ -147,6 +152,31 @@ class HttpSender:
     @cached_property
     def _tls(self) -> ssl.SSLContext:
         return ssl.create_default_context()
+
+
+class _BoundedReply(http.client.HTTPResponse):
+    """Ends after REPLY_BYTES_MAX, wherever that is: a reply may have megabytes of headers too."""
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self.fp = io.BufferedReader(_Bounded(self.fp, REPLY_BYTES_MAX))
+
+
+class _Bounded(io.RawIOBase):
+    def __init__(self, stream: io.BufferedReader, bytes_left: int) -> None:
+        self._stream, self._bytes_left = stream, bytes_left
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        got = self._stream.readinto1(memoryview(buffer)[: self._bytes_left])
+        self._bytes_left -= got
+        return got
+
+    def close(self) -> None:
+        self._stream.close()
+        super().close()
 
 
 @contextmanager

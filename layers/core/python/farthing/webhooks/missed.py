@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
-from farthing.store import TenantScope
+from farthing.store import Item, TenantScope
 from farthing.store.page import BY_TIME
 from farthing.store.port import Store
 from farthing.webhooks.delivery import Delivery, Status, delivery_id
@@ -21,10 +21,11 @@ from farthing.webhooks.feed import PlacedEvent
 from farthing.webhooks.keys import LIST_SHARDS, TABLE, delivery_key, event_list_pk
 from farthing.webhooks.recovery import Count
 
-PAGE_EVENTS = 50
-"""So that a page's deliveries fit into one transaction."""
+PAGE_EVENTS = 40
+"""So that a page's deliveries fit into one transaction of four megabytes, however much was answered
+to each of their attempts."""
 
-COUNT_PAGES_MAX = 100
+COUNT_PAGES_MAX = 125
 """What is counted before the answer says `at least`."""
 
 
@@ -84,22 +85,31 @@ def count_missed(store: Store, tenant: TenantScope, endpoint: Endpoint, stretch:
 
 
 def _oldest_first(store: Store, tenant: TenantScope, stretch: Range) -> Iterator[PlacedEvent]:
-    """At most PAGE_EVENTS of each shard: enough for a page of all."""
     if stretch.before <= stretch.after:
         return iter(())
-    shards = [
-        store.query_index(
+    shards = [_shard(store, event_list_pk(tenant, shard), stretch) for shard in range(LIST_SHARDS)]
+    merged = heapq.merge(*shards, key=lambda item: str(item["list_sk"]))
+    return (PlacedEvent.of(item) for item in merged)
+
+
+def _shard(store: Store, pk: str, stretch: Range) -> Iterator[Item]:
+    """To the end of the stretch, read as far as somebody asks. A page of an index ends at a
+    megabyte, however many items were asked for."""
+    start: Item | None = None
+    while True:
+        page = store.query_index(
             TABLE,
             BY_TIME,
-            event_list_pk(tenant, shard),
+            pk,
             sk_after=stretch.after,
             sk_before=stretch.before,
             limit=PAGE_EVENTS,
-        ).items
-        for shard in range(LIST_SHARDS)
-    ]
-    merged = heapq.merge(*shards, key=lambda item: str(item["list_sk"]))
-    return (PlacedEvent.of(item) for item in merged)
+            start=start,
+        )
+        yield from page.items
+        start = page.next_start
+        if start is None:
+            return
 
 
 def _deliveries(

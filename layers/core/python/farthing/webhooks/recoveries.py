@@ -15,6 +15,7 @@ from farthing.store import ConditionFailed
 from farthing.webhooks import endpoints
 from farthing.webhooks.endpoints import Services
 from farthing.webhooks.keys import (
+    ENDPOINT_PREFIX,
     EVENT_PREFIX,
     RECOVERY_PREFIX,
     TABLE,
@@ -109,7 +110,7 @@ def _new(services: Services, wanted: Wanted, counted: Count) -> Recovery:
 def get(services: Services, endpoint_id: str, recovery_id: str) -> Recovery:
     """One recovery. Raises FarthingError if this merchant's endpoint has none of that id."""
     item = None
-    if is_id(RECOVERY_PREFIX, recovery_id):
+    if is_id(ENDPOINT_PREFIX, endpoint_id) and is_id(RECOVERY_PREFIX, recovery_id):
         item = services.store.get(recovery_key(services.tenant, endpoint_id, recovery_id))
     if item is None:
         raise not_found("recovery", recovery_id)
