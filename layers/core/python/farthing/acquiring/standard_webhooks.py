@@ -53,7 +53,7 @@ class StandardWebhooks:
         """What `data` names. Raises NotAHint."""
         try:
             return self.named(json.loads(body)["data"])
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise NotAHint("no message of the sandbox's") from error
 
 
