@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -12,8 +13,9 @@ TEMPLATE = ROOT / "template.yaml"
 CORE_LAYER = ROOT / "layers" / "core"
 DEPS_LAYER = ROOT / "layers" / "deps"
 
-STATE = ROOT / ".farthing"
-CACHE = STATE / "cache"
+CACHE = ROOT / ".farthing" / "cache"
+STATE = ROOT / os.environ.get("FARTHING_STATE", ".farthing")
+"""What a running stack writes. With another folder, and other ports, two may run at once."""
 DEV_FILE = STATE / "dev.json"
 
 

@@ -81,13 +81,14 @@ def test_a_payment_waits_for_a_person_and_its_merchant_is_told(
 def test_nobodys_answer_gives_the_money_back(live: Live) -> None:
     held = live.pay(730, REVIEWED).body
     live.advance("5d1m")
+    live.farthing("resolve")
     shown = wait_until_over(live, held["intent_id"])
     assert (shown["status"], shown["status_detail"]) == ("CANCELLED", "EXPIRED")
     assert live.moved(held["intent_id"], "VOID") == 730
 
 
 def wait_until_over(live: Live, intent_id: str) -> dict[str, Any]:
-    """The tick of the minute finds it."""
+    """What the tick of the minute does was told to be done now."""
     for _ in range(80):
         shown: dict[str, Any] = live.get(f"payment_intents/{intent_id}").body
         if shown["status"] != "PROCESSING":

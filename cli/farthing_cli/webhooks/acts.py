@@ -47,7 +47,8 @@ def debit(demo: Demo, given: Given) -> str:
 def refund(demo: Demo, given: Given) -> str:
     """A payment is given back."""
     intent_id = given["payment"] if "payment" in given else charge(demo, given)
-    amount = {"amount_cents": given["refund_cents"]} if given["refund_cents"] else {}
+    cents = given["refund_cents"]
+    amount = {} if cents is None else {"amount_cents": cents}
     demo.post("/v1/refunds", {"payment_intent_id": intent_id} | amount)
     return str(intent_id)
 

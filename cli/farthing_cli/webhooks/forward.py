@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
-from urllib.parse import urlsplit
 
-import urllib3
-
+from farthing.webhooks.http import HttpSender
+from farthing.webhooks.ports import SendError
 from farthing.webhooks.signature import make_secret, signed_headers
+from farthing.webhooks.url import UrlRefused, parse_url
 from farthing_cli.failure import Failure
 from farthing_cli.webhooks.signing_text import signing_problem
 
@@ -20,8 +19,12 @@ FORWARD_SECONDS = 14.0
 """For the whole exchange: less than Farthing's sender waits, so that it hears our answer."""
 
 BAD_GATEWAY = 502
-REPLY_BYTES_MAX = 64 * 1024
 USER_AGENT = "Farthing-Listen/1"
+PROBLEMS: Mapping[SendError | None, str] = {
+    SendError.CONNECTION_FAILED: "nobody listens there",
+    SendError.NAME_NOT_RESOLVED: "nobody listens there",
+    SendError.TIMED_OUT: "no answer in time",
+}
 
 
 @dataclass(frozen=True)
@@ -55,29 +58,23 @@ class Forwarder:
             "user-agent": USER_AGENT,
             **signed_headers([self.secret], message_id, int(self.now()), body),
         }
-        began_at = time.monotonic()
-        timeout = urllib3.Timeout(total=self.timeout_seconds)
-        try:
-            with urllib3.PoolManager(retries=False, timeout=timeout) as pool:
-                answer = pool.request(
-                    "POST", self.url, body=body, headers=headers, preload_content=False
-                )
-                answer.read(REPLY_BYTES_MAX)
-                answer.close()
-        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-            return Reply(BAD_GATEWAY, _ms_since(began_at), problem=_in_words(error))
-        retry_after = answer.headers.get("Retry-After")
-        return Reply(answer.status, _ms_since(began_at), retry_after)
+        sender = HttpSender(allow_loopback=True, deadline_seconds=self.timeout_seconds)
+        answer = sender.post(self.url, headers, body)
+        if answer.status_code is None:
+            problem = PROBLEMS.get(answer.error, "the connection broke")
+            return Reply(BAD_GATEWAY, answer.duration_ms, problem=problem)
+        wait = answer.retry_after_seconds
+        return Reply(answer.status_code, answer.duration_ms, None if wait is None else str(wait))
 
 
 def loopback_url(text: str) -> str:
     """An address of this machine. Raises Failure for any other: events are nobody else's."""
     try:
-        parts = urlsplit(text)
-        is_whole = parts.scheme == "http" and parts.port != 0 and "@" not in parts.netloc
-    except ValueError:
-        is_whole = False
-    if not is_whole or not _is_loopback(parts.hostname or ""):
+        target = parse_url(text, allow_loopback=True)
+        is_here = not target.secure and target.port != 0  # http is for this machine alone
+    except UrlRefused:
+        is_here = False
+    if not is_here:
         raise Failure(
             f"{text!r} is no address of this machine: http://127.0.0.1:3000/webhooks, or localhost."
         )
@@ -95,22 +92,3 @@ def session_secret(api_key: str, given: str | None) -> str:
     if problem := signing_problem(given):
         raise Failure(f"--secret: {problem}.")
     return given
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return host == "localhost" or ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _in_words(error: Exception) -> str:
-    if isinstance(error, urllib3.exceptions.NewConnectionError):
-        return "nobody listens there"
-    if isinstance(error, urllib3.exceptions.TimeoutError):
-        return "no answer in time"
-    return "the connection broke"
-
-
-def _ms_since(began_at: float) -> int:
-    return int((time.monotonic() - began_at) * 1000)

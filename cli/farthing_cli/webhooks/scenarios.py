@@ -28,6 +28,8 @@ AUTHORIZED, RETURNED = "payment_intent.authorized", "payment_intent.returned"
 OPENED, CLOSED = "review.opened", "review.closed"
 
 MONEY: Mapping[str, Setting] = {"amount_cents": 1999, "currency": "eur"}
+OF_A_NEW_PAYMENT = MONEY.keys() | {"card", "iban"}
+"""Settings that mean nothing for a payment that is there."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +46,18 @@ class Scenario:
 
     def given(self, overrides: list[str], payment: str | None) -> dict[str, Setting]:
         """What the act is given. Raises Failure for an override that there is not."""
+        if payment is not None and not self.of_payment:
+            raise Failure("This scenario begins with a payment of its own: no --payment.")
+        unused = OF_A_NEW_PAYMENT if payment is not None else frozenset[str]()
+        known = [name for name in self.settings if name not in unused]
         given = dict(self.settings)
         for text in overrides:
             name, is_pair, value = text.partition("=")
-            if name not in self.settings or not is_pair:
-                allowed = ", ".join(f"{one}=…" for one in self.settings) or "none"
+            if name not in known or not is_pair:
+                allowed = ", ".join(f"{one}=…" for one in known) or "none"
                 raise Failure(f"There is no override {text!r} here: {allowed}.")
             given[name] = _value(name, value)
-        if payment is not None:
-            if not self.of_payment:
-                raise Failure("This scenario begins with a payment of its own: no --payment.")
-            given["payment"] = payment
-        return given
+        return given if payment is None else given | {"payment": payment}
 
 
 def _value(name: str, text: str) -> str | int:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler, HTTPServer, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -25,6 +27,7 @@ from farthing_cli.app import app
 from farthing_cli.emulator import any_free_port
 from farthing_cli.failure import Failure
 from farthing_cli.webhooks.feed import webhook_body
+from farthing_cli.webhooks.forward import Forwarder
 from tests.stack.receiver import Receiver
 from tests.unit.webhooks.world import event_row
 
@@ -169,6 +172,52 @@ def test_a_server_that_is_not_there_is_a_502(stack: Stack) -> None:
     assert stack.endpoints == {}
 
 
+@pytest.mark.parametrize(
+    ("beginning", "status"),
+    [(b"HTTP/1.1 200 OK\r\n\r\n", 200), (b"HTTP/1.1 200 OK\r\nX-Slow: ", 502)],
+    ids=["body", "headers"],
+)
+def test_a_server_that_drips_is_waited_for_no_longer_than_the_deadline(
+    beginning: bytes, status: int
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(beginning)
+                for _ in range(40):
+                    time.sleep(0.1)
+                    connection.sendall(b"x")
+
+        threading.Thread(target=drip, daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/"
+        began = time.monotonic()
+        reply = Forwarder(url, SECRET, timeout_seconds=0.5).forward("evt_1", BODY)
+    assert reply.status == status
+    assert time.monotonic() - began < 2
+
+
+def test_what_a_server_says_of_when_to_come_again_is_passed_on(stack: Stack) -> None:
+    class Later(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(503)
+            self.send_header("Retry-After", "7")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:
+            """Nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Later) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        stack.on_register = sender = Deliveries(BODY)
+        url = f"http://127.0.0.1:{server.server_address[1]}/"
+        assert run("--forward-to", url, "--timeout", "0.5").exit_code == 0
+    assert sender.answers == [(503, "7")]
+
+
 def test_a_signature_that_is_not_farthings_is_refused_unless_told_otherwise(
     stack: Stack, receiver: Receiver
 ) -> None:
@@ -221,6 +270,8 @@ def test_a_signal_takes_the_endpoint_back(stack: Stack, number: int) -> None:
         "http://localhost.example.com/",
         "http://[::1",
         "http://127.0.0.1:99999/",
+        "http://127.0.0.1:0/",
+        "http://127.0.0.1:3000/#here",
         "127.0.0.1:3000",
         "",
     ],

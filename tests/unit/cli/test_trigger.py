@@ -32,7 +32,7 @@ ELSEWHERE = {
     "webhook.duplicate",
     "webhook.out_of_order",
 }
-"""What needs time, or other processes: tests/stack/test_trigger.py."""
+"""What needs time, or other processes: tests/stack/test_developer_tools.py."""
 
 
 @pytest.fixture(autouse=True)
@@ -126,6 +126,14 @@ def test_an_override_is_what_is_asked_of_the_api(stack: Stack) -> None:
         (["refund.succeeded", "--override", "amount_cents=5.0"], "whole number"),
         (["refund.succeeded", "--override", "amount_cents=-5"], "whole number"),
         (["payment_intent.failed", "--payment", "pi_1"], "no --payment"),
+        (
+            ["payment_intent.succeeded", "--payment", "pi_1", "--override", "amount_cents=5"],
+            "There is no override 'amount_cents=5' here: none",
+        ),
+        (
+            ["refund.succeeded", "--payment", "pi_1", "--override", "card=4242424242424242"],
+            "here: refund_cents=…",
+        ),
     ],
 )
 def test_a_mistake_changes_nothing_and_is_told(
@@ -142,6 +150,7 @@ def test_a_mistake_changes_nothing_and_is_told(
     [
         (["payment_intent.succeeded", "--override", "amount_cents=0"], "amount_cents"),
         (["payment_intent.succeeded", "--override", "card=4242"], "number"),
+        (["refund.succeeded", "--override", "refund_cents=0"], "amount_cents"),
         (["refund.succeeded", "--payment", "pi_" + "0" * 26], "404"),
         (["review.closed", "--override", "answer=maybe"], "approve or decline"),
     ],

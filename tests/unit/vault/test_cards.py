@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -88,6 +90,17 @@ def test_a_number_in_text_is_found_and_masked(text: str) -> None:
 def test_other_digits_are_left_alone(text: str) -> None:
     assert not holds_pan(text)
     assert mask(text) == text
+
+
+@pytest.mark.parametrize("pattern", ["0-", "4 ", "4242 "])
+def test_a_long_text_is_searched_in_a_time_that_grows_with_it(pattern: str) -> None:
+    # Given as much as a body may hold, of what strangers may post to us
+    text = pattern * (64 * 1024 // len(pattern))
+    began = time.process_time()
+    # When
+    mask(text)
+    # Then: a search that began anew at each zero took a minute
+    assert time.process_time() - began < 10
 
 
 @given(st.integers(12, 19), st.data())

@@ -178,11 +178,25 @@ class TestReceiving:
         for private in ("ada@example.com", "secret_x", "Lovelace", APPROVED):
             assert private not in everything
 
-    def test_a_signed_message_that_we_cannot_read_is_kept_whole(self, shop: OnDouble) -> None:
-        body = b'{"type": "v3.something.new"}'
+    @pytest.mark.parametrize(
+        ("body", "named"),
+        [
+            (b'{"id": "evt_1", "type": "v3.new", "client_secret": "s"}', ["evt_1", "v3.new"]),
+            (b'["s"]', [None, None]),
+            (b"s", [None, None]),
+        ],
+    )
+    def test_of_a_signed_message_that_we_cannot_read_is_kept_what_names_it(
+        self, shop: OnDouble, body: bytes, named: list[str | None]
+    ) -> None:
+        """Given an event in a form of Stripe's that we do not know; then a person can look it up
+        there, and nothing that it may hold is kept here."""
         assert post(body, signature(body))[0] == 200
         (row,) = inbox.rows()
-        assert row["body"]["S"] == body.decode()
+        kept = json.loads(row["body"]["S"])
+        assert [kept.get("id"), kept.get("type")] == named
+        assert (kept["bytes"], kept["sha256"]) == (len(body), hashlib.sha256(body).hexdigest())
+        assert kept.keys() <= {"id", "type", "sha256", "bytes"}
         assert inbox.work_off(*inbox.queued()) == ["0"]
 
 

@@ -24,6 +24,7 @@ from farthing.http.request import BODY_BYTES_MAX
 from farthing.payments.address import Address
 from farthing.payments.hint import AGAIN_SECONDS
 from farthing.payments.told import operation_named
+from farthing.webhooks.signature import SignatureRefused
 from tests.support import inbox
 from tests.support.lambdas import MERCHANT, Context, load
 from tests.support.stack import ANSWER_NEVER_COMES, APPROVED, Stack
@@ -126,6 +127,29 @@ def test_what_is_not_verified_is_refused_and_leaves_nothing(
     status, problem = post(BODY, headers)
     assert (status, problem["code"], problem["retry"]) == (401, "signature_refused", "NEVER")
     assert (inbox.queued(), inbox.rows()) == ([], [])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"webhook-id": ""},
+        {"webhook-id": "a.b"},
+        {"webhook-timestamp": "now"},
+        {"webhook-timestamp": "1"},
+        {"webhook-signature": ""},
+        {"webhook-signature": "v1,"},
+        {"webhook-signature": "v1,é"},
+        {"webhook-signature": "nonsense v1,!"},
+    ],
+)
+def test_what_could_not_be_signed_is_refused_and_no_secret_is_read(change: dict[str, str]) -> None:
+    def nobody() -> list[str]:
+        raise AssertionError("a secret was read")
+
+    now = int(time.time())
+    headers = {name.lower(): value for name, value in signed(BODY, at=now).items()} | change
+    with pytest.raises(SignatureRefused):
+        StandardWebhooks(operation_in).verify(BODY, headers, nobody, now)
 
 
 def test_an_acquirer_that_we_do_not_know_is_nobody(hook: None) -> None:

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from farthing.acquiring.batch_webhooks import ITEMS_MAX, BatchWebhooks
 from farthing.acquiring.inbound import NotAHint
 from farthing.acquiring.inbox import ItemAddress
+from farthing.cards import holds_pan
 from farthing.payments.told import operation_named
 from farthing.webhooks.signature import SignatureRefused
 from farthing_sandbox import runtime as sandbox_runtime
@@ -228,6 +229,31 @@ def test_what_names_no_operation_of_that_acquirer_is_no_hint(change: dict[str, s
 def test_a_card_number_is_not_kept(stack: Stack) -> None:
     assert post(body(item(pspReference=APPROVED, reason=APPROVED)))["statusCode"] == 200
     assert APPROVED not in json.dumps([inbox.rows(), inbox.queued()])
+
+
+@pytest.mark.parametrize(
+    "told",
+    [1763802000002, int(APPROVED), float(APPROVED), [{"at": int(APPROVED)}], f"at {APPROVED}"],
+    ids=["milliseconds", "number", "float", "inside", "text"],
+)
+def test_what_may_be_a_card_number_does_not_make_an_item_unreadable(
+    stack: Stack, told: Any
+) -> None:
+    assert post(body(item(note=told)))["statusCode"] == 200
+    (row,) = inbox.rows()
+    kept = row["body"]["S"]
+    assert not holds_pan(kept)
+    hint = BatchWebhooks().subject(kept)
+    assert (hint.order_id, hint.reference) == (f"pi_{PAYMENT}", PAYMENT)
+
+
+def test_a_card_number_in_other_digits_is_not_kept(stack: Stack) -> None:
+    wide = "".join(chr(ord("０") + int(digit)) for digit in APPROVED)
+    assert post(body(item(note=wide)))["statusCode"] == 200
+    (row,) = inbox.rows()
+    kept = row["body"]["S"]
+    assert not holds_pan(kept)
+    assert wide.encode("unicode_escape").decode() not in kept
 
 
 def test_the_sandbox_posts_such_bodies_and_what_they_name_is_looked_into(

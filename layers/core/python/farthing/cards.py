@@ -58,6 +58,8 @@ def pans_in(text: str) -> Iterator[str]:
     for match in _GROUPED_DIGITS.finditer(_to_ascii_digits(text)):
         groups = re.split(r"\D+", match[0])
         for first in range(len(groups)):
+            if not groups[first].strip("0"):
+                continue  # the run that starts with the next group is the same one
             digits = ""
             for group in groups[first:]:
                 digits = (digits + group).lstrip("0")
@@ -74,7 +76,7 @@ def holds_pan(text: str) -> bool:
 
 def mask(text: str) -> str:
     """`text` without anything that looks like a card number or an IBAN."""
-    for found, instead in list(_numbers_in(text)):
+    for found, instead in dict.fromkeys(_numbers_in(text)):
         text = text.replace(found, instead)
     return text if not holds_pan(text) else MASK
 

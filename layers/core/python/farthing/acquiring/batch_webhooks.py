@@ -68,7 +68,7 @@ class BatchWebhooks:
             merchant_id, mode = item["merchantAccountCode"].split(".")
             order_id, reference = item["merchantReference"].split(".")
             kind = KINDS[item["eventCode"]]
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise NotAHint("no notification about an operation") from error
         return Hint(kind, reference, order_id, f"{merchant_id}:{mode}", None)
 
@@ -104,7 +104,7 @@ def _signed(item: Mapping[str, Any]) -> tuple[bytes, bytes]:
         if any(":" in field for field in fields):
             raise ValueError("a colon")
         return ":".join(fields).encode(), signature
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
         raise SignatureRefused("an item lacks a field that is signed, or its signature") from error
 
 

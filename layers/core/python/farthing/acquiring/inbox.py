@@ -24,7 +24,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from farthing.acquiring.inbound import Item
-from farthing.cards import holds_pan, mask
+from farthing.cards import MASK, holds_pan, mask
 from farthing.clock import epoch_seconds, from_text, later, to_text
 from farthing.ids import shard_of
 from farthing.store import NOT_CREATED, Condition, Key, KeyOutsideScope, Put, Update
@@ -178,7 +178,7 @@ def kept_put(address: ItemAddress, item: Item, now: datetime) -> Put:
         "event_type": _short(item.type),
         "occurred_at": _short(item.occurred_at),
         "received_at": to_text(now),
-        "body": mask(item.body),
+        "body": _without_cards(item.body),
         "state": State.RECEIVED.value,
         "claims": 0,
         "waits": 0,
@@ -217,6 +217,29 @@ def applied(claimed: Kept, now: datetime) -> Update:
 def due_pk(shard: int) -> str:
     """One shard of the items that wait."""
     return f"INBOX#{shard}"
+
+
+def _without_cards(body: str) -> str:
+    """A body as it may be kept: as it came, if it holds no card number.
+
+    A JSON document stays one: a bare number that may be a card's becomes a text. It is searched as
+    it will be read, because `\\u0034` is a digit too.
+    """
+    try:
+        document = json.loads(body, parse_int=_number, parse_float=_number)
+        plain = json.dumps(document, ensure_ascii=False).encode(errors="replace").decode()
+    except (RecursionError, ValueError):
+        return mask(body)
+    return mask(plain) if holds_pan(body) or holds_pan(plain) else body
+
+
+def _number(text: str) -> str | int | float:
+    if holds_pan(text):
+        return MASK
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
 
 
 def _short(text: str) -> str:

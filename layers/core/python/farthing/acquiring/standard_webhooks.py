@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,8 +41,7 @@ class StandardWebhooks:
         """The one item. Raises SignatureRefused."""
         if not all(headers.get(name, "").isascii() for name in HEADERS):
             raise SignatureRefused("a header of the signature is not ASCII")
-        keys = [base64.b64encode(secret.encode()).decode() for secret in secrets()]
-        verify(keys, headers, body, now_seconds=now_seconds)
+        verify(_keys(secrets), headers, body, now_seconds=now_seconds)
         text = body.decode(errors="replace")
         return [Item(headers["webhook-id"], *_said(text), text)]
 
@@ -54,7 +53,7 @@ class StandardWebhooks:
         """What `data` names. Raises NotAHint."""
         try:
             return self.named(json.loads(body)["data"])
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise NotAHint("no message of the sandbox's") from error
 
 
@@ -72,6 +71,12 @@ def operation_in(data: Mapping[str, Any]) -> Hint:
 def token_in(data: Mapping[str, Any]) -> TokenHint:
     """The method of the sandbox token service's messages."""
     return TokenHint(data["merchant_reference"], data["reference"])
+
+
+def _keys(secrets: Secrets) -> Iterator[str]:
+    """The keys, read when the first one is wanted."""
+    for secret in secrets():
+        yield base64.b64encode(secret.encode()).decode()
 
 
 def _said(text: str) -> tuple[str, str]:

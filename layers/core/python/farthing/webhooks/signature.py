@@ -16,7 +16,7 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 SECRET_PREFIX = "whsec_"
 PRIVATE_PREFIX, PUBLIC_PREFIX = "whsk_", "whpk_"
@@ -72,11 +72,12 @@ def signed_headers(
 
 
 def verify(
-    keys: Sequence[str], headers: Mapping[str, str], body: bytes, *, now_seconds: int
+    keys: Iterable[str], headers: Mapping[str, str], body: bytes, *, now_seconds: int
 ) -> None:
     """Accept a message signed by one of `keys` within five minutes of now, either way.
 
-    `headers` have lower-case names. Raises SignatureRefused; ValueError if a key is none.
+    `headers` have lower-case names. No key is taken for what nobody could have signed. Raises
+    SignatureRefused; ValueError if a key is none.
     """
     message_id = headers.get("webhook-id", "")
     timestamp = headers.get("webhook-timestamp", "")
@@ -88,6 +89,8 @@ def verify(
         raise SignatureRefused("webhook-timestamp is more than five minutes off")
     content = _content(message_id, int(timestamp), body)
     given = [_signature(part) for part in headers.get("webhook-signature", "").split(" ")]
+    if not any(found for _, found in given):
+        raise SignatureRefused("webhook-signature is missing or holds no signature")
     if not any(_signed_by(key, content, given) for key in keys):
         raise SignatureRefused("webhook-signature holds no signature by this secret")
 

@@ -84,8 +84,11 @@ def digest(body: bytes) -> str:
             if name.startswith("farthing_") and isinstance(value, str)
         }
         details = told.get("evidence_details") or {}
-        kept |= {"metadata": marks, "due_by": details.get("due_by")}
+        due_by = details.get("due_by")
+        kept |= {"metadata": marks, "due_by": due_by if _is_plain(due_by) else None}
         named = {name: event[name] for name in ("id", "type", "created", "livemode")}
+        if not all(map(_is_plain, named.values())):
+            raise TypeError("an event is named by texts and numbers")
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError("no event") from error
     return json.dumps({**named, "object": kept})

@@ -44,13 +44,19 @@ class StripeWebhooks:
         """What an event is about. Raises NotAHint."""
         try:
             return messages.read(body)
-        except ValueError as error:
+        except (RecursionError, ValueError) as error:
             raise NotAHint("no event of Stripe's") from error
 
 
 def _unreadable(body: bytes) -> Item:
-    """Signed, and not what we know: kept whole, for the person whom it will come to."""
-    return Item(hashlib.sha256(body).hexdigest(), "", "", body.decode(errors="replace"))
+    """Signed, and not what we know: of it what a person needs to find it at Stripe, and no more."""
+    digest = hashlib.sha256(body).hexdigest()
+    try:
+        event = json.loads(body)
+        named = {name: event[name] for name in ("id", "type") if isinstance(event.get(name), str)}
+    except (AttributeError, RecursionError, ValueError):
+        named = {}
+    return Item(digest, "", "", json.dumps({**named, "sha256": digest, "bytes": len(body)}))
 
 
 def _time(created: Any) -> str:
