@@ -55,6 +55,8 @@ def mark_of(table: str, item: Mapping[str, Any] | None) -> Mark | None:
     if item is None:
         return None
     due = item.get("due_pk")
+    if due is not None and "#LIST#" in due["S"]:
+        return None  # a list that is kept in the index, of what nobody waits for
     if due is not None:
         return DUE[table, due["S"].partition("#")[0]], item["due_at"]["S"]
     if table == "payments":

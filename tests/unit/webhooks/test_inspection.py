@@ -63,9 +63,40 @@ def test_too_much_to_look_through_is_said(world: World, monkeypatch: pytest.Monk
     world.publish(*[event_row(n, 1) for n in range(8)])
     monkeypatch.setattr(newest, "PAGES_PER_PARTITION_MAX", 1)
     monkeypatch.setattr(newest, "PAGE_ITEMS_MAX", 1)
-    answer = get(f"{PATH}/{endpoint.endpoint_id}/deliveries", status="EXHAUSTED")
+    answer = get(f"{PATH}/{endpoint.endpoint_id}/deliveries", status="SUCCEEDED")
     assert (answer.status, answer.body["fields"][0]["field"]) == (400, "status")
     assert "starting_after" in answer.body["fields"][0]["message"]
+
+
+def test_what_did_not_arrive_is_found_among_however_many(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Given three exhausted deliveries among many; then they are a list of their own, in pages, and
+    one that is sent again is in it no more."""
+    endpoint, other = world.endpoint(), world.endpoint(url="https://other.example.com/")
+    messages = world.publish(*[event_row(n, 1) for n in range(8)])
+    ours = [one for one in messages if one.endpoint_id == endpoint.endpoint_id]
+    world.sender.script = [200, 400] * 3
+    endpoints.update(world.endpoint_services(), endpoint.endpoint_id, {"retry_delays_seconds": [1]})
+    for message in ours[:6]:
+        world.deliver(message)
+    world.clock.move(seconds=9)
+    world.sender.script = [400] * 3
+    for message in ours[1:6:2]:
+        world.deliver(message)
+    monkeypatch.setattr(newest, "PAGES_PER_PARTITION_MAX", 1)
+    path = f"{PATH}/{endpoint.endpoint_id}/deliveries"
+    page = get(path, status="EXHAUSTED", limit="2").body
+    last = page["data"][-1]["delivery_id"]
+    rest = get(path, status="EXHAUSTED", starting_after=last).body
+    ids = [one["delivery_id"] for one in (*page["data"], *rest["data"])]
+    assert ids == [one.delivery_id for one in reversed(ours[1:6:2])]
+    assert (page["has_more"], rest["has_more"]) == (True, False)
+    assert {one["next_attempt_at"] for one in page["data"]} == {None}
+    assert found(f"{PATH}/{other.endpoint_id}/deliveries", status="EXHAUSTED") == []
+    call("webhook_endpoints", "POST", f"{path}/{last}/resend")
+    left = get(path, status="EXHAUSTED").body["data"]
+    assert [one["delivery_id"] for one in left] == [id_ for id_ in ids if id_ != last]
 
 
 def test_one_is_shown_with_its_request_and_each_answer(world: World) -> None:

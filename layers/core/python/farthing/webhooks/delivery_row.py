@@ -12,6 +12,7 @@ from farthing.webhooks.keys import (
     delivery_key,
     delivery_list_pk,
     due_pk,
+    exhausted_pk,
 )
 
 
@@ -70,7 +71,7 @@ def delivery_of(item: Item) -> Delivery:
         status=Status(item["status"]),
         attempts=tuple(Attempt.of(row) for row in item["attempts"]),
         next_attempt_at=item.get("next_attempt_at"),
-        due_at=item.get("due_at"),
+        due_at=None if item["status"] == Status.EXHAUSTED else item.get("due_at"),
         lease_until=item.get("lease_until"),
         end_reason=EndReason(item["end_reason"]) if "end_reason" in item else None,
         round_from=item.get("round_from", 0),
@@ -81,7 +82,7 @@ def delivery_of(item: Item) -> Delivery:
 
 
 def _changing(delivery: Delivery) -> Item:
-    due = delivery.due_at is not None
+    due = _place_in_the_due_index(delivery)
     return {
         "status": delivery.status.value,
         "claims": delivery.claims,
@@ -90,10 +91,20 @@ def _changing(delivery: Delivery) -> Item:
         "next_attempt_at": delivery.next_attempt_at,
         "lease_until": delivery.lease_until,
         "end_reason": delivery.end_reason.value if delivery.end_reason else None,
-        "due_pk": due_pk(shard_of(delivery.delivery_id, DUE_SHARDS)) if due else None,
-        "due_at": delivery.due_at,
+        "due_pk": due[0],
+        "due_at": due[1],
         "round_from": delivery.round_from,
         "round_at": delivery.round_at,
         "deferrals": delivery.deferrals,
         "held_since": delivery.held_since,
     }
+
+
+def _place_in_the_due_index(delivery: Delivery) -> tuple[str, str] | tuple[None, None]:
+    """Among what is due; or, when it did not arrive, in a list of its endpoint's own: few are in it
+    among many, and they are looked for."""
+    if delivery.due_at is not None:
+        return due_pk(shard_of(delivery.delivery_id, DUE_SHARDS)), delivery.due_at
+    if delivery.status is Status.EXHAUSTED:
+        return exhausted_pk(delivery.tenant, delivery.endpoint_id), delivery.delivery_id
+    return None, None

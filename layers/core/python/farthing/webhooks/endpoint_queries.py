@@ -9,7 +9,7 @@ from farthing.errors import invalid
 from farthing.http.page import choice_filter, page_request, unknown_cursor
 from farthing.store import Condition
 from farthing.store.newest import Stretch, TooMuchToLookThrough, newest
-from farthing.store.page import BY_TIME
+from farthing.store.page import BY_TIME, DUE
 from farthing.webhooks import endpoints
 from farthing.webhooks.delivery import Status
 from farthing.webhooks.delivery_row import delivery_of
@@ -21,6 +21,7 @@ from farthing.webhooks.keys import (
     TABLE,
     delivery_key,
     delivery_list_pk,
+    exhausted_pk,
 )
 
 Document = dict[str, Any]
@@ -50,19 +51,23 @@ def deliveries_page(
     `event_type` if asked. Raises FarthingError if there is too much to look through for these."""
     endpoints.get(services, endpoint_id)
     asked = page_request(query, DELIVERY_PREFIX, "status", "event_type")
-    only = _filter(
-        status=choice_filter(query, "status", [status.value for status in Status]),
-        event_type=choice_filter(query, "event_type", EVENT_TYPES),
-    )
+    status = choice_filter(query, "status", [status.value for status in Status])
+    event_type = choice_filter(query, "event_type", EVENT_TYPES)
     before = asked.starting_after
     if before is not None:
         seen = services.store.get(delivery_key(services.tenant, before))
         if seen is None or seen["endpoint_id"] != endpoint_id:
             raise unknown_cursor(before)
-    pks = [delivery_list_pk(services.tenant, endpoint_id, n) for n in range(LIST_SHARDS)]
+    if status == Status.EXHAUSTED:
+        index, pks = DUE, [exhausted_pk(services.tenant, endpoint_id)]
+        only = _filter(event_type=event_type)
+    else:
+        index = BY_TIME
+        pks = [delivery_list_pk(services.tenant, endpoint_id, n) for n in range(LIST_SHARDS)]
+        only = _filter(status=status, event_type=event_type)
     stretch = Stretch(asked.limit, before, only=only)
     try:
-        items, has_more = newest(services.store, TABLE, BY_TIME, pks, stretch)
+        items, has_more = newest(services.store, TABLE, index, pks, stretch)
     except TooMuchToLookThrough as error:
         raise invalid(
             "status" if "status" in query else "event_type",

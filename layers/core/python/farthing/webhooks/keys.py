@@ -109,6 +109,11 @@ def delivery_list_pk(tenant: TenantScope, endpoint_id: str, shard: int) -> str:
     return tenant.pk("LIST", "DELIVERY", endpoint_id, str(shard))
 
 
+def exhausted_pk(tenant: TenantScope, endpoint_id: str) -> str:
+    """An endpoint's exhausted deliveries, by id, in the index that showed when they were due."""
+    return tenant.pk("LIST", "EXHAUSTED", endpoint_id)
+
+
 def endpoint_news_key(tenant: TenantScope, endpoint_id: str, what: str, at: str) -> Key:
     """Something that is to be told of an endpoint."""
     return Key(TABLE, tenant.pk("ENDPOINT_NEWS", endpoint_id), f"{what}#{at}")
