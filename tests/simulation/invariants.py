@@ -87,6 +87,11 @@ KEY_SKEW_SECONDS = 600.0
 """A process whose clock is five minutes fast, and one that is five minutes slow."""
 
 
+def waits_for_a_tick(item: Item) -> bool:
+    """Whether it is in the due index to be looked at, and not in a list that is kept there."""
+    return "due_pk" in item and "#LIST#" not in text(item, "due_pk")
+
+
 def text(item: Item, name: str) -> str:
     """A text attribute, empty if it is not there."""
     value = item.get(name)
@@ -249,7 +254,7 @@ class Watch:
                 handle = self._of_entity.get(text(item, "entity"))
                 if handle is not None:
                     handle(key, None, item)
-                if "due_pk" in item:
+                if waits_for_a_tick(item):
                     self.due[table, key] = item
         self.counters.load(tables)
         self.reviews.forget()
@@ -288,7 +293,7 @@ class Watch:
             handle = self._of_entity.get(entity)
             if handle is not None:
                 handle(key, old, new)
-            if new is not None and "due_pk" in new:
+            if new is not None and waits_for_a_tick(new):
                 self.due[table, key] = new
             elif old is not None and "due_pk" in old:
                 self.due.pop((table, key), None)

@@ -17,6 +17,7 @@ from farthing.payments.due import AHEAD_SECONDS
 from tests.simulation.aws.dynamo import Tables, WriteRecord
 from tests.simulation.faults import SKEW_SECONDS_MAX, Fault
 from tests.simulation.functions import Result
+from tests.simulation.invariants import waits_for_a_tick
 from tests.simulation.stack import Schedule
 
 if TYPE_CHECKING:
@@ -54,11 +55,8 @@ def mark_of(table: str, item: Mapping[str, Any] | None) -> Mark | None:
     """Whose tick an item waits for."""
     if item is None:
         return None
-    due = item.get("due_pk")
-    if due is not None and "#LIST#" in due["S"]:
-        return None  # a list that is kept in the index, of what nobody waits for
-    if due is not None:
-        return DUE[table, due["S"].partition("#")[0]], item["due_at"]["S"]
+    if waits_for_a_tick(item):
+        return DUE[table, item["due_pk"]["S"].partition("#")[0]], item["due_at"]["S"]
     if table == "payments":
         waits = item.get("entity") == {"S": "settlement_entry"} and "settlement_id" not in item
         return ("settle", ANY_TIME) if waits else None
