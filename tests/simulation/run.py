@@ -42,6 +42,8 @@ from tests.simulation.violation import Violation
 from tests.simulation.world import Prepared, World
 
 EXHAUSTED = "ExhaustedQueue"
+TOLD, TOLD_DEAD = "AcquirerEventsQueue", "AcquirerEventsDeadLetters"
+"""What acquirers told, and what of it failed: an alarm asks a person to put that back."""
 BATCHES_SHARE = 0.3
 """How many acquirers tell of several operations in a body."""
 TELLS_ALL_SHARE = 0.7
@@ -128,11 +130,12 @@ class Run:
         self.healed_at = world.scheduler.now
         world.run(seconds=CALM_AFTER_SECONDS)
         self.excuse_dead_letters()
+        self._redrive(TOLD_DEAD, TOLD)
         world.run(seconds=KEYS_AFTER_SECONDS - CALM_AFTER_SECONDS)
         world.spawn("merchant", lambda: ask_with_every_key(self.stage, self.watch))
         if Dice(self.seed, "redrive").chance(REDRIVEN_SHARE):
             world.spawn("merchant", lambda: recover_endpoints(self.stage, self.watch))
-            self._redrive()
+            self._redrive(EXHAUSTED, "DeliveriesQueue")
         world.run(days=REST_DAYS)
         self.read_at = world.scheduler.now
         world.spawn("merchant", lambda: read_everything(self.stage))
@@ -174,7 +177,7 @@ class Run:
             exhausted=self._exhausted(),
             may_be_dead=lambda queue, body: (
                 (queue == "OutboxFailures" and stalled)
-                or (queue == "AcquirerEventsDeadLetters" and f'"{STRANGER}-' in body)
+                or (queue == TOLD_DEAD and f'"{STRANGER}-' in body)
                 or (queue == "ScheduleFailures" and '"settle"' in body and late)
             ),
         )
@@ -187,14 +190,14 @@ class Run:
     def _items(self) -> Iterator[Violation]:
         rows = self.world.tables.tables["webhooks"].rows.values()
         items = [row for row in rows if row["entity"] == {"S": "acquirer_item"}]
-        dead = [one.body for one in self.world.queues.messages("AcquirerEventsDeadLetters")]
+        dead = [one.body for one in self.world.queues.messages(TOLD_DEAD)]
         return forgotten(items, self.acquirer.heard, dead)
 
-    def _redrive(self) -> None:
-        """Every copy of an exhausted delivery into the deliveries queue, twice; and it stays."""
+    def _redrive(self, failed: str, queue: str) -> None:
+        """A person puts back what failed: every message, twice; and it stays where it was."""
         queues = self.world.queues
-        for copy in (*queues.messages(EXHAUSTED), *queues.messages(EXHAUSTED)):
-            queues.send_message(QueueUrl=REGION_URL + "DeliveriesQueue", MessageBody=copy.body)
+        for message in (*queues.messages(failed), *queues.messages(failed)):
+            queues.send_message(QueueUrl=REGION_URL + queue, MessageBody=message.body)
 
     def _exhausted(self) -> set[tuple[str, str]]:
         copies = [json.loads(one.body) for one in self.world.queues.messages(EXHAUSTED)]
