@@ -66,12 +66,14 @@ def test_a_card_is_paid_with_a_keyboard_alone(visit: Visit) -> None:
     keyboard = visit.page.keyboard
     visit.page.locator("#email").focus()
     keyboard.type("ada@example.com")
-    for text in (VISA, "1231", "73"):
-        keyboard.press("Tab")
+    for name, text in (("number", VISA), ("expiry", "1231"), ("cvc", "73")):
+        keyboard.press("Tab")  # into the frame, which takes the focus in its own time
+        expect(visit.field(name)).to_be_focused()
         keyboard.type(text)
     keyboard.press("Shift+Tab")
     expect(visit.field("expiry")).to_be_focused()
     keyboard.press("Tab")
+    expect(visit.field("cvc")).to_be_focused()
     keyboard.press("End")
     keyboard.type("9")
     keyboard.press("Tab")

@@ -245,7 +245,7 @@ def due_marker_removed_too_early(patch: Patches) -> None:
 @bug(
     "a lease of 5 s, and nothing else that bounds when `charge` sends",
     invariant=1,
-    limit=1100,
+    limit=200,
     profile=profiles.LATE_AND_STALLED,
 )
 def lease_shorter_than_the_function(patch: Patches) -> None:

@@ -412,7 +412,7 @@ LATE_AND_STALLED = replace(
         watched_charge,
         bad(At.DELAYED, of=("AUTHORIZE",), chance=1.0, once=False),
     ),
-    rates={Fault.STALL: 0.6},
+    rates={Fault.STALL: 0.95},
     where="charge kms",
 )
 CRASHES = _profile("webhook, crashes", WEBHOOK, rates={Fault.CRASH_BEFORE: 0.08})

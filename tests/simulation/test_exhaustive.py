@@ -67,7 +67,7 @@ def test_a_crash_that_misses_leaves_a_hole() -> None:
     assert (tally.aimed, tally.findings) == (2, [])
 
 
-@pytest.mark.parametrize("seed", [10, 12])
+@pytest.mark.parametrize("seed", [12])
 def test_a_crash_is_aimed_at_what_a_seed_reaches_also_one_of_a_profile(seed: int) -> None:
     first = examine((seed, seed + 1)).first
     tally = aimed(Coverage(), first)
