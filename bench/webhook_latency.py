@@ -70,3 +70,12 @@ def latency(payments: int) -> list[float]:
         while len(arrivals.seconds) < 2 * payments and time.monotonic() < until:
             time.sleep(0.1)
         return sorted(seconds + ahead for seconds in arrivals.seconds.values())
+
+
+def shown(seconds: list[float], events: int) -> str:
+    """The figures in a line; that nothing came is one too."""
+    if not seconds:
+        return f"event to first attempt: none of {events} events came"
+    p50, p99 = (seconds[min(int(share * len(seconds)), len(seconds) - 1)] for share in (0.5, 0.99))
+    times = f"p50 {p50 * 1e3:.0f} ms, p99 {p99 * 1e3:.0f} ms"
+    return f"event to first attempt: {times}, {len(seconds)} of {events} events"

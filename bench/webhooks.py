@@ -26,7 +26,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from multiprocessing.connection import Connection
 from typing import Any
 
-from bench.webhook_latency import latency
+from bench.webhook_latency import latency, shown
 from bench.webhook_units import Counted, dollars_per_million
 from farthing.clock import to_text
 from farthing.ids import make_id
@@ -291,10 +291,7 @@ def main(arguments: Sequence[str]) -> int:
         words = ", ".join(f"{name} {dollars:.2f}" for name, dollars in parts.items())
         print(f"a million deliveries, {batch} at once: ${sum(parts.values()):.2f} ({words})")
     if given.latency:
-        found = latency(given.latency)
-        p50, p99 = (found[min(int(share * len(found)), len(found) - 1)] for share in (0.5, 0.99))
-        print(f"event to first attempt: p50 {p50 * 1e3:.0f} ms, p99 {p99 * 1e3:.0f} ms, ", end="")
-        print(f"{len(found)} of {2 * given.latency} events")
+        print(shown(latency(given.latency), 2 * given.latency))
     return 0
 
 
