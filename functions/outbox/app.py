@@ -16,7 +16,7 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """A batch of the stream; or, every minute, what the stream did not bring."""
     runtime.begin(context)
     if "Records" not in event:
-        published = sweep(wiring.sweep_services())
+        published = sweep(wiring.one_run())
         logger().info("swept", extra={"count": published})
         return {"published": published}
     outbox = wiring.outbox()

@@ -47,10 +47,10 @@ def tick(world: World) -> int:
     services = Services(
         runtime.system_store(),
         world.queue,
-        world.exhausted,
         world.clock.now(),
         lambda: 50,
         raise_it,
+        world.exhausted,
     )
     return redeliver_due(services)
 
@@ -425,7 +425,7 @@ def test_a_row_that_nobody_can_read_stops_no_other(
     store, now = runtime.system_store(), world.clock.now()
     with pytest.raises(RedeliveryIncomplete):
         redeliver_due(
-            Services(store, world.queue, world.exhausted, now, lambda: 50, failures.append)
+            Services(store, world.queue, now, lambda: 50, failures.append, world.exhausted)
         )
     assert {message.delivery_id for message in world.queue.take()} == {
         message.delivery_id for message in messages[2:]
@@ -442,7 +442,7 @@ def test_a_delivery_that_is_never_claimed_ends_after_a_day(world: World) -> None
         world.clock.move(minutes=1)
         now = world.clock.now()
         services = Services(
-            runtime.system_store(), world.queue, world.exhausted, now, lambda: 50, failures.append
+            runtime.system_store(), world.queue, now, lambda: 50, failures.append, world.exhausted
         )
         if due_at is not None and now < from_text(due_at):
             continue
@@ -496,10 +496,10 @@ def test_a_tick_is_bounded_by_time(world: World) -> None:
     services = Services(
         runtime.system_store(),
         world.queue,
-        world.exhausted,
         world.clock.now(),
         lambda: 9,
         raise_it,
+        world.exhausted,
     )
     assert redeliver_due(services) == 0
 

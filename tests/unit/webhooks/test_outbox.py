@@ -395,7 +395,7 @@ def test_a_lost_message_is_found_again(world: World) -> None:
     with pytest.raises(Crash):
         outbox.publish(row)
     world.clock.move(seconds=61)
-    services = Services(base, world.queue, world.exhausted, world.clock.now(), lambda: 50, raise_it)
+    services = Services(base, world.queue, world.clock.now(), lambda: 50, raise_it, world.exhausted)
     assert redeliver_due(services) == 1
     (message,) = world.queue.take()
     assert world.deliver(message).status == "SUCCEEDED"

@@ -17,6 +17,7 @@ from farthing.store import EXISTS, ConditionFailed, Update
 from farthing.store.port import Store
 from farthing.webhooks import endpoints, recover, recoveries
 from farthing.webhooks import missed as found
+from farthing.webhooks.due import Run
 from farthing.webhooks.endpoint import Endpoint
 from farthing.webhooks.keys import running_key
 from farthing.webhooks.recover import RecoveriesIncomplete, recover_due
@@ -70,7 +71,7 @@ def begin(world: World, endpoint: Endpoint, **more: Any) -> Recovery:
     return recoveries.begin(world.endpoint_services(), wanted(endpoint, **more))
 
 
-def tick_services(world: World, **more: Any) -> recover.Services:
+def tick_services(world: World, **more: Any) -> Run:
     given = {
         "store": runtime.system_store(),
         "queue": world.queue,
@@ -78,7 +79,7 @@ def tick_services(world: World, **more: Any) -> recover.Services:
         "seconds_left": lambda: 50,
         "log_failure": raise_it,
     }
-    return recover.Services(**{**given, **more})
+    return Run(**{**given, **more})
 
 
 def stored(recovery: Recovery) -> Recovery:

@@ -11,7 +11,7 @@ from farthing import runtime
 from farthing.payments.event import STREAM_SECONDS
 from farthing.store import Item
 from farthing.webhooks import outbox, sweep
-from farthing.webhooks.due import take
+from farthing.webhooks.due import Run, take
 from tests.support.lambdas import Context, event_of, load
 from tests.support.stack import Stack
 from tests.unit.webhooks.world import (
@@ -30,7 +30,7 @@ LONG_AFTER = START + timedelta(hours=30)
 
 
 def run(world: World, failures: list[Exception] | None = None, seconds_left: float = 30) -> int:
-    services = sweep.Services(
+    services = Run(
         store=runtime.system_store(),
         queue=world.queue,
         now=world.clock.now(),

@@ -188,7 +188,7 @@ class World:
         if client is not None:
             store = replace(store, client=client, sleep=lambda _: None)
         return news.Services(
-            store, self.queue, self.notices, self.clock.now(), lambda: 30, raise_it
+            store, self.queue, self.clock.now(), lambda: 30, raise_it, self.notices
         )
 
     def outbox(self, client: Any = None) -> Outbox:

@@ -8,13 +8,26 @@ others: a row that nobody can work on holds up nothing.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from farthing.clock import later, to_text
 from farthing.store import Condition, ConditionFailed, Item, Key, Update
 from farthing.store.page import DUE
-from farthing.store.port import Lists, Writes
+from farthing.store.port import Lists, Store, Writes
+from farthing.webhooks.ports import Queue
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run over every merchant's rows has at hand."""
+
+    store: Store
+    queue: Queue
+    now: datetime
+    seconds_left: Callable[[], float]
+    log_failure: Callable[[Exception], None]
 
 
 class DueStore(Lists, Writes, Protocol):

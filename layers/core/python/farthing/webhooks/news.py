@@ -8,13 +8,12 @@ The event has one id and is placed once, whoever tells it how often. A notice ma
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from farthing.store import ConditionFailed
 from farthing.store.port import Store
-from farthing.webhooks.due import due, take
+from farthing.webhooks.due import Run, due, take
 from farthing.webhooks.endpoint_news import EndpointNews, What
 from farthing.webhooks.events import find
 from farthing.webhooks.feed import PlacedEvent
@@ -37,15 +36,10 @@ PLACE_TRIES_MAX = 10
 
 
 @dataclass(frozen=True)
-class Services:
+class Services(Run):
     """Every merchant's news, for one run."""
 
-    store: Store
-    queue: Queue
     notices: Notices
-    now: datetime
-    seconds_left: Callable[[], float]
-    log_failure: Callable[[Exception], None]
 
 
 class NewsIncomplete(Exception):

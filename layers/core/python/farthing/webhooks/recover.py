@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from itertools import groupby
 from math import ceil
@@ -13,7 +12,7 @@ from farthing.store.port import Store
 from farthing.store.write import Write
 from farthing.webhooks.delivery import Delivery, new_delivery
 from farthing.webhooks.delivery_row import delivery_put, delivery_update, nobody_else_claimed
-from farthing.webhooks.due import due, take
+from farthing.webhooks.due import Run, due, take
 from farthing.webhooks.endpoint import Endpoint
 from farthing.webhooks.keys import RECOVERIES_DUE_PK, TABLE, endpoint_key
 from farthing.webhooks.missed import Missed, Range, missed_page
@@ -31,22 +30,11 @@ STOP_SECONDS = 25
 first."""
 
 
-@dataclass(frozen=True)
-class Services:
-    """Every merchant's recoveries, for one run."""
-
-    store: Store
-    queue: Queue
-    now: datetime
-    seconds_left: Callable[[], float]
-    log_failure: Callable[[Exception], None]
-
-
 class RecoveriesIncomplete(Exception):
     """Some recoveries could not be worked at. They come up again; somebody should look."""
 
 
-def recover_due(services: Services) -> int:
+def recover_due(services: Run) -> int:
     """Work at the recoveries that are running. Returns how many events were given out.
 
     Raises RecoveriesIncomplete, after all others, if one could not be worked at.
@@ -91,7 +79,7 @@ def page(store: Store, queue: Queue, now: datetime, recovery: Recovery) -> Recov
     return after
 
 
-def _minute(services: Services, recovery: Recovery) -> int:
+def _minute(services: Run, recovery: Recovery) -> int:
     """Pages until the next tick has its turn. How many events were given out."""
     before, current = recovery.recovered, recovery
     while current.running and current.has_time(services.now):

@@ -7,15 +7,12 @@ longer each time, and after a day it ends where the merchant sees it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 
 from farthing.store import Item
-from farthing.store.port import Store
 from farthing.webhooks.delivery import EndReason
 from farthing.webhooks.delivery_row import delivery_of, delivery_update
-from farthing.webhooks.due import due, rounds, still_due, take
+from farthing.webhooks.due import Run, due, rounds, still_due, take
 from farthing.webhooks.keys import DUE_SHARDS, TABLE, due_pk
 from farthing.webhooks.ports import DeliveryMessage, Queue
 
@@ -30,15 +27,10 @@ STOP_SECONDS = 10
 
 
 @dataclass(frozen=True)
-class Services:
+class Services(Run):
     """Every merchant's deliveries, for one run."""
 
-    store: Store
-    queue: Queue
     exhausted: Queue
-    now: datetime
-    seconds_left: Callable[[], float]
-    log_failure: Callable[[Exception], None]
 
 
 class RedeliveryIncomplete(Exception):

@@ -7,15 +7,9 @@ with the stream but time.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-
 from farthing.payments.event import DUE_SHARDS, due_pk
-from farthing.store.port import Store
-from farthing.webhooks.due import due, rounds, take
+from farthing.webhooks.due import Run, due, rounds, take
 from farthing.webhooks.outbox import Outbox
-from farthing.webhooks.ports import Queue
 
 AGAIN_SECONDS = 15 * 60
 """When an event comes up again that could not be published."""
@@ -25,22 +19,11 @@ STOP_SECONDS = 10
 """With less than this left, the rest waits for the next minute."""
 
 
-@dataclass(frozen=True)
-class Services:
-    """Every merchant's events, for one run."""
-
-    store: Store
-    queue: Queue
-    now: datetime
-    seconds_left: Callable[[], float]
-    log_failure: Callable[[Exception], None]
-
-
 class SweepIncomplete(Exception):
     """Some events could not be published. They come up again; somebody should look."""
 
 
-def sweep(services: Services) -> int:
+def sweep(services: Run) -> int:
     """Publish the events that wait longer than the stream may take. Returns how many.
 
     Raises SweepIncomplete, after all others, if some could not be published.

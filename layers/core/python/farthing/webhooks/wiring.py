@@ -7,7 +7,8 @@ from farthing.access.principal import Principal
 from farthing.acquiring import inbox_due, webhooks_wiring
 from farthing.observe import log_unhandled
 from farthing.store import TenantScope
-from farthing.webhooks import deliver, endpoints, news, recover, redeliver, sweep
+from farthing.webhooks import deliver, endpoints, news, recover, redeliver
+from farthing.webhooks.due import Run
 from farthing.webhooks.notices import Notices
 from farthing.webhooks.outbox import Outbox
 from farthing.webhooks.ports import Queue, Sender
@@ -35,9 +36,9 @@ def outbox() -> Outbox:
     return Outbox(runtime.system_store(), queue(), runtime.clock().now())
 
 
-def sweep_services() -> sweep.Services:
-    """Every merchant's events, for one run."""
-    return sweep.Services(
+def one_run() -> Run:
+    """Every merchant's rows, for one run."""
+    return Run(
         runtime.system_store(), queue(), runtime.clock().now(), runtime.seconds_left, log_unhandled
     )
 
@@ -47,7 +48,7 @@ def tick() -> dict[str, int]:
     that there is."""
     jobs = {
         "told": lambda: news.tell_due(news_services()),
-        "recovered": lambda: recover.recover_due(recover_services()),
+        "recovered": lambda: recover.recover_due(one_run()),
         "items": lambda: inbox_due.queue_due(webhooks_wiring.due_services()),
         "queued": lambda: redeliver.redeliver_due(redeliver_services()),
     }
@@ -56,33 +57,12 @@ def tick() -> dict[str, int]:
 
 def news_services() -> news.Services:
     """Every merchant's news of endpoints, for one run."""
-    return news.Services(
-        runtime.system_store(),
-        queue(),
-        notices(),
-        runtime.clock().now(),
-        runtime.seconds_left,
-        log_unhandled,
-    )
-
-
-def recover_services() -> recover.Services:
-    """Every merchant's recoveries, for one run."""
-    return recover.Services(
-        runtime.system_store(), queue(), runtime.clock().now(), runtime.seconds_left, log_unhandled
-    )
+    return news.Services(**vars(one_run()), notices=notices())
 
 
 def redeliver_services() -> redeliver.Services:
     """Every merchant's deliveries, for one run."""
-    return redeliver.Services(
-        runtime.system_store(),
-        queue(),
-        exhausted(),
-        runtime.clock().now(),
-        runtime.seconds_left,
-        log_unhandled,
-    )
+    return redeliver.Services(**vars(one_run()), exhausted=exhausted())
 
 
 def deliver_services(tenant: TenantScope) -> deliver.Services:
