@@ -31,6 +31,9 @@ REVERSAL_WINDOW_SECONDS = DAY_SECONDS
 INVALID_TRANSACTION, INVALID_AMOUNT, NOT_LOCATED = "12", "13", "25"
 SECURITY_VIOLATION, NO_CVC = "63", "N7"
 
+BRINGS = frozenset({"CAPTURE", "REFUND_RETURN", "DISPUTE_REVERSAL"})
+"""What a settlement pays; the rest it takes off."""
+
 Document = Mapping[str, Any]
 
 
@@ -42,7 +45,7 @@ class Bank(StrEnum):
     TAKES_BACK = "38"
 
 
-NO_FUNDS, TAKEN_BACK = "AM04", "MD06"
+NO_FUNDS, TAKEN_BACK, ACCOUNT_CLOSED = "AM04", "MD06", "AC04"
 DECLINED_RANGE, DO_NOT_HONOR = "400020", "05"
 """Cards that begin so are declined by their issuer, whoever asks and whenever."""
 
@@ -94,6 +97,8 @@ class Charge:
     bank: Bank | None = None
     """Of the account that is debited."""
     taken_back: Row | None = None
+    disputed: bool = False
+    """Whether its money is out for a dispute."""
 
     @property
     def live(self) -> bool:
@@ -126,6 +131,8 @@ class Recorded:
     charge: Charge | None
     capture: bool
     decline_code: str | None
+    sent_back: Row | None = None
+    """That the payer's bank did not take a refund that was approved."""
 
     def body(
         self,
@@ -138,7 +145,7 @@ class Recorded:
         holds = charge is not None and self.row.operation == "AUTHORIZE"
         if charge is not None and charge.bank is not None and holds:
             return self._debit(charge, text, status, seen_at)
-        return {
+        return self._said_of_refund(text, status, seen_at) | {
             "reference": self.row.reference,
             "order_id": self.row.order_id,
             "operation": self.row.operation,
@@ -152,6 +159,24 @@ class Recorded:
             "decline_code": self.decline_code,
             "decline_message": "declined" if self.decline_code else None,
             "created_at": text(self.at),
+        }
+
+    def _said_of_refund(
+        self, text: Callable[[float], str], status: str | None, seen_at: float
+    ) -> dict[str, Any]:
+        """What a look-up says of a refund besides: that it came back."""
+        if self.row.operation != "REFUND" or status is None:
+            return {}
+        back = self.sent_back
+        if back is None or back.created_at > seen_at:
+            return {"returned": None}
+        return {
+            "returned": {
+                "reference": f"RTN{self.row.reference}",
+                "amount_cents": self.row.amount_cents,
+                "code": ACCOUNT_CLOSED,
+                "at": text(back.created_at),
+            }
         }
 
     def _debit(
@@ -196,10 +221,14 @@ class Standing:
     pending_refunds: int = 0
     returned: int = 0
     pending_debits: int = 0
+    sent_back: int = 0
+    disputed: int = 0
+    """What is out for disputes, or lost by them."""
 
     @property
     def net(self) -> int:
-        return self.captured - self.refunded - self.returned
+        """But for disputes."""
+        return self.captured - self.refunded - self.returned + self.sent_back
 
 
 @dataclass
@@ -267,6 +296,17 @@ class Books:
         charge.left_to_refund = 0
         return True
 
+    def send_back(self, done: Recorded, at: float) -> bool:
+        """The payer's bank sends a refund back. False if its charge is in a dispute."""
+        charge = done.charge
+        if charge is None or charge.disputed or done.sent_back is not None:
+            return False
+        shown = {**done.content, "reference": done.row.reference}
+        shown["merchant_reference"] = done.row.merchant_reference
+        done.sent_back = self._book("REFUND_RETURN", shown, "APPROVED", at)
+        charge.left_to_refund += done.row.amount_cents
+        return True
+
     def reverse(self, document: Document, at: float, visible_from: float) -> str:
         """Undo what is there under the original reference. What lands later is as if new."""
         found = [
@@ -327,6 +367,8 @@ class Books:
             pending_refunds=total("REFUND", "PENDING"),
             returned=total("RETURN", "APPROVED"),
             pending_debits=total("AUTHORIZE", "PENDING"),
+            sent_back=total("REFUND_RETURN", "APPROVED"),
+            disputed=total("DISPUTE", "APPROVED") - total("DISPUTE_REVERSAL", "APPROVED"),
         )
 
     def _charges(self) -> Iterator[Charge]:
@@ -499,12 +541,11 @@ def bank_of(document: Document) -> Bank | None:
 
 
 def report_of(rows: Sequence[Row]) -> dict[str, Any]:
-    """A settlement's report: a capture brings its amount less the fee, all else costs its own."""
+    """A settlement's report: what comes in comes less its fee, which only captures have."""
     lines = []
     for row in rows:
-        refund = row.operation != "CAPTURE"
-        fee = 0 if refund else row.amount_cents * 14 // 1000 + 10
-        gross = -row.amount_cents if refund else row.amount_cents
+        fee = row.amount_cents * 14 // 1000 + 10 if row.operation == "CAPTURE" else 0
+        gross = row.amount_cents if row.operation in BRINGS else -row.amount_cents
         lines.append(
             {
                 "reference": row.reference,

@@ -44,6 +44,8 @@ class Fault(StrEnum):
     TOKEN_SUSPENDED = "issuer suspends a network token for a while"
     TOKEN_ENDED = "issuer ends a network token"
     CARD_REPLACED = "issuer replaces a card"
+    DISPUTED = "payer disputes"
+    SENT_BACK = "payer's bank sends a refund back"
 
 
 ON_THE_WAY = (Fault.REFUSED, Fault.LOST, Fault.DELAYED, Fault.SLOW)
@@ -92,6 +94,8 @@ POSSIBLE: dict[str, tuple[Fault, ...]] = {
     "LOOK_UP_TOKEN": (*READING, Fault.WRONG_REFERENCE),
     "DELETE_TOKEN": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER, Fault.WRONG_REFERENCE),
     "CRYPTOGRAM": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER, Fault.WRONG_REFERENCE, Fault.WRONG_AMOUNT),
+    "LOOK_UP_DISPUTE": (*READING, Fault.WRONG_REFERENCE),
+    "ANSWER_DISPUTE": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER, Fault.WRONG_REFERENCE),
     "OTHER": (),
 }
 """What is asked → what can befall it."""
