@@ -1,4 +1,4 @@
-"""The trial balance finds every difference, names it, and heals what the projection merely missed."""
+"""The trial balance finds every difference, names it, and heals what the projection missed."""
 
 from __future__ import annotations
 
