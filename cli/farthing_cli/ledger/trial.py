@@ -109,7 +109,7 @@ def _show(runs: list[Run]) -> None:
 
 def _sums(currency: str, accounts: dict[str, int]) -> Table:
     """The trial balance of one currency: debits on one side, credits on the other, and equal."""
-    table = Table("account", *wide.amounts("debit", "credit"), "", show_footer=True)
+    table = Table("account", *wide.amounts("debit", "credit"), show_footer=True)
     debits = credits_ = 0
     for account, cents in sorted(accounts.items()):
         if cents >= 0:
@@ -118,7 +118,7 @@ def _sums(currency: str, accounts: dict[str, int]) -> Table:
         else:
             credits_ -= cents
             sides = "", str(Money(-cents, currency))
-        table.add_row(account, *sides, _against(account, cents))
+        table.add_row(account + _against(account, cents), *sides)
     table.columns[0].footer = "all"
     table.columns[1].footer = str(Money(debits, currency))
     table.columns[2].footer = str(Money(credits_, currency))
@@ -130,9 +130,9 @@ def _against(account: str, cents: int) -> str:
     try:
         usual = normal_side(account)
     except KeyError:
-        return "not in the books"
+        return " (not in the books)"
     stands = Side.DEBIT if cents > 0 else Side.CREDIT
-    return "on its other side" if cents and stands is not usual else ""
+    return " (on its other side)" if cents and stands is not usual else ""
 
 
 def _say_end(run: Run) -> None:
