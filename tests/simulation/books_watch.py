@@ -15,6 +15,7 @@ Item = Mapping[str, Any]
 
 BALANCED = 5
 HEAD, ROW, MARK = "ledger_head", "ledger_journal", "ledger_mark"
+LOOKED_AT = [{"S": entity} for entity in (HEAD, ROW, MARK, "ledger_transaction")]
 FIXED = {ROW: "a row of the journal", MARK: "a mark", "ledger_transaction": "a posting"}
 
 
@@ -26,6 +27,7 @@ class BooksWatch:
         plain = [
             (key, item_from_wire(old) if old else None, item_from_wire(new) if new else None)
             for _, key, old, new in records
+            if (new or old or {}).get("entity") in LOOKED_AT
         ]
         rows = [new for _, old, new in plain if new and not old and new.get("entity") == ROW]
         for key, old, new in plain:

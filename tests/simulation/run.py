@@ -21,10 +21,10 @@ from tests.simulation.afterwards import (
     recover_endpoints,
 )
 from tests.simulation.aws.sqs import REGION_URL
+from tests.simulation.books_watch import BooksWatch
 from tests.simulation.counters import store_was_busy
 from tests.simulation.dice import Dice
 from tests.simulation.faults import Fault, Faults, Swarm
-from tests.simulation.books_watch import BooksWatch
 from tests.simulation.inbox_watch import InboxWatch, forgotten
 from tests.simulation.invariants import Watch
 from tests.simulation.notices import STRANGER, Webhook
