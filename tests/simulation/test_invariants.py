@@ -177,7 +177,7 @@ PAID = {"status": "SUCCEEDED"}
 
 
 def posting(side: str, amount: int) -> dict[str, Any]:
-    account = "acquirer_receivable:sandbox" if side == "DEBIT" else "merchant_payable"
+    account = "acquirer_receivable:sandbox" if side == "DEBIT" else "merchant_pending"
     return {"account": account, "side": side, "amount_cents": amount, "currency": "eur"}
 
 

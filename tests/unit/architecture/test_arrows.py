@@ -17,7 +17,7 @@ FUNCTIONS = ROOT / "functions"
 EDGE = re.compile(
     r"(runtime|observe)"
     r"|http\.(api|request|fields)"
-    r"|store\.table"
+    r"|store\.(table|s3)"
     r"|\w+\.(\w*bodies|\w*wiring|declared|http|kms|sqs|sns|dynamo|invoke)"
     r"|settlement\.sandbox|webhooks\.records"
 )

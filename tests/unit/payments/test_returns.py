@@ -98,7 +98,7 @@ def test_it_goes_back_and_everything_says_so(stack: Stack) -> None:
     assert len({row["transaction_id"] for row in ledger}) == 2
     (back,) = [row for row in ledger if row["kind"] == "RETURN"]
     assert [(p["account"], p["side"]) for p in back["postings"]] == [
-        ("merchant_payable", "DEBIT"),
+        ("merchant_pending", "DEBIT"),
         ("acquirer_receivable:sandbox", "CREDIT"),
     ]
     assert stack.moved(intent_id, "RETURN") == 1000

@@ -14,6 +14,7 @@ from farthing.settlement.report import Report, ReportLine
 from tests.unit.settlement.steps import Steps
 
 FEE = 10
+BRINGS = {Operation.CAPTURE, Operation.REFUND_RETURN, Operation.DISPUTE_REVERSAL}
 
 
 @dataclass
@@ -39,9 +40,9 @@ class Bank:
 
 def paid_line(reference: str, operation: Operation, amount_cents: int) -> ReportLine:
     """A line with a flat fee on captures."""
-    if operation is not Operation.CAPTURE:
-        return ReportLine(reference, operation, amount_cents, 0, -amount_cents)
-    return ReportLine(reference, operation, amount_cents, FEE, amount_cents - FEE)
+    gross = amount_cents if operation in BRINGS else -amount_cents
+    fee = FEE if operation is Operation.CAPTURE else 0
+    return ReportLine(reference, operation, amount_cents, fee, gross - fee)
 
 
 def summed(lines: tuple[ReportLine, ...]) -> Report:

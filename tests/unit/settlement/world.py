@@ -158,10 +158,7 @@ class World:
         assert {batch.name.settlement_id for batch in self.batches()} == lines.keys()
         for batch in self.batches():
             mine = lines[batch.name.settlement_id]
-            gross = sum(
-                line.amount_cents if line.operation is Operation.CAPTURE else -line.amount_cents
-                for line in mine
-            )
+            gross = sum(SIGNS[line.operation] * line.amount_cents for line in mine)
             assert batch.status is Status.SETTLED
             assert batch.totals is not None and batch.paid is not None
             assert batch.totals.entry_count == len(mine) <= LINES_MAX
@@ -173,6 +170,18 @@ class World:
         if submitted_once:
             assert set(self.bank.sent.values()) <= {1}
         assert self.rows("settlement_unfinished") == []
+
+
+SIGNS = {
+    Operation.CAPTURE: 1,
+    Operation.REFUND: -1,
+    Operation.RETURN: -1,
+    Operation.REFUND_RETURN: 1,
+    Operation.DISPUTE: -1,
+    Operation.DISPUTE_REVERSAL: 1,
+    Operation.DISPUTE_FEE: -1,
+}
+"""Who owes what moved: the acquirer, or we."""
 
 
 def raise_it(error: Exception) -> None:

@@ -22,6 +22,7 @@ from farthing.access.principal import Principal
 from farthing.clock import Clock
 from farthing.ids import ENTROPY_BYTES, make_id
 from farthing.observe import bind
+from farthing.store.s3 import S3Files
 from farthing.store.scope import Scope, SystemScope
 from farthing.store.table import DynamoStore
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 CONNECT_TIMEOUT_SECONDS = 1
 READ_TIMEOUT_SECONDS = 5
+FILES_READ_TIMEOUT_SECONDS = 15
 SDK_ATTEMPTS_MAX = 3
 PAUSE_BASE_SECONDS = 0.025
 PAUSE_DOUBLINGS_MAX = 5
@@ -257,6 +259,11 @@ def tenant_store(principal: Principal) -> DynamoStore:
 def system_store() -> DynamoStore:
     """The tables, seen by a function that no request from outside reaches."""
     return store(SystemScope())
+
+
+def files() -> S3Files:
+    """Where files are kept."""
+    return S3Files(client("s3", FILES_READ_TIMEOUT_SECONDS), setting("FILES_BUCKET"))
 
 
 def _test_clock_offset() -> timedelta:

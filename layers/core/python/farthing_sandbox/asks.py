@@ -14,13 +14,17 @@ if TYPE_CHECKING:
 
 
 class Operation(StrEnum):
-    """What can happen to money here. A RETURN is asked for by nobody: a bank does it."""
+    """What can happen to money here. From RETURN on nobody asks for it: banks do it."""
 
     AUTHORIZE = "AUTHORIZE"
     CAPTURE = "CAPTURE"
     VOID = "VOID"
     REFUND = "REFUND"
     RETURN = "RETURN"
+    REFUND_RETURN = "REFUND_RETURN"
+    DISPUTE = "DISPUTE"
+    DISPUTE_REVERSAL = "DISPUTE_REVERSAL"
+    DISPUTE_FEE = "DISPUTE_FEE"
 
 
 @dataclass(frozen=True)

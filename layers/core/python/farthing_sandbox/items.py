@@ -39,6 +39,10 @@ RANKS: Final = {
     Operation.VOID: 3,
     Operation.REFUND: 4,
     Operation.RETURN: 5,
+    Operation.REFUND_RETURN: 6,
+    Operation.DISPUTE: 7,
+    Operation.DISPUTE_REVERSAL: 8,
+    Operation.DISPUTE_FEE: 9,
 }
 """A combined charge writes two rows at one moment, in this order."""
 

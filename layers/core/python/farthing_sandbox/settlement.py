@@ -22,10 +22,13 @@ if TYPE_CHECKING:
 FEE_PER_MILLE: Final = 14
 FEE_FIXED_MINOR: Final = 10
 
+BRINGS: Final = frozenset({Operation.CAPTURE, Operation.REFUND_RETURN, Operation.DISPUTE_REVERSAL})
+"""What this acquirer pays for; the rest is taken off."""
+
 
 @dataclass(frozen=True)
 class Line:
-    """One amount as it is paid. `net_cents` is negative for a refund, and for a return."""
+    """One amount as it is paid. `net_cents` is negative for what takes money back."""
 
     reference: str
     operation: str
@@ -73,12 +76,10 @@ def report_on(paid: Iterable[Booked]) -> Report:
 
 
 def line(row: Row) -> Line:
-    """One line: a capture brings its amount less the fee, a refund or return costs its amount."""
-    if row.operation in {Operation.REFUND, Operation.RETURN}:
-        return Line(row.reference, row.operation.value, row.amount_cents, 0, -row.amount_cents)
-    fee = capture_fee_minor(row.amount_cents)
-    net = row.amount_cents - fee
-    return Line(row.reference, row.operation.value, row.amount_cents, fee, net)
+    """One line: a capture costs a fee, and nothing else does."""
+    gross = row.amount_cents if row.operation in BRINGS else -row.amount_cents
+    fee = capture_fee_minor(row.amount_cents) if row.operation is Operation.CAPTURE else 0
+    return Line(row.reference, row.operation.value, row.amount_cents, fee, gross - fee)
 
 
 def capture_fee_minor(amount_minor: int) -> int:

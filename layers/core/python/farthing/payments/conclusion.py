@@ -12,6 +12,7 @@ from farthing.clock import later, to_text
 from farthing.http.response import Response
 from farthing.ids import IdSource
 from farthing.ledger import posting
+from farthing.ledger.transaction import booked
 from farthing.money import Money
 from farthing.network_tokens.on_file import wanted
 from farthing.payments import debit, idempotency, states
@@ -192,10 +193,7 @@ def money_writes(operation: Operation, moved_cents: int, now: datetime) -> list[
         operation.connector,
         now,
     )
-    return [
-        Put(transaction.key(operation.tenant), transaction.to_item(), NOT_CREATED),
-        Put(key, entry, NOT_CREATED),
-    ]
+    return [booked(transaction, operation.tenant), Put(key, entry, NOT_CREATED)]
 
 
 def key_writes(

@@ -14,6 +14,7 @@ from datetime import datetime
 from farthing.acquiring.answer import Returned
 from farthing.clock import later, to_text
 from farthing.ledger import posting
+from farthing.ledger.transaction import booked
 from farthing.money import Money
 from farthing.payments import debit
 from farthing.payments.conclusion import intent_update
@@ -82,7 +83,7 @@ def return_writes(
         Put(fact.key, fact.to_item(), NOT_CREATED),
         *intent_update(before, after, returnable(before.version)),
         event_put(after, event_id, EVENT_TYPE, show_intent(after), now),
-        Put(transaction.key(operation.tenant), transaction.to_item(), NOT_CREATED),
+        booked(transaction, operation.tenant),
         Put(key, entry, NOT_CREATED),
         Update(operation.address.key, DEBITED, remove=["due_pk", "due_at"]),
     ]

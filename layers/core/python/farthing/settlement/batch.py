@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 
@@ -192,22 +192,49 @@ class Totals:
     captured_cents: int
     refunded_cents: int
     returned_cents: int = 0
+    refund_returned_cents: int = 0
+    disputed_cents: int = 0
+    dispute_reversed_cents: int = 0
+    dispute_fee_cents: int = 0
 
     @property
     def gross_cents(self) -> int:
-        """Captures less refunds and returns; negative if more went back than was taken."""
-        return self.captured_cents - self.refunded_cents - self.returned_cents
+        """What the acquirer owes for them before its fees; negative if more went back."""
+        return sum(
+            operation.sign * getattr(self, field) for operation, field in TOTAL_FIELDS.items()
+        )
+
+    @classmethod
+    def of(cls, item: Item) -> Totals:
+        """The totals in a stored batch."""
+        sums = {field: int(item.get(field, 0)) for field in TOTAL_FIELDS.values()}
+        return cls(entry_count=int(item["entry_count"]), **sums)
+
+    def to_item(self) -> Item:
+        """As they are in a stored batch."""
+        return asdict(self)
+
+
+TOTAL_FIELDS: Mapping[Operation, str] = {
+    Operation.CAPTURE: "captured_cents",
+    Operation.REFUND: "refunded_cents",
+    Operation.RETURN: "returned_cents",
+    Operation.REFUND_RETURN: "refund_returned_cents",
+    Operation.DISPUTE: "disputed_cents",
+    Operation.DISPUTE_REVERSAL: "dispute_reversed_cents",
+    Operation.DISPUTE_FEE: "dispute_fee_cents",
+}
+"""Where the sum of each kind of line is."""
 
 
 def totals_of(lines: Iterable[Line]) -> Totals:
     """Count and sums, from the stored lines and nothing else."""
     count = 0
-    cents = dict.fromkeys(Operation, 0)
+    cents = dict.fromkeys(TOTAL_FIELDS.values(), 0)
     for line in lines:
         count += 1
-        cents[line.operation] += line.amount_cents
-    moved = (Operation.CAPTURE, Operation.REFUND, Operation.RETURN)
-    return Totals(count, *(cents[operation] for operation in moved))
+        cents[TOTAL_FIELDS[line.operation]] += line.amount_cents
+    return Totals(entry_count=count, **cents)
 
 
 @dataclass(frozen=True)
@@ -238,12 +265,7 @@ class Batch:
         day = date.fromisoformat(item["business_day"])
         totals = paid = trouble = None
         if "entry_count" in item:
-            totals = Totals(
-                item["entry_count"],
-                item["captured_cents"],
-                item["refunded_cents"],
-                item.get("returned_cents", 0),
-            )
+            totals = Totals.of(item)
         if "net_cents" in item:
             paid = Paid(item["gross_cents"], item["fee_cents"], item["net_cents"])
         if "exception_reason" in item:

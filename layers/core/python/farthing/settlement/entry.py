@@ -1,7 +1,7 @@
-"""Settlement entries: one captured, refunded or returned amount, waiting for its batch.
+"""Settlement entries: one amount that the acquirer owes or is owed, waiting for its batch.
 
-An entry is written by the transaction that records the capture, refund or return, into the shard
-of its business day in the payments table. There the settlement finds it without an index, and
+An entry is written by the transaction that records what moved the money, into the shard of its
+business day in the payments table. There the settlement finds it without an index, and
 claims it by naming the batch in it, once for ever.
 """
 
@@ -27,16 +27,35 @@ ENTRY_UNCLAIMED = Condition(
 
 
 class Operation(StrEnum):
-    """What moved the money. A capture brings it, a refund or a return takes it back."""
+    """What moved the money."""
 
     CAPTURE = "CAPTURE"
     REFUND = "REFUND"
     RETURN = "RETURN"
+    REFUND_RETURN = "REFUND_RETURN"
+    DISPUTE = "DISPUTE"
+    DISPUTE_REVERSAL = "DISPUTE_REVERSAL"
+    DISPUTE_FEE = "DISPUTE_FEE"
+
+    @property
+    def sign(self) -> int:
+        """1 if the acquirer owes the amount because of it, -1 if it is owed it."""
+        return 1 if self in _BRINGS else -1
+
+
+_BRINGS = frozenset({Operation.CAPTURE, Operation.REFUND_RETURN, Operation.DISPUTE_REVERSAL})
+_OF_DISPUTES = frozenset({Operation.DISPUTE, Operation.DISPUTE_REVERSAL, Operation.DISPUTE_FEE})
+
+
+def share_cents(operation: Operation, amount_cents: int, fee_cents: int) -> int:
+    """What settling an amount makes available to the merchant of what was pending: signed, and less
+    our fee. Of a dispute nothing: its money went to the reserve at once, and not to be settled."""
+    return 0 if operation in _OF_DISPUTES else operation.sign * amount_cents - fee_cents
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One amount that the acquirer owes (CAPTURE) or is owed (REFUND, RETURN), above zero."""
+    """One amount, above zero; its operation says who owes it. `fee_cents` is our own fee."""
 
     entry_id: str
     intent_id: str
@@ -48,6 +67,7 @@ class Entry:
     acquirer: str
     business_day: date
     settlement_id: str | None = None
+    fee_cents: int = 0
 
     def __post_init__(self) -> None:
         if self.amount_cents <= 0:
@@ -67,7 +87,13 @@ class Entry:
             acquirer=item["acquirer"],
             business_day=date.fromisoformat(item["business_day"]),
             settlement_id=item.get("settlement_id"),
+            fee_cents=item.get("fee_cents", 0),
         )
+
+    @property
+    def share_cents(self) -> int:
+        """What settling it makes available to the merchant: see `share_cents`."""
+        return share_cents(self.operation, self.amount_cents, self.fee_cents)
 
 
 def entry_id_of(operation_id: str, operation: Operation) -> str:
@@ -85,11 +111,13 @@ def settlement_entry(
     currency: str,
     acquirer: str,
     at: datetime,
+    fee_cents: int = 0,
 ) -> tuple[Key, Item]:
     """The row of one amount that moved, to be put when NOT_CREATED.
 
-    `reference` is the one under which the acquirer's books show the movement, `at` the instant
-    that decides the business day. Raises ValueError unless the amount is positive.
+    `operation_id` is the subject of its ledger transaction, `reference` the one under which the
+    acquirer's books show the movement, `at` the instant that decides the business day. Raises
+    ValueError unless the amount is positive.
     """
     day = business_day(at)
     entry = Entry(
@@ -102,6 +130,7 @@ def settlement_entry(
         currency=currency,
         acquirer=acquirer,
         business_day=day,
+        fee_cents=fee_cents,
     )
     item: Item = {
         "entity": ENTITY,
@@ -111,6 +140,7 @@ def settlement_entry(
         "reference": reference,
         "operation": operation.value,
         "amount_cents": amount_cents,
+        "fee_cents": fee_cents,
         "currency": currency,
         "acquirer": acquirer,
         "business_day": day.isoformat(),

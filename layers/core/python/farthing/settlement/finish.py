@@ -151,13 +151,7 @@ class Finisher:
         self.store.write(*writes)
 
     def _write_totals(self, batch: Batch, totals: Totals) -> None:
-        figures = {
-            "entry_count": totals.entry_count,
-            "captured_cents": totals.captured_cents,
-            "refunded_cents": totals.refunded_cents,
-            "returned_cents": totals.returned_cents,
-        }
-        self.store.write(Update(batch.name.key, when=STILL_CLOSING, set=figures))
+        self.store.write(Update(batch.name.key, when=STILL_CLOSING, set=totals.to_item()))
 
     def _read(self, settlement_id: str) -> Batch:
         item = self.store.get(batch_key(self.tenant, settlement_id))

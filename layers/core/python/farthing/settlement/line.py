@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from farthing.settlement.entry import Entry, Operation
+from farthing.settlement.entry import Entry, Operation, share_cents
 from farthing.store.item import Item
 
 ENTITY = "settlement_line"
@@ -26,6 +26,13 @@ class Line:
     amount_cents: int
     currency: str
     business_day: str
+    operation_id: str = ""
+    fee_cents: int = 0
+
+    @property
+    def share_cents(self) -> int:
+        """What settling it makes available to the merchant: see `share_cents`."""
+        return share_cents(self.operation, self.amount_cents, self.fee_cents)
 
     @classmethod
     def of(cls, item: Item) -> Line:
@@ -38,6 +45,8 @@ class Line:
             amount_cents=item["amount_cents"],
             currency=item["currency"],
             business_day=item["business_day"],
+            operation_id=item["operation_id"],
+            fee_cents=item.get("fee_cents", 0),
         )
 
 
@@ -60,6 +69,7 @@ def line_item(entry: Entry, settlement_id: str) -> Item:
         "reference": entry.reference,
         "operation": entry.operation.value,
         "amount_cents": entry.amount_cents,
+        "fee_cents": entry.fee_cents,
         "currency": entry.currency,
         "business_day": entry.business_day.isoformat(),
     }

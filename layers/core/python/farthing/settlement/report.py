@@ -17,7 +17,7 @@ from farthing.settlement.line import Line
 
 @dataclass(frozen=True)
 class ReportLine:
-    """One amount as the acquirer pays it. `net_cents` is negative for a refund or a return."""
+    """One amount as the acquirer pays it. `net_cents` is negative for what costs money."""
 
     reference: str
     operation: Operation
@@ -28,7 +28,7 @@ class ReportLine:
     @property
     def gross_cents(self) -> int:
         """What the line adds to the report's gross."""
-        return self.amount_cents if self.operation is Operation.CAPTURE else -self.amount_cents
+        return self.operation.sign * self.amount_cents
 
 
 @dataclass(frozen=True)

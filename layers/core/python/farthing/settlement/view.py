@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from farthing.access.principal import Mode
-from farthing.settlement.batch import Batch
+from farthing.settlement.batch import TOTAL_FIELDS, Batch
 from farthing.settlement.finish import Progress
 from farthing.settlement.line import Line
 
@@ -23,9 +23,7 @@ def settlement_object(batch: Batch) -> dict[str, Any]:
         "business_day": batch.name.business_day.isoformat(),
         "status": batch.status.value,
         "entry_count": totals.entry_count if totals else None,
-        "captured_cents": totals.captured_cents if totals else None,
-        "refunded_cents": totals.refunded_cents if totals else None,
-        "returned_cents": totals.returned_cents if totals else None,
+        **{name: getattr(totals, name) if totals else None for name in TOTAL_FIELDS.values()},
         "expected_gross_cents": totals.gross_cents if totals else None,
         "gross_cents": paid.gross_cents if paid else None,
         "fee_cents": paid.fee_cents if paid else None,
