@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from farthing.acquiring.answer import NO_END, Outcome
@@ -41,9 +41,12 @@ LOOK_PAUSE_SECONDS = 3
 
 
 def intent_writes(
-    concluded: Concluded, new_id: IdSource, now: datetime
+    concluded: Concluded, new_id: IdSource, now: datetime, day: date
 ) -> tuple[Intent, list[Write], Response]:
-    """The transaction that makes `concluded` true, the intent after it, and the answer."""
+    """The transaction that makes `concluded` true, the intent after it, and the answer.
+
+    `day` is the business day of `now` at the acquirer.
+    """
     before, operation = concluded.before, concluded.operation
     after = reviewed(concluded, now)
     after, told = tell(before, after, concluded.event_type, new_id, now)
@@ -54,7 +57,7 @@ def intent_writes(
             operation_update(operation, now),
             *intent_update(before, after, holds_operation(operation.operation_id)),
             *told,
-            *money_writes(operation, concluded.moved_cents, now),
+            *money_writes(operation, concluded.moved_cents, now, day),
             *key_writes(operation, after, answer, now),
             *method_writes(operation, now),
         ],
@@ -169,7 +172,9 @@ def _waiting(operation: Operation, now: datetime) -> Item:
     return waiting | {name: at for name, at in noted.items() if at is not None}
 
 
-def money_writes(operation: Operation, moved_cents: int, now: datetime) -> list[Write]:
+def money_writes(
+    operation: Operation, moved_cents: int, now: datetime, day: date
+) -> list[Write]:
     """The postings and the settlement entry of money that moved: none if none did."""
     if not moved_cents:
         return []
@@ -191,6 +196,7 @@ def money_writes(operation: Operation, moved_cents: int, now: datetime) -> list[
         moved_cents,
         operation.currency,
         operation.connector,
+        day,
         now,
     )
     return [booked(transaction, operation.tenant), Put(key, entry, NOT_CREATED)]
