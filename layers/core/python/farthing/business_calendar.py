@@ -54,12 +54,7 @@ class Calendar:
 
     def last_over(self, at: datetime) -> date:
         """The last business day that is over at the instant `at`."""
-        day = self.business_day(at) - ONE_DAY
-        for _ in range(CLOSED_DAYS_MAX):
-            if self.is_open(day):
-                return day
-            day -= ONE_DAY
-        raise WrongCalendar(f"it is closed for more than {CLOSED_DAYS_MAX} days before {day}")
+        return self.last_open(self.business_day(at) - ONE_DAY)
 
     def end_of(self, day: date) -> datetime:
         """The instant at which the calendar day `day` ends, closed or not.
@@ -77,6 +72,13 @@ class Calendar:
             if self.is_open(day + later * ONE_DAY):
                 return day + later * ONE_DAY
         raise WrongCalendar(f"it is closed for more than {CLOSED_DAYS_MAX} days after {day}")
+
+    def last_open(self, day: date) -> date:
+        """`day`, or the last one before it on which the acquirer settles. Raises WrongCalendar."""
+        for earlier in range(CLOSED_DAYS_MAX):
+            if self.is_open(day - earlier * ONE_DAY):
+                return day - earlier * ONE_DAY
+        raise WrongCalendar(f"it is closed for more than {CLOSED_DAYS_MAX} days before {day}")
 
     def is_open(self, day: date) -> bool:
         """Whether the acquirer settles on `day`."""

@@ -172,9 +172,7 @@ def _waiting(operation: Operation, now: datetime) -> Item:
     return waiting | {name: at for name, at in noted.items() if at is not None}
 
 
-def money_writes(
-    operation: Operation, moved_cents: int, now: datetime, day: date
-) -> list[Write]:
+def money_writes(operation: Operation, moved_cents: int, now: datetime, day: date) -> list[Write]:
     """The postings and the settlement entry of money that moved: none if none did."""
     if not moved_cents:
         return []

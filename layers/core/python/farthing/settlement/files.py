@@ -1,0 +1,22 @@
+"""Where a batch's files are kept: what went to the acquirer, and what it reported."""
+
+from __future__ import annotations
+
+import hashlib
+
+from farthing.settlement.batch import BatchName
+
+
+def sha256_of(file: bytes) -> str:
+    """What identifies a file."""
+    return hashlib.sha256(file).hexdigest()
+
+
+def batch_file_key(name: BatchName, sha256: str) -> str:
+    """The file that went to the acquirer."""
+    return f"{name.tenant.prefix}SETTLEMENT/{name.settlement_id}/batch-{sha256}.csv"
+
+
+def report_file_key(name: BatchName, sha256: str) -> str:
+    """The file that the acquirer reported the batch with."""
+    return f"{name.tenant.prefix}SETTLEMENT/{name.settlement_id}/report-{sha256}.csv"
