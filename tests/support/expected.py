@@ -48,7 +48,9 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "fraud.list_entries": {"statusCode": 200, "body": {"has_more": False}},
     "fraud.malformed_rules": {"statusCode": 400, "body": {"code": "invalid_request"}},
     "sandbox_acquirer.transactions": {"statusCode": 200, "body": {"data": []}},
-    "settle.schedule": {"exceptions": 0},
+    "settle.schedule": {"run": None},
+    "settle_batch.merchant": {"batchItemFailures": []},
+    "settlements.report_of_none": {"statusCode": 404, "body": {"code": "not_found"}},
     "settlements.list": {"statusCode": 200},
     "acquirer_webhooks.unsigned": {"statusCode": 401, "body": {"code": "signature_refused"}},
     "acquirer_webhooks.stripe_unsigned": {

@@ -14,9 +14,13 @@ def sha256_of(file: bytes) -> str:
 
 def batch_file_key(name: BatchName, sha256: str) -> str:
     """The file that went to the acquirer."""
-    return f"{name.tenant.prefix}SETTLEMENT/{name.settlement_id}/batch-{sha256}.csv"
+    return f"{_folder(name)}/batch-{sha256}.csv"
 
 
 def report_file_key(name: BatchName, sha256: str) -> str:
     """The file that the acquirer reported the batch with."""
-    return f"{name.tenant.prefix}SETTLEMENT/{name.settlement_id}/report-{sha256}.csv"
+    return f"{_folder(name)}/report-{sha256}.csv"
+
+
+def _folder(name: BatchName) -> str:
+    return f"{name.tenant.pk('SETTLEMENT')}/{name.settlement_id}"

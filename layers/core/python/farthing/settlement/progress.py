@@ -6,7 +6,7 @@ day counts. So lanes never wait for each other, and a day is done when the last 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
 
@@ -15,7 +15,7 @@ from farthing.settlement.entry import SHARDS
 from farthing.settlement.ports import Store
 from farthing.store.condition import Condition
 from farthing.store.errors import ConditionFailed
-from farthing.store.item import Key
+from farthing.store.item import Item, Key
 from farthing.store.scope import TenantScope
 from farthing.store.write import Update
 
@@ -59,9 +59,15 @@ def progress_behind(day: date) -> Condition:
     )
 
 
-def _rows(store: Store, pk: str) -> list[dict[str, str]]:
-    """One row for all lanes and one for each: they fit into one page, by far."""
-    return [dict(item) for item in store.query(TABLE, pk, limit=SHARDS + 1).items]
+def _rows(store: Store, pk: str) -> Iterator[Item]:
+    """One row for all lanes, and one for each that was ever worked on by itself."""
+    start: Item | None = None
+    while True:
+        page = store.query(TABLE, pk, start=start)
+        yield from page.items
+        start = page.next_start
+        if start is None:
+            return
 
 
 def _later(days: Mapping[str, date], lane: int) -> date | None:

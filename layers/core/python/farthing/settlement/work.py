@@ -73,7 +73,8 @@ def work(job: Job, services: Services) -> Outcome:
     if job.lane in onward:
         services.send([_next_turn(job)])
         return outcome
-    services.send([replace(job, lane=lane) for lane in sorted(onward, key=str)])
+    if onward:
+        services.send([replace(job, lane=lane) for lane in sorted(onward, key=str)])
     outcome.sent = {replace(job, lane=lane).name for lane in onward}
     services.note(job, outcome)
     if told := outcome.counts["told"]:
