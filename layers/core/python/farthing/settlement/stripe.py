@@ -97,7 +97,7 @@ class StripeSettlement:
             moves = ((operation, one.source_id), one.amount, 0)
             return [moves, fee] if one.fee else [moves]
         if one.category == CAPTURED_LESS:
-            charge = charges.get(str(one.source.get("charge", "")))
+            charge = charges.get(str(one.source.get("charge") or one.source_id))
             return [(charge, one.amount, one.fee)] if charge is not None else []
         if one.marks.get(MERCHANT) != self.merchant_reference:
             return []
