@@ -233,6 +233,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
         "NOTICES_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:notices",
         "WEBHOOKS_ALLOW_LOOPBACK": "true",
         "STRIPE_KEYS_PREFIX": "stack/stripe-keys",
+        "STRIPE_REPORTING_PREFIX": "stack/stripe-reporting",
         "STRIPE_WEBHOOKS_PREFIX": "stack/stripe-webhooks",
         "TOKENS_PER_MINUTE": "1000000",
     }

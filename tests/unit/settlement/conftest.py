@@ -79,7 +79,7 @@ def real_sandbox(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox
     monkeypatch.setenv("FILES_BUCKET", BUCKET)
     queue = boto3.client("sqs").create_queue(QueueName="settle")
     monkeypatch.setenv("SETTLE_QUEUE_URL", queue["QueueUrl"])
-    monkeypatch.setenv("STRIPE_KEYS_PREFIX", "stack/stripe-keys")
+    monkeypatch.setenv("STRIPE_REPORTING_PREFIX", "stack/stripe-reporting")
     sandbox_runtime.forget()
     with serving(through_the_sandbox) as server:
         monkeypatch.setenv("ACQUIRER_URL", server.url)

@@ -13,7 +13,7 @@ from farthing.store import TenantScope
 def stripe(tenant: TenantScope) -> StripeSettlement:
     """A merchant's account in a mode. It needs its key with the first request, and not before."""
     return StripeSettlement(
-        connect=lambda: stripe_wiring.api(tenant, stripe_wiring.BALANCE_BYTES_MAX),
+        connect=lambda: stripe_wiring.balance(tenant),
         merchant_reference=merchant_reference(tenant),
         calendar=capabilities("stripe").calendar,
         clock=runtime.clock(),
