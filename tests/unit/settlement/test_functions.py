@@ -14,7 +14,10 @@ import boto3
 import pytest
 
 from farthing import runtime
+from farthing.access.account import Account
+from farthing.access.change import Change, changed, write_change
 from farthing.access.issue import open_account
+from farthing.access.keys import merchant_row
 from farthing.settlement import batch as batch_module
 from farthing.settlement import claim, fan_out, read
 from farthing.settlement.batch import TAKES_LINES
@@ -149,10 +152,22 @@ def test_the_schedule_settles_yesterday_and_a_second_firing_changes_nothing(
     assert len(stack.server.asked) == asked
 
 
+def change_connectors(connectors: dict[str, str]) -> None:
+    store = runtime.system_store()
+    row = store.get(merchant_row(MERCHANT))
+    assert row is not None
+    wanted = Change(connectors=connectors)
+    account = changed(Account.from_item(row), wanted, ("sandbox", "stripe"))
+    write_change(store, MERCHANT, row, account)
+
+
 def test_money_at_an_acquirer_of_which_we_have_no_key_waits_and_stops_none(
     stack: SandboxAcquirer,
 ) -> None:
-    """Given money at both acquirers, and no secret of the merchant's Stripe account."""
+    """Given money at both acquirers, and no secret of the merchant's Stripe account, which no
+    currency names any more."""
+    change_connectors({"usd": "stripe"})
+    change_connectors({"usd": ""})
     charge(stack, 1, 10000)
     enter(2, 700, acquirer="stripe")
     enter(3, 200, Operation.REFUND, acquirer="stripe")

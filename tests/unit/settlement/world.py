@@ -129,7 +129,7 @@ class World:
 
     def job(self, until: int, merchant_id: str = MERCHANT_ID) -> Job:
         """A merchant's message."""
-        return Job(merchant_id, FIRST_DAY, {ACQUIRER: day(until)})
+        return Job(merchant_id, FIRST_DAY, {ACQUIRER: day(until)}, (f"test/{ACQUIRER}",))
 
     def run(
         self,

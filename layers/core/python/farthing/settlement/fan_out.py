@@ -54,7 +54,7 @@ def send_all(
     run = services.new_run() if event.get("follow") is True else None
     sent = 0
     for some in _by_tens(services.merchants):
-        services.send([Job(one.merchant_id, one.first_day, until, run) for one in some])
+        services.send([_job(one, until, run) for one in some])
         sent += len(some)
         if services.seconds_left() < SECONDS_TO_END:
             services.store.write(turn_put(some[-1].merchant_id))
@@ -96,6 +96,10 @@ def days_asked(
     if day > max(last.values()):
         raise ValueError(f"until_day: {day} is not over")
     return {name: calendars[name].last_open(min(day, last[name])) for name in calendars}
+
+
+def _job(merchant: Merchant, until: Mapping[str, date], run: str | None) -> Job:
+    return Job(merchant.merchant_id, merchant.first_day, until, merchant.acquirers, run)
 
 
 def _by_tens(merchants: Iterable[Merchant]) -> Iterator[list[Merchant]]:

@@ -31,13 +31,14 @@ class Lane:
 class Job:
     """Whom to settle, and until which business day at each acquirer.
 
-    Before `first_day` the merchant had no money. `run` names who waits for the result, if anybody
+    `acquirers` may have money of this merchant: `test/sandbox`. Before `first_day` the merchant had no money. `run` names who waits for the result, if anybody
     does. Whatever is sent twice finds nothing left to do.
     """
 
     merchant_id: str
     first_day: date
     until: Mapping[str, date]
+    acquirers: tuple[str, ...]
     run: str | None = None
     lane: Lane | None = None
     turn: int = 1
@@ -48,12 +49,19 @@ class Job:
         """What tells it from the others of its run."""
         return self.merchant_id if self.lane is None else f"{self.merchant_id}/{self.lane}"
 
+    def asks(self, mode: str, acquirer: str) -> bool:
+        """Whether it is about an acquirer in a mode."""
+        if self.lane is not None:
+            return (self.lane.mode, self.lane.acquirer) == (mode, acquirer)
+        return f"{mode}/{acquirer}" in self.acquirers and acquirer in self.until
+
     def to_text(self) -> str:
         """The message's body."""
         document: dict[str, Any] = {
             "merchant_id": self.merchant_id,
             "first_day": self.first_day.isoformat(),
             "until": {acquirer: day.isoformat() for acquirer, day in self.until.items()},
+            "acquirers": self.acquirers,
         }
         if self.run is not None:
             document["run"] = self.run
@@ -71,6 +79,7 @@ class Job:
             merchant_id=document["merchant_id"],
             first_day=date.fromisoformat(document["first_day"]),
             until=until,
+            acquirers=tuple(document["acquirers"]),
             run=document.get("run"),
             lane=None if lane is None else Lane.parse(lane),
             turn=int(document.get("turn", 1)),

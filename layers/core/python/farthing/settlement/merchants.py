@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from datetime import date
 from itertools import takewhile
 
+from farthing.access.account import Account
+from farthing.access.principal import Mode
 from farthing.business_calendar import ONE_DAY
 from farthing.clock import from_text
 from farthing.settlement.batch import TABLE
@@ -29,15 +31,21 @@ WHOEVER_HAD_IT = Condition(
 
 @dataclass(frozen=True)
 class Merchant:
-    """Who has money to be settled, and the day before which there was none."""
+    """Who has money to be settled, and the day before which there was none.
+
+    `acquirers` may have it: `test/sandbox`.
+    """
 
     merchant_id: str
     first_day: date
+    acquirers: tuple[str, ...]
 
     @classmethod
     def of(cls, item: Item) -> Merchant:
         """The merchant of a row of the access table, a day earlier in case its zone is behind."""
-        return cls(item["sk"], from_text(item["created_at"]).date() - ONE_DAY)
+        account = Account.from_item(item)
+        acquirers = tuple(f"{mode}/{name}" for mode in Mode for name in account.ever_named(mode))
+        return cls(item["sk"], from_text(account.created_at).date() - ONE_DAY, acquirers)
 
 
 def in_turn(store: Store) -> Iterator[Merchant]:

@@ -93,8 +93,7 @@ def _parts(job: Job, services: Services, outcome: Outcome) -> Iterator[Part]:
     for mode in Mode:
         tenant = TenantScope(job.merchant_id, mode.value)
         for name, acquirer in services.acquirers(tenant).items():
-            asked = job.lane is None or (job.lane.mode, job.lane.acquirer) == (mode, name)
-            if asked and name in job.until:
+            if job.asks(mode.value, name):
                 yield Part(job, tenant, name, acquirer, services, outcome)
 
 
