@@ -104,6 +104,7 @@ class Account:
     def to_item(self) -> dict[str, Any]:
         """As stored."""
         fees = {mode: plan.to_item() for mode, plan in self.fees.items()}
+        left = {mode: list(names) for mode, names in self.left.items()}
         return {
             "entity": "merchant",
             "name": self.name,
@@ -117,11 +118,7 @@ class Account:
             **({"vault_key_since": self.vault_key_since} if self.vault_key_since else {}),
             **({"closed_at": self.closed_at} if self.closed_at else {}),
             **({"fees": fees} if fees else {}),
-            **(
-                {"left": {mode: list(names) for mode, names in self.left.items()}}
-                if self.left
-                else {}
-            ),
+            **({"left": left} if left else {}),
         }
 
     @classmethod

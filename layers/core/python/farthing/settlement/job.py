@@ -31,8 +31,9 @@ class Lane:
 class Job:
     """Whom to settle, and until which business day at each acquirer.
 
-    `acquirers` may have money of this merchant: `test/sandbox`. Before `first_day` the merchant had no money. `run` names who waits for the result, if anybody
-    does. Whatever is sent twice finds nothing left to do.
+    `acquirers` may have money of this merchant: `test/sandbox`. Before `first_day` it had none.
+    `run` names who waits for the result, if anybody does. Whatever is sent twice finds nothing left
+    to do.
     """
 
     merchant_id: str
