@@ -85,3 +85,8 @@ class Job:
             lane=None if lane is None else Lane.parse(lane),
             turn=int(document.get("turn", 1)),
         )
+
+
+def is_lane(name: str) -> bool:
+    """Whether a job's name is a lane's, and not a merchant's."""
+    return "/" in name

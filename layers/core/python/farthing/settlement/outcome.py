@@ -18,7 +18,7 @@ from typing import Any
 from farthing.clock import epoch_seconds
 from farthing.settlement.batch import TABLE, Status
 from farthing.settlement.finish import Progress
-from farthing.settlement.job import Job
+from farthing.settlement.job import Job, is_lane
 from farthing.store.condition import Condition
 from farthing.store.item import Item, Key
 from farthing.store.port import Queries
@@ -77,15 +77,17 @@ def job_put(job: Job, outcome: Outcome, now: datetime) -> Put | None:
 def result_of(run: str, store: Queries) -> dict[str, Any]:
     """What a run came to so far: `done` of `jobs` messages, and their batches.
 
-    `jobs` grows while merchants turn out to need lanes; None until all were sent.
+    `jobs` grows while merchants turn out to need lanes; None until all were sent. A lane counts from
+    when its merchant has said that it was set to work.
     """
     rows = _rows(run, store)
     head = next((row for row in rows if row["sk"] == RUN_SK), None)
-    jobs = [row for row in rows if row["sk"] != RUN_SK]
-    lanes = {name for row in jobs for name in row["sent"]}
-    counts = {name: sum(row[name] for row in jobs) for name in COUNTED}
+    jobs = {row["name"]: row for row in rows if row["sk"] != RUN_SK}
+    lanes = {name for row in jobs.values() for name in row["sent"]}
+    done = [row for name, row in jobs.items() if name in lanes or not is_lane(name)]
+    counts = {name: sum(row[name] for row in done) for name in COUNTED}
     total = None if head is None else head["merchants"] + len(lanes)
-    return {"run": run, "jobs": total, "done": len(jobs), **counts}
+    return {"run": run, "jobs": total, "done": len(done), **counts}
 
 
 def _rows(run: str, store: Queries) -> list[Mapping[str, Any]]:
