@@ -20,6 +20,8 @@ POLL_SECONDS = 0.3
 PATIENCE_SECONDS = 120
 """How long nothing may come of it. A batch of an acquirer that is silent takes some thirty."""
 
+COUNTS = ("settled", "exceptions", "waiting", "failed")
+
 Call = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 console = Console()
@@ -79,15 +81,11 @@ def followed(
             result = call({"run": sent["run"]})
             progress.update(bar, completed=result["done"], total=result["jobs"])
             if result["jobs"] is not None and result["done"] >= result["jobs"]:
-                named = {
-                    name: result[name] for name in ("settled", "exceptions", "waiting", "failed")
-                }
-                return {"until": sent["until"], "merchants": sent["merchants"], **named}
+                counts = {name: result[name] for name in COUNTS}
+                return {"until": sent["until"], "merchants": sent["merchants"], **counts}
             if result["done"] > done:
                 done, since = result["done"], now()
             if now() - since > PATIENCE_SECONDS:
                 left = f"{result['done']} of {result['jobs']} merchants and lanes"
-                raise Failure(
-                    f"Only {left} were settled: see `farthing logs` and SettleDeadLetters."
-                )
+                raise Failure(f"Only {left} answered: see `farthing logs`, and SettleDeadLetters.")
             sleep(POLL_SECONDS)

@@ -77,8 +77,8 @@ def job_put(job: Job, outcome: Outcome, now: datetime) -> Put | None:
 def result_of(run: str, store: Queries) -> dict[str, Any]:
     """What a run came to so far: `done` of `jobs` messages, and their batches.
 
-    `jobs` grows while merchants turn out to need lanes; None until all were sent. A lane counts from
-    when its merchant has said that it was set to work.
+    `jobs` grows while merchants turn out to need lanes; None until all were sent. A lane counts
+    from when its merchant has said that it was set to work.
     """
     rows = _rows(run, store)
     head = next((row for row in rows if row["sk"] == RUN_SK), None)
