@@ -178,7 +178,7 @@ class Run:
             may_be_dead=lambda queue, body: (
                 (queue == "OutboxFailures" and stalled)
                 or (queue == TOLD_DEAD and f'"{STRANGER}-' in body)
-                or (queue == "ScheduleFailures" and '"settle"' in body and late)
+                or (queue == "SettleDeadLetters" and late)
             ),
         )
 
