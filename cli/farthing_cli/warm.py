@@ -74,7 +74,8 @@ def _calls(
         ("project_balances", invoke("project_balances", {"Records": []})),
         ("deliver_webhooks", invoke("deliver_webhooks", {"Records": []})),
         ("redeliver_due", invoke("redeliver_due", {})),
-        ("settle", invoke("settle", {})),
+        ("settle", invoke("settle", {"run": "none"})),
+        ("settle_batch", invoke("settle_batch", {"Records": []})),
     ]
 
 

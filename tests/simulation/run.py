@@ -179,7 +179,7 @@ class Run:
             may_be_dead=lambda queue, body: (
                 (queue in {"OutboxFailures", "ProjectionFailures"} and stalled)
                 or (queue == TOLD_DEAD and f'"{STRANGER}-' in body)
-                or (queue == "ScheduleFailures" and '"settle"' in body and late)
+                or (queue == "SettleDeadLetters" and late)
             ),
         )
 
