@@ -13,7 +13,7 @@ from typing import Any
 from farthing.acquiring.fit import require_amount
 from farthing.acquiring.port import Kind
 from farthing.clock import later, to_text
-from farthing.errors import AMOUNT_TOO_LARGE, FarthingError
+from farthing.errors import AMOUNT_TOO_LARGE, PAYMENT_DISPUTED, FarthingError
 from farthing.ids import shard_of
 from farthing.payments import states
 from farthing.payments.begin import Asking, awaiting_bank, in_progress, wrong_state
@@ -126,8 +126,9 @@ def reserve(
 ) -> Reservation:
     """Hold an amount of the captured money, or all that is left, for a refund.
 
-    Raises FarthingError if nothing was captured or less is left. The same rule guards the write
-    (ENOUGH_LEFT_TO_REFUND): this one gives a good message, that one holds when refunds race.
+    Raises FarthingError if nothing was captured, less is left, or the payment is disputed. The same
+    rules guard the write (ENOUGH_LEFT_TO_REFUND, NOT_DISPUTED): these give a good message, those
+    hold when refunds race with each other and with disputes.
     """
     if intent.state == states.AWAITING:
         raise awaiting_bank("refunded")
@@ -135,6 +136,8 @@ def reserve(
         raise in_progress()
     if intent.status is not Status.SUCCEEDED:
         raise wrong_state(intent, "refunded")
+    if intent.open_disputes:
+        raise payment_disputed()
     amount = intent.amount_refundable if amount_cents is None else amount_cents
     if not 0 < amount <= intent.amount_refundable:
         raise refund_exceeds_charge(intent)
@@ -173,6 +176,13 @@ def refund_exceeds_charge(intent: Intent) -> FarthingError:
         AMOUNT_TOO_LARGE,
         f"amount_cents: {intent.amount_refundable} is left to refund",
         extensions={"amount_refundable_cents": intent.amount_refundable},
+    )
+
+
+def payment_disputed() -> FarthingError:
+    """The acquirer has taken the money, and nobody has decided whose it is."""
+    return FarthingError(
+        PAYMENT_DISPUTED, "wait until its dispute is decided: won, it can be refunded again"
     )
 
 
