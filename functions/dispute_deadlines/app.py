@@ -1,4 +1,4 @@
-"""Deadlines of disputes: each hour, reminders of those that are near, and looks at those that passed."""
+"""Deadlines of disputes, each hour: who is to be reminded, and what was decided since."""
 
 from __future__ import annotations
 

@@ -206,6 +206,8 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
     secrets = boto3.client("secretsmanager")
     for name in ("acquirer", "reporting", "webhook", "tokens", "token-webhook"):
         secrets.create_secret(Name=name, SecretString=f"{name}-secret")
+    place = {"LocationConstraint": "eu-west-1"}
+    boto3.client("s3").create_bucket(Bucket="files", CreateBucketConfiguration=place)
     sqs = boto3.client("sqs")
     queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in QUEUES}
     looks = Looks(boto3.client("sqs"), queues["resolve"])
@@ -213,6 +215,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
         "VAULT_KEY_ID": vault_key,
         "FINGERPRINT_KEY_ID": fingerprint_key["KeyMetadata"]["KeyId"],
         "CHARGE_FUNCTION": "charge",
+        "FILES_BUCKET": "files",
         "ACQUIRER_URL": "http://acquirer.invalid",
         "ACQUIRER_SECRET_ID": "acquirer",
         "ACQUIRER_REPORTING_SECRET_ID": "reporting",

@@ -16,7 +16,7 @@ from farthing.disputes.evidence import (
     GivenFile,
 )
 from farthing.disputes.respond import Given
-from farthing.http.fields import Fields
+from farthing.http.fields import Fields, refuse_controls
 from farthing.http.request import refuse_pan
 
 EVIDENCE_BYTES_MAX = 5_700_000
@@ -31,7 +31,12 @@ def _check_purpose(text: str) -> str:
     return text
 
 
-EvidenceText = Annotated[str, Field(max_length=TEXT_LENGTH_MAX), AfterValidator(refuse_pan)]
+EvidenceText = Annotated[
+    str,
+    Field(max_length=TEXT_LENGTH_MAX),
+    AfterValidator(refuse_pan),
+    AfterValidator(refuse_controls),
+]
 
 
 class EvidenceFileBody(Fields):

@@ -146,7 +146,9 @@ def _disputable(item: Item | None, intent_id: str) -> Intent:
 
 
 def _require_fitting(case: Case, intent: Intent, before: Dispute | None) -> None:
-    """Raises Contradicted for another currency, or for another amount than was taken."""
+    """Raises Contradicted for another payment or currency, or another amount than was taken."""
+    if before is not None and before.intent_id != intent.intent_id:
+        raise Contradicted(case.reference)
     if case.currency != intent.currency or case.amount_cents <= 0:
         raise Contradicted(case.reference)
     out = before is not None and before.state in HOLDS_MONEY

@@ -55,6 +55,8 @@ class Refund:
     status: RefundStatus = RefundStatus.PENDING
     decline: Mapping[str, Any] | None = None
     status_detail: str | None = None
+    returned: Mapping[str, Any] | None = None
+    """That the payer's bank sent it back after it had succeeded."""
 
     @property
     def key(self) -> Key:
@@ -76,6 +78,7 @@ class Refund:
             "status": self.status.value,
             "decline": dict(self.decline) if self.decline else None,
             "status_detail": self.status_detail,
+            "returned": dict(self.returned) if self.returned else None,
             "list_pk": refund_list_partition(self.tenant, shard_of(self.refund_id, LIST_SHARDS)),
             "list_sk": self.refund_id,
         }
@@ -94,6 +97,7 @@ class Refund:
             status=RefundStatus(item["status"]),
             decline=item["decline"],
             status_detail=item.get("status_detail"),
+            returned=item.get("returned"),
         )
 
 
@@ -108,6 +112,7 @@ def show_refund(refund: Refund) -> dict[str, Any]:
         "status": refund.status.value,
         "status_detail": refund.status_detail,
         "decline": dict(refund.decline) if refund.decline else None,
+        "returned": dict(refund.returned) if refund.returned else None,
         "created_at": refund.created_at,
         "livemode": refund.tenant.mode == "live",
     }
