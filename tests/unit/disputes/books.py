@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+import boto3
+
 from farthing.payments.intent import Intent
 from farthing.store.item import item_from_wire
 from tests.support.stack import Stack
@@ -14,8 +16,18 @@ SIGNS = {"DEBIT": 1, "CREDIT": -1}
 
 def rows(stack: Stack, entity: str, intent_id: str) -> list[dict[str, Any]]:
     """A payment's rows of one kind."""
-    plain = (item_from_wire(row) for row in stack.items(entity))
-    return [row for row in plain if row.get("intent_id") == intent_id]
+    found = boto3.client("dynamodb").scan(
+        TableName="PaymentsTable",
+        FilterExpression="entity = :entity AND intent_id = :intent",
+        ExpressionAttributeValues={":entity": {"S": entity}, ":intent": {"S": intent_id}},
+    )
+    return [item_from_wire(row) for row in found["Items"]]
+
+
+def told(stack: Stack, intent_id: str) -> list[str]:
+    """The types of a payment's events, in order."""
+    events = sorted(rows(stack, "event", intent_id), key=lambda row: int(row["sequence"]))
+    return [row["type"] for row in events]
 
 
 def balances(stack: Stack, intent_id: str) -> dict[str, int]:

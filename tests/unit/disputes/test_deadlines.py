@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from farthing.acquiring.dispute import Standing
 from farthing.clock import from_text, to_text
 from farthing.disputes.schedule import REMINDER_DAYS, reminded_at_once, reminder, watched
-from tests.support.methods import told
-from tests.unit.disputes.books import require_sound, rows
+from tests.unit.disputes.books import require_sound, rows, told
 from tests.unit.disputes.conftest import (
     DAY,
     DECIDES_SECONDS,

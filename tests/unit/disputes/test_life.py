@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 
 from farthing.ids import is_id
-from tests.support.methods import told
-from tests.unit.disputes.books import balances, intent_of, moved, require_sound, theirs
+from tests.unit.disputes.books import balances, intent_of, moved, require_sound, theirs, told
 from tests.unit.disputes.conftest import (
     ARBITRATED,
     DAY,

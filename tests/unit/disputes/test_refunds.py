@@ -8,8 +8,7 @@ import pytest
 
 from farthing.acquiring.dispute import Standing
 from farthing.disputes.converge import Contradicted
-from tests.support.methods import told
-from tests.unit.disputes.books import balances, intent_of, moved, require_sound, rows
+from tests.unit.disputes.books import balances, intent_of, moved, require_sound, rows, told
 from tests.unit.disputes.conftest import (
     DECIDES_SECONDS,
     OPENS_SECONDS,
