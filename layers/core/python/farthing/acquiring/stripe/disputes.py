@@ -32,6 +32,7 @@ from farthing.acquiring.stripe.api import Api, Deadline, NotExecuted, OutOfTime,
 from farthing.acquiring.stripe.form import Fields
 from farthing.acquiring.stripe.payment import MERCHANT, ORDER, instant
 from farthing.acquiring.stripe.units import NotRepresentable, from_stripe
+from farthing.money import EXPONENTS
 
 DISPUTES = "/v1/disputes"
 ANSWER = "farthing_answer"
@@ -98,7 +99,9 @@ def read_case(document: Any) -> Case:
         if document["object"] != "dispute":
             raise ValueError("no dispute")
         stage, standing = STATES[document["status"]]
-        currency = str(document["currency"])
+        currency = document["currency"]
+        if currency not in EXPONENTS:
+            raise ValueError("no currency")
         marks = _marks(document.get("payment_intent"))
         details = document.get("evidence_details") or {}
         waits = standing is Standing.NEEDS_RESPONSE
