@@ -21,6 +21,7 @@ from farthing_cli import (
     merchant,
     recovery,
     redrive,
+    settling,
     simulate,
     state,
     vault,
@@ -28,6 +29,7 @@ from farthing_cli import (
 from farthing_cli.aws import Account
 from farthing_cli.failure import Failure
 from farthing_cli.fraud import commands as fraud
+from farthing_cli.ledger import commands as ledger
 from farthing_cli.project import run_folder
 from farthing_cli.webhooks import commands as webhooks
 from farthing_cli.webhooks.listen import listen
@@ -46,6 +48,7 @@ app.add_typer(fields.app, name="fields")
 app.add_typer(vault.app, name="vault")
 app.add_typer(accounts.app, name="connector")
 app.add_typer(fraud.app, name="fraud")
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(webhooks.app, name="webhooks")
 console = Console()
 
@@ -94,12 +97,6 @@ def show_logs() -> None:
 
 
 @app.command()
-def settle() -> None:
-    """Do now what the schedule does every day: settle the days that are over."""
-    _run_now("settle")
-
-
-@app.command()
 def redeliver() -> None:
     """Do now what the schedule does every minute: send the deliveries that are due."""
     _run_now("redeliver_due")
@@ -111,6 +108,7 @@ def purge() -> None:
     _run_now("vault_purge")
 
 
+app.command()(settling.settle)
 app.command()(listen)
 app.command()(trigger)
 app.command()(recovery.resolve)
