@@ -15,6 +15,7 @@ from rich.console import Console
 from farthing_cli import (
     accounts,
     clock,
+    disputes,
     duration,
     fields,
     logs,
@@ -49,6 +50,7 @@ app.add_typer(accounts.app, name="connector")
 app.add_typer(fraud.app, name="fraud")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(disputes.app, name="disputes")
 console = Console()
 
 
@@ -99,6 +101,12 @@ def show_logs() -> None:
 def settle() -> None:
     """Do now what the schedule does every day: settle the days that are over."""
     _run_now("settle")
+
+
+@app.command()
+def deadlines() -> None:
+    """Do now what the schedule does every hour: remind of disputes, and look what was decided."""
+    _run_now("dispute_deadlines")
 
 
 @app.command()
