@@ -22,6 +22,7 @@ from farthing_cli import (
     merchant,
     recovery,
     redrive,
+    settling,
     simulate,
     state,
     vault,
@@ -98,12 +99,6 @@ def show_logs() -> None:
 
 
 @app.command()
-def settle() -> None:
-    """Do now what the schedule does every day: settle the days that are over."""
-    _run_now("settle")
-
-
-@app.command()
 def deadlines() -> None:
     """Do now what the schedule does every hour: remind of disputes, and look what was decided."""
     _run_now("dispute_deadlines")
@@ -121,6 +116,7 @@ def purge() -> None:
     _run_now("vault_purge")
 
 
+app.command()(settling.settle)
 app.command()(listen)
 app.command()(trigger)
 app.command()(recovery.resolve)

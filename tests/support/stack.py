@@ -28,7 +28,7 @@ DECLINED = "4000000000000002"
 ANSWER_NEVER_COMES = "4000009900000012"
 FIRST_IS_LOST = "4000009900000038"
 
-QUEUES = ("resolve", "acquirer-events", "sandbox", "trial-balance")
+QUEUES = ("resolve", "acquirer-events", "settle", "sandbox", "trial-balance")
 
 Exchanged = tuple[int, bytes, str]
 
@@ -225,6 +225,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
         "TOKEN_WEBHOOK_SECRET_ID": "token-webhook",
         "RESOLVE_QUEUE_URL": queues["resolve"],
         "ACQUIRER_EVENTS_QUEUE_URL": queues["acquirer-events"],
+        "SETTLE_QUEUE_URL": queues["settle"],
         "SANDBOX_QUEUE_URL": queues["sandbox"],
         "TRIAL_BALANCE_QUEUE_URL": queues["trial-balance"],
         "SANDBOX_FAULTS": "front",
@@ -233,6 +234,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
         "NOTICES_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:notices",
         "WEBHOOKS_ALLOW_LOOPBACK": "true",
         "STRIPE_KEYS_PREFIX": "stack/stripe-keys",
+        "STRIPE_REPORTING_PREFIX": "stack/stripe-reporting",
         "STRIPE_WEBHOOKS_PREFIX": "stack/stripe-webhooks",
         "TOKENS_PER_MINUTE": "1000000",
     }
@@ -251,7 +253,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
     monkeypatch.setattr(
         runtime.platform(),
         "exchange",
-        lambda _url, secret, _max: (
+        lambda _url, secret, _max, _content_type="application/json": (
             lambda method, path, body, _: line.shown(secret, method, path, body)
         ),
     )

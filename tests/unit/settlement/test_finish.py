@@ -8,24 +8,31 @@ from datetime import timedelta
 
 import pytest
 
+from farthing.settlement.agree import Agreement
 from farthing.settlement.batch import NEXT, STILL, Paid, Reason, Status
-from farthing.settlement.claim import progress_key
 from farthing.settlement.entry import Operation
+from farthing.settlement.fan_out import RunIncomplete
 from farthing.settlement.finish import Finisher, Wait
 from farthing.settlement.ports import Refused
+from farthing.settlement.progress import progress_key
 from farthing.settlement.report import Report
-from farthing.settlement.run import RunIncomplete
+from farthing.settlement.transition import moved
 from farthing.store import ConditionFailed, Write
 from tests.unit.settlement.bank import FakeAcquirer, silence, summed, with_paid
-from tests.unit.settlement.memory import MemoryStore
+from tests.unit.settlement.memory import MemoryFiles, MemoryStore
 from tests.unit.settlement.steps import Steps, TurnTaking
 from tests.unit.settlement.world import ACQUIRER, TENANT, Clock, World, at, day
 
 
+def store_of(world: World) -> MemoryStore:
+    return MemoryStore(world.tables, TENANT, Steps())
+
+
 def finisher(world: World) -> Finisher:
-    store = MemoryStore(world.tables, TENANT, Steps())
-    acquirer = FakeAcquirer(world.bank, Steps())
-    return Finisher(TENANT, ACQUIRER, acquirer, store, Clock(at(2)))
+    store, clock = store_of(world), Clock(at(2))
+    acquirer, files = FakeAcquirer(world.bank, Steps()), MemoryFiles(world.files, Steps())
+    take = Agreement(store, clock).take
+    return Finisher(TENANT, ACQUIRER, acquirer, store, files, clock, take)
 
 
 def test_a_settled_batch_shows_gross_fee_and_net_of_the_acquirers_report() -> None:
@@ -302,7 +309,7 @@ def test_each_transition_holds_only_from_the_state_before_it(status: Status) -> 
     stale = replace(settled, status=status)
     for target in NEXT[status]:
         with pytest.raises(ConditionFailed, match=f"STILL_{status}"):
-            finisher(world)._move(stale, target)
+            store_of(world).write(*moved(stale, target))
 
     assert world.batch() == settled
 
@@ -315,7 +322,7 @@ def test_totals_are_written_only_while_the_batch_closes() -> None:
     assert settled.totals is not None
 
     with pytest.raises(ConditionFailed, match="STILL_CLOSING"):
-        finisher(world)._write_totals(settled, replace(settled.totals, entry_count=7))
+        finisher(world)._write_totals(settled, replace(settled.totals, entry_count=7), "")
 
 
 def test_no_state_is_skipped() -> None:
@@ -324,7 +331,7 @@ def test_no_state_is_skipped() -> None:
     unheard_run(world)
 
     with pytest.raises(ValueError, match="does not lead"):
-        finisher(world)._move(world.batch(), Status.SETTLED)
+        moved(world.batch(), Status.SETTLED)
 
 
 def test_the_end_of_a_batch_that_nothing_lists_is_a_fault() -> None:
@@ -337,7 +344,7 @@ def test_the_end_of_a_batch_that_nothing_lists_is_a_fault() -> None:
     del world.tables.items[submitted.name.marker_key]
 
     with pytest.raises(ConditionFailed, match="EXISTS"):
-        finisher(world)._move(submitted, Status.SETTLED)
+        store_of(world).write(*moved(submitted, Status.SETTLED))
 
 
 def test_a_listed_batch_that_is_not_there_is_a_fault() -> None:

@@ -22,7 +22,7 @@ from farthing_sandbox.refusals import Paying, expiry, refuse_follow_up
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from farthing_sandbox.cards import Decline, Fault
+    from farthing_sandbox.cards import Decline, Fault, Settles
     from farthing_sandbox.debits import Debit
 
 
@@ -80,6 +80,7 @@ class Booked:
     merchant_reference: str | None
     ended_at: str | None
     due_at: str | None = None
+    settles: Settles | None = None
     may_be_disputed: bool = False
 
     def is_public(self, now: datetime) -> bool:
@@ -142,6 +143,12 @@ class Entry:
     visible_at: str | None = None
     spends: str | None = field(default=None, repr=False)
     debit: Debit | None = None
+
+    @property
+    def settles(self) -> Settles | None:
+        """How a capture among its rows is settled, if not as it is booked."""
+        charge = self.opens or (self.change.charge if self.change is not None else None)
+        return cards.behaviour_tagged(charge.behaviour).settles if charge is not None else None
 
     @property
     def is_pending(self) -> bool:

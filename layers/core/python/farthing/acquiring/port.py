@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from farthing.acquiring.answer import Answer
 from farthing.acquiring.dispute import Answered, Case, CaseAnswer
+from farthing.business_calendar import UTC_DAYS, Calendar
 from farthing.method_type import MethodType
 from farthing.vault.source import Source
 
@@ -192,7 +193,8 @@ class Capabilities:
     `max_flight_seconds`: the longest time from our sending to its books; what is not there by
     then, and cannot be sent again, will never be. `clock_skew_seconds`: how far the clocks of its
     answers may disagree. `methods`: what it can be paid by. `network_tokens`: whether it takes a
-    scheme's token for a card's number. `evidence_files`: whether it takes documents as evidence.
+    scheme's token for a card's number. `calendar`: how it counts the days that it settles.
+    `evidence_files`: whether it takes documents as evidence.
     """
 
     idempotent_by_reference: bool
@@ -206,6 +208,7 @@ class Capabilities:
     clock_skew_seconds: int = 0
     methods: frozenset[MethodType] = frozenset({MethodType.CARD})
     network_tokens: bool = False
+    calendar: Calendar = UTC_DAYS
     evidence_files: bool = False
 
 

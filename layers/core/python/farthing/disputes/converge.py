@@ -69,9 +69,8 @@ def remind(dispute: Dispute, days: int, services: Services) -> Dispute:
         item = services.store.get(intent_key(services.tenant, dispute.intent_id))
         intent, now = _disputable(item, dispute.intent_id), services.now()
         stepped = step.told_again(intent, dispute, {"last_reminder_days": days})
-        writes = step_writes(
-            stepped, dispute.reference, services.new_id("evt"), now, reminder_days=days
-        )
+        event_id, day = services.new_id("evt"), services.business_day(dispute.connector)
+        writes = step_writes(stepped, dispute.reference, event_id, now, day, days)
         try:
             services.store.write(*writes)
         except ConditionFailed as failed:
@@ -121,7 +120,8 @@ def _write(
     if stepped is not None:
         final_step = replace(stepped, dispute=final)
         reference = case.money_reference(final.stage)
-        writes = step_writes(final_step, reference, services.new_id("evt"), now)
+        event_id, day = services.new_id("evt"), services.business_day(final.connector)
+        writes = step_writes(final_step, reference, event_id, now, day)
     elif final != after:
         final = replace(final, version=final.version + 1)
         writes = dispute_writes(before, final, now)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from farthing.acquiring.dispute import Answered, Case
@@ -40,5 +40,7 @@ class Services:
     new_id: IdSource
     now: Callable[[], datetime]
     seconds_left: Callable[[], float]
+    business_day: Callable[[str], date]
+    """A connector's business day that is now."""
     pause: Callable[[int], None]
     """Waits a moment before the next try, longer with its number."""

@@ -11,6 +11,7 @@ from farthing.disputes.dispute import Dispute
 from farthing.disputes.hear import hear
 from farthing.disputes.services import Services
 from farthing.observe import gauge, log_unhandled
+from farthing.payments.wiring import business_day
 from farthing.store import TenantScope
 
 
@@ -31,6 +32,7 @@ def services_of(tenant: TenantScope) -> Services:
         new_id=runtime.new_id,
         now=runtime.clock().now,
         seconds_left=runtime.seconds_left,
+        business_day=business_day,
         pause=runtime.pause,
     )
 

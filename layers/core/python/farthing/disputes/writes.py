@@ -8,7 +8,7 @@ once; the payment stands on its version too, because refunds of it race for the 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from farthing.acquiring.dispute import Stage
 from farthing.disputes.conditions import as_read
@@ -41,16 +41,18 @@ def step_writes(
     money_reference: str,
     event_id: str,
     now: datetime,
+    day: date,
     reminder_days: int | None = None,
 ) -> list[Write]:
-    """All that makes a step true. `money_reference` names its money in the acquirer's books."""
+    """All that makes a step true. `money_reference` names its money in the acquirer's books, and
+    `day` is its business day there."""
     intent = stepped.intent
     shown = show_dispute(stepped.dispute, reminder_days)
     return [
         *dispute_writes(stepped.before, stepped.dispute, now),
         *intent_update(stepped.intent_before, intent, disputable(stepped.intent_before.version)),
         event_put(intent, event_id, stepped.event_type, shown, now),
-        *_money_writes(stepped, money_reference, now),
+        *_money_writes(stepped, money_reference, now, day),
     ]
 
 
@@ -79,7 +81,7 @@ def _changed(before: Dispute, after: Dispute, now: datetime) -> tuple[dict[str, 
     return sets, sorted((set(old) | {"due_pk", "due_at"}) - set(new))
 
 
-def _money_writes(stepped: Stepped, reference: str, now: datetime) -> list[Write]:
+def _money_writes(stepped: Stepped, reference: str, now: datetime, day: date) -> list[Write]:
     if stepped.money is Money.STAYS:
         return []
     dispute, transaction = stepped.dispute, _transaction(stepped, now)
@@ -99,6 +101,7 @@ def _money_writes(stepped: Stepped, reference: str, now: datetime) -> list[Write
             amount_cents,
             dispute.currency,
             dispute.connector,
+            day,
             now,
         )
         for movement, amount_cents in moved

@@ -10,7 +10,7 @@ first.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 
 from farthing.acquiring.answer import Answer, Outcome, Returned
 from farthing.acquiring.decline import decline
@@ -95,7 +95,8 @@ def record(operation: Operation, returned: Returned, services: Services) -> None
         now, event_id = services.now(), services.new_id("evt")
         after, fact = decide(intent, operation, returned, now)
         try:
-            services.store.write(*return_writes(intent, after, refund, fact, event_id, now))
+            day = services.business_day(operation.connector)
+            services.store.write(*return_writes(intent, after, refund, fact, event_id, now, day))
         except ConditionFailed as failed:
             if failed.key != intent.key:
                 return
@@ -121,9 +122,15 @@ def decide(
 
 
 def return_writes(
-    before: Intent, after: Intent, refund: Refund, fact: Return, event_id: str, now: datetime
+    before: Intent,
+    after: Intent,
+    refund: Refund,
+    fact: Return,
+    event_id: str,
+    now: datetime,
+    day: date,
 ) -> list[Write]:
-    """The transaction that makes it true. Its row, put once, keeps it from being two."""
+    """The transaction that makes it true, with its business day. Its row, put once, keeps it from being two."""
     operation, amount_cents = fact.operation, fact.returned.amount_cents
     transaction = posting.refund_returned(
         fact.return_id,
@@ -142,6 +149,7 @@ def return_writes(
         amount_cents,
         operation.currency,
         operation.connector,
+        day,
         now,
     )
     came_back = replace(refund, returned=fact.shown())

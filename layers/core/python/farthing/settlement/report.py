@@ -10,9 +10,10 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from farthing.settlement.batch import Paid, Reason, Totals, Trouble
+from farthing.settlement.batch import Paid, Reason, Trouble
 from farthing.settlement.entry import Operation
 from farthing.settlement.line import Line
+from farthing.settlement.totals import Totals
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,11 @@ class ReportLine:
     amount_cents: int
     fee_cents: int
     net_cents: int
+    order_id: str = ""
+    currency: str = ""
+    settled_on: str = ""
+    number: int = 0
+    """Its place in the file, from 1."""
 
     @property
     def gross_cents(self) -> int:
@@ -33,10 +39,14 @@ class ReportLine:
 
 @dataclass(frozen=True)
 class Report:
-    """What the acquirer says that it pays for a batch, line by line and in sum."""
+    """What the acquirer says that it pays for a batch, line by line and in sum.
+
+    `sha256` identifies the file that says so.
+    """
 
     lines: tuple[ReportLine, ...]
     paid: Paid
+    sha256: str = ""
 
     @property
     def adds_up(self) -> bool:
