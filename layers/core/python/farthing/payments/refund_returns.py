@@ -130,7 +130,7 @@ def return_writes(
     now: datetime,
     day: date,
 ) -> list[Write]:
-    """The transaction that makes it true, with its business day. Its row, put once, keeps it from being two."""
+    """The transaction that makes it true, on a business day. Its row, put once, keeps it one."""
     operation, amount_cents = fact.operation, fact.returned.amount_cents
     transaction = posting.refund_returned(
         fact.return_id,
