@@ -51,7 +51,7 @@ NOT_TO_BE_BELIEVED = frozenset({Fault.UNSIGNED, Fault.WRONGLY_SIGNED, *IN_THE_AN
 LYING = 0.5
 """How often an answer that is not to be believed says the opposite of what is true."""
 PENDING_SECONDS = (5.0, 30.0, 600.0, 5 * 3600.0, 40 * 3600.0)
-WEBHOOK_TRIES_MAX = 5
+WEBHOOK_TRIES_MAX, WEBHOOK_PAUSE_SECONDS_MAX = 60, 3600.0
 CONNECT_SECONDS = 0.01
 SLIPPED = "SLIPPED_OUT"
 
@@ -491,12 +491,12 @@ class HostileAcquirer:
     def _payer_acts(self, operation: str, done: Recorded) -> None:
         """A payer who will dispute what was taken, or whose bank will send a refund back."""
         charge = done.charge
-        if charge is None or charge.bank is not None:
+        if charge is None or charge.bank is not None or not self.behaviour.disputed:
             return
         takes = operation == "CAPTURE" or (operation == "AUTHORIZE" and done.capture)
-        if takes and self._also("PAYER", Fault.DISPUTED):
+        if takes and self.dice.chance(self.behaviour.disputed):
             self.disputes.may_dispute(charge)
-        if operation == "REFUND" and self._also("PAYER", Fault.SENT_BACK):
+        if operation == "REFUND" and self.dice.chance(self.behaviour.disputed):
             told = lambda: self._tell(done, self.now(), kind="refund.returned")  # noqa: E731
             self.disputes.sends_back(done, told)
 
@@ -537,7 +537,7 @@ class HostileAcquirer:
             }
             return self._fact_of(webhook_id, told, data)
 
-        self._tells(fact, at)
+        self._tells(fact, at, lasting=kind is not None)
 
     def _tell_dispute(self, dispute: Dispute) -> None:
         """Post that a dispute went one step on."""
@@ -555,16 +555,20 @@ class HostileAcquirer:
             }
             return self._fact_of(webhook_id, f"dispute.{told}", data)
 
-        self._tells(fact, self.now())
+        self._tells(fact, self.now(), lasting=True)
 
     def _fact_of(self, webhook_id: str, kind: str, data: Mapping[str, Any]) -> dict[str, Any]:
         now = self._text(self.now())
         return {"id": webhook_id, "type": kind, "created_at": now, "data": dict(data)}
 
-    def _tells(self, fact: Callable[[str], dict[str, Any]], at: float) -> None:
-        """Post a fact: perhaps late, twice, or not at all."""
+    def _tells(
+        self, fact: Callable[[str], dict[str, Any]], at: float, *, lasting: bool = False
+    ) -> None:
+        """Post a fact: perhaps late, twice, or not at all; a `lasting` one comes at last."""
         if self._also("WEBHOOK", Fault.WEBHOOK_LOST):
-            return
+            if not lasting:
+                return
+            at += self.dice.spread(3600.0, DAY_SECONDS)
         late = self._also("WEBHOOK", Fault.WEBHOOK_LATE)
         webhook_id = f"whk-{next(self._numbers)}"
         later = self.dice.spread(1, 2 * 3600.0) if late else 0.0
@@ -613,9 +617,10 @@ class HostileAcquirer:
             self.not_taken(webhook)
 
     def not_taken(self, webhook: Webhook) -> None:
-        """Our function did not answer 2xx: post it again later, a few times."""
+        """Our function did not answer 2xx: post it again, later each time, for days."""
         if webhook.tries >= WEBHOOK_TRIES_MAX:
             return
+        pause = min(60.0 * webhook.tries, WEBHOOK_PAUSE_SECONDS_MAX)
 
         def again() -> None:
             if webhook.sender == BATCHES:
@@ -625,7 +630,7 @@ class HostileAcquirer:
             taken = webhook.taken if webhook.sender == TOKENS else None
             self.post_webhook(self._webhook(webhook_id, webhook.body, tries, taken))
 
-        self.at(self.now() + 60.0 * webhook.tries, again)
+        self.at(self.now() + pause, again)
 
     # --- issuers, and the token service's webhooks ---------------------------------------------
 

@@ -44,8 +44,6 @@ class Fault(StrEnum):
     TOKEN_SUSPENDED = "issuer suspends a network token for a while"
     TOKEN_ENDED = "issuer ends a network token"
     CARD_REPLACED = "issuer replaces a card"
-    DISPUTED = "payer disputes"
-    SENT_BACK = "payer's bank sends a refund back"
 
 
 ON_THE_WAY = (Fault.REFUSED, Fault.LOST, Fault.DELAYED, Fault.SLOW)
@@ -133,6 +131,8 @@ class Behaviour:
     """Whether each operation is told, as many acquirers do, and not only what ends later."""
     in_batches: bool = False
     """Whether what becomes of operations is told in batches."""
+    disputed: float = 0.0
+    """How many captures are disputed, and how many refunds come back."""
     chance: float = 0.0
     faults: frozenset[Fault] = frozenset()
     of: frozenset[str] = frozenset(POSSIBLE)
@@ -140,7 +140,8 @@ class Behaviour:
 
     def calm(self) -> Behaviour:
         """The same acquirer on a good day. What it guarantees does not change."""
-        return replace(self, latency_seconds=(0.05, 0.05), chance=0.0, faults=frozenset())
+        quick = (0.05, 0.05)
+        return replace(self, latency_seconds=quick, chance=0.0, faults=frozenset(), disputed=0.0)
 
 
 def draw_behaviour(dice: Dice, declared: Behaviour) -> Behaviour:
