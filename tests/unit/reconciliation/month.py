@@ -24,7 +24,9 @@ from farthing.store import TenantScope
 from tests.unit.reconciliation.ours import ACQUIRER, FIRST_DAY, Ours
 from tests.unit.reconciliation.theirs import Acquirer, Moved
 
-MERCHANTS = tuple(TenantScope(f"mer_01jd0000000000000000000{n}", "test") for n in ("aaa", "bbb", "ccc"))
+MERCHANTS = tuple(
+    TenantScope(f"mer_01jd0000000000000000000{n}", "test") for n in ("aaa", "bbb", "ccc")
+)
 CURRENCIES = ("eur", "usd", "jpy")
 BUSINESS_DAYS = 21
 SOURCE = Source("month", "generator")

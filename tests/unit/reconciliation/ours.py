@@ -24,9 +24,9 @@ from farthing.settlement.batch import Batch, BatchName, Status, batch_key, total
 from farthing.settlement.entry import Entry, Operation, settlement_entry
 from farthing.settlement.line import Line, line_item, line_sk
 from farthing.store import Item, Key, Put, TenantScope, Write
-from farthing.store.scope import SystemScope
 from farthing.store.condition import Condition
 from farthing.store.item import item_from_wire
+from farthing.store.scope import SystemScope
 from farthing.store.table import DynamoStore
 from tests.simulation.aws.dynamo import Tables
 from tests.support.template import resources

@@ -13,10 +13,18 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, Decimal
 
 HEADER = (
-    "settlement_reference,line,type,reference,order_id,currency,amount_cents,fee_cents,net_cents,"
-    "settled_on"
-).split(",")
-BANK_HEADER = "booked_on,currency,amount_cents,reference,description".split(",")
+    "settlement_reference",
+    "line",
+    "type",
+    "reference",
+    "order_id",
+    "currency",
+    "amount_cents",
+    "fee_cents",
+    "net_cents",
+    "settled_on",
+)
+BANK_HEADER = ("booked_on", "currency", "amount_cents", "reference", "description")
 PAYS = {"CAPTURE", "REFUND_RETURN", "DISPUTE_REVERSAL"}
 
 

@@ -19,6 +19,8 @@ from farthing.store.item import Item, Key
 from farthing.store.write import Put, Write
 
 ENTITY = "reconciliation_file"
+FOLDER = "OPERATOR#RECONCILE/"
+"""`OPERATOR#RECONCILE/{kind}/{by}/{sha256}/{name}` in the bucket of files."""
 UNPLACED_ENTITY = "reconciliation_unplaced"
 
 

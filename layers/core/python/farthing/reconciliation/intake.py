@@ -69,7 +69,7 @@ class Progress(StrEnum):
 
 def take_file(kind: FileKind, content: bytes, source: Source, services: Services) -> Progress:
     """Take a file, or what is left of it. Raises RacesLost or StoreBusy; another run goes on."""
-    sha256 = hashlib.sha256(content).hexdigest()
+    sha256 = sha256_of(content)
     row = _row(sha256, kind, source, services)
     if row.state is not FileState.READING:
         return Progress.DONE
@@ -138,7 +138,7 @@ def _parts(kind: FileKind, content: bytes, source: Source, services: Services) -
             net = report.total.net_cents
             yield Part(reference, len(report.lines), net, take, Kind.MISSING_IN_LEDGER)
         return
-    sha256 = hashlib.sha256(content).hexdigest()
+    sha256 = sha256_of(content)
     for deposit in deposits_of(content):
         bank = partial(_take_deposit, deposit=deposit, sha256=sha256, services=services)
         yield Part(deposit.reference, 1, deposit.amount_cents, bank, Kind.DEPOSIT_MISMATCH)
@@ -160,3 +160,8 @@ def _take_deposit(
     if take_deposit(books, name.settlement_id, deposit, sha256).difference_cents:
         return 0, {Kind.DEPOSIT_MISMATCH.value: 1}
     return 1, {}
+
+
+def sha256_of(content: bytes) -> str:
+    """What a file is known by."""
+    return hashlib.sha256(content).hexdigest()
