@@ -132,7 +132,7 @@ def _botocore(silence: Unanswered) -> BotoCoreError:
 
 
 def _about(arguments: Mapping[str, Any]) -> str:
-    """What a call is about: tables and indexes, a queue, a secret."""
+    """What a call is about: tables and indexes, a queue, a secret, a bucket."""
     if (table := arguments.get("TableName")) is not None:
         index = arguments.get("IndexName")
         return f"{table}/{index}" if index else str(table)
@@ -143,7 +143,7 @@ def _about(arguments: Mapping[str, Any]) -> str:
         return "+".join(sorted(requests))
     if (url := arguments.get("QueueUrl")) is not None:
         return str(url).rsplit("/", 1)[-1]
-    return str(arguments.get("SecretId") or "")
+    return str(arguments.get("SecretId") or arguments.get("Bucket") or "")
 
 
 class LambdaClient:

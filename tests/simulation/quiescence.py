@@ -235,13 +235,17 @@ def _one_token(facts: AtRest, method_id: str, row: Item, there: str) -> Iterator
 # --- 5: the ledger ---------------------------------------------------------------------------
 
 
+OF_PAYMENTS = frozenset({"CAPTURE", "REFUND", "RETURN"})
+"""Transactions that payments explain by their amounts."""
+
+
 def ledger_balances(facts: AtRest) -> Iterator[Violation]:
-    """The trial balance is zero, and what the acquirer owes is what its books say."""
+    """The trial balance is zero, and what the acquirer owes for payments is what they say."""
     total: Counter[str] = Counter()
     owed: Counter[str] = Counter()
-    for account, currency, signed in _postings(facts.watch):
+    for kind, account, currency, signed in _postings(facts.watch):
         total[currency] += signed
-        if account.startswith("acquirer_receivable"):
+        if account.startswith("acquirer_receivable") and kind in OF_PAYMENTS:
             owed[currency] += signed
     for currency, balance in total.items():
         if balance:
@@ -258,14 +262,15 @@ def ledger_balances(facts: AtRest) -> Iterator[Violation]:
             yield Violation(5, currency, f"the acquirer owes {says}")
 
 
-def _postings(watch: Watch) -> Iterator[tuple[str, str, int]]:
-    """Account, currency, and the amount: debits positive, credits negative."""
+def _postings(watch: Watch) -> Iterator[tuple[str, str, str, int]]:
+    """Kind, account, currency, and the amount: debits positive, credits negative."""
     for transaction in watch.ledger.values():
         for wire in transaction["postings"]["L"]:
             posting = wire["M"]
             sign = 1 if text(posting, "side") == "DEBIT" else -1
             signed = sign * number(posting, "amount_cents")
-            yield text(posting, "account"), text(posting, "currency"), signed
+            account, currency = text(posting, "account"), text(posting, "currency")
+            yield text(transaction, "kind"), account, currency, signed
 
 
 # --- 9: everything ends ----------------------------------------------------------------------

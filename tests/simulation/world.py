@@ -25,6 +25,7 @@ from typing import Any, Protocol
 from tests.simulation import gateway, logs
 from tests.simulation.aws.dynamo import Tables, WriteRecord
 from tests.simulation.aws.kms import Keys
+from tests.simulation.aws.s3 import Buckets
 from tests.simulation.aws.secrets import Secrets
 from tests.simulation.aws.sns import Topics
 from tests.simulation.aws.sqs import REGION_URL, Queue, Queues
@@ -261,6 +262,7 @@ class World:
         for name, properties in self.stack.keys.items():
             self._key_ids[name] = self.keys.create_key(properties.get("KeySpec", SYMMETRIC))
         self.topics = Topics()
+        self.buckets = Buckets()
         self.secrets = Secrets()
         for name in self.stack.secrets:
             self.secrets.create_secret(name, f"{name}-text")
@@ -274,6 +276,7 @@ class World:
             "kms": self.keys,
             "secretsmanager": self.secrets,
             "sns": self.topics,
+            "s3": self.buckets,
         }
 
     def key_id(self, name: str) -> str:
