@@ -25,6 +25,7 @@ LISTS = (
     "events",
     "webhook_endpoints",
     "settlements",
+    "breaks",
     "fraud/list_entries",
 )
 
@@ -73,6 +74,7 @@ def _calls(
         ("deliver_webhooks", invoke("deliver_webhooks", {"Records": []})),
         ("redeliver_due", invoke("redeliver_due", {})),
         ("settle", invoke("settle", {})),
+        ("reconcile", invoke("reconcile", {"Records": []})),
     ]
 
 

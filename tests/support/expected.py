@@ -50,6 +50,17 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "sandbox_acquirer.transactions": {"statusCode": 200, "body": {"data": []}},
     "settle.schedule": {"exceptions": 0},
     "settlements.list": {"statusCode": 200},
+    "breaks.list": {"statusCode": 200, "body": {"data": []}},
+    "breaks.of_no_settlement": {"statusCode": 404, "body": {"code": "not_found"}},
+    "breaks.get_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "breaks.assign_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "breaks.note_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "breaks.resolve_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "reconcile.schedule": {"missed": 0},
+    "reconcile.bucket_connected": {"batchItemFailures": []},
+    "reconcile.no_file": {
+        "batchItemFailures": [{"itemIdentifier": "0d0c6f0e-93a7-4f0c-8d0c-0f3a6c1f2b78"}]
+    },
     "acquirer_webhooks.unsigned": {"statusCode": 401, "body": {"code": "signature_refused"}},
     "acquirer_webhooks.stripe_unsigned": {
         "statusCode": 401,

@@ -54,7 +54,7 @@ class Month:
         self.ours.random = random.Random(self.seed + 1)
         self.days = list(business_days(FIRST_DAY, BUSINESS_DAYS))
 
-    # --- what happened ----------------------------------------------------------------------------
+    # --- what happened --------------------------------------------------------------------------
 
     def live(self) -> None:
         """All that happens to money, on both sides alike."""
@@ -81,7 +81,7 @@ class Month:
             self.theirs.currency[name.reference] = currency
             self.theirs.settled[name.reference] = [moved(entry) for entry in mine]
 
-    # --- what goes wrong ----------------------------------------------------------------------------
+    # --- what goes wrong ------------------------------------------------------------------------
 
     def inject(self) -> None:
         """Every kind of break, into the acquirer's books, each into a line of its own."""
@@ -186,7 +186,7 @@ class Month:
     def _reference(self) -> str:
         return f"{self.random.getrandbits(130):026X}"[:26]
 
-    # --- what is made of it -------------------------------------------------------------------------
+    # --- what is made of it ---------------------------------------------------------------------
 
     def files(self) -> Iterator[tuple[FileKind, bytes]]:
         """Day by day a report and, the day after, a statement: of all merchants together."""

@@ -1,4 +1,4 @@
-"""Our side: payments as the ledger has them, batches as they were submitted, in tables in memory."""
+"""Our side: payments as the ledger has them, batches as they were submitted, tables in memory."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class Ours:
         at += timedelta(milliseconds=self.random.randrange(40_000_000))
         return make_id(prefix, at, self.random.randbytes(ENTROPY_BYTES))
 
-    # --- what happened ----------------------------------------------------------------------------
+    # --- what happened --------------------------------------------------------------------------
 
     def captured(
         self,
@@ -223,7 +223,7 @@ class Ours:
             entry.fee_cents,
         )
 
-    # --- what is stored ---------------------------------------------------------------------------
+    # --- what is stored -------------------------------------------------------------------------
 
     def put(self, key: Key, item: Item) -> None:
         DynamoStore.write(self._plain(), Put(key, item, ANYHOW))
