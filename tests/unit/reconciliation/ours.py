@@ -236,6 +236,9 @@ class Ours:
             self.tables, NAMES, SystemScope(), lambda _: None, lambda: 0.0, self.token
         )
 
+    def written(self, writes: tuple[Write, ...]) -> None:
+        """After each transaction of a run."""
+
     def token(self) -> str:
         self.tokens += 1
         return str(self.tokens)
@@ -296,3 +299,4 @@ class Crashing(DynamoStore):
         ours: Ours = self.ours  # type: ignore[attr-defined]
         ours.before_write()
         super().write(*writes)
+        ours.written(writes)

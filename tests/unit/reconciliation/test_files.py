@@ -112,24 +112,6 @@ def test_a_run_that_has_no_time_left_leaves_the_rest_to_the_next_one() -> None:
     assert (row.state, row.done, row.lines_done, row.matched) == ("READ", 3, 3, 3)
 
 
-def test_two_runs_of_one_file_count_its_lines_once() -> None:
-    story = Story()
-    names = [story.batch_of(1_000, day=FIRST_DAY.replace(day=day)) for day in (2, 3)]
-    content = story.theirs.report(*(name.reference for name in names))
-    done = iter([True])
-
-    def meanwhile() -> None:
-        if next(done, False):
-            story.ours.before_write = lambda: None
-            take_file(FileKind.REPORT, content, SOURCE, story.ours.services())
-
-    story.ours.before_write = meanwhile
-    take_file(FileKind.REPORT, content, SOURCE, story.ours.services())
-
-    row = story.file(content)
-    assert (row.done, row.lines_done, row.matched) == (2, 2, 2)
-
-
 def test_our_own_names_of_batches_are_read_and_no_others() -> None:
     name = BatchName(TENANT, ACQUIRER, "eur", FIRST_DAY, 3)
 
