@@ -28,6 +28,7 @@ from farthing_cli import (
 from farthing_cli.aws import Account
 from farthing_cli.failure import Failure
 from farthing_cli.fraud import commands as fraud
+from farthing_cli.ledger import commands as ledger
 from farthing_cli.project import run_folder
 from farthing_cli.webhooks import commands as webhooks
 from farthing_cli.webhooks.listen import listen
@@ -46,6 +47,7 @@ app.add_typer(fields.app, name="fields")
 app.add_typer(vault.app, name="vault")
 app.add_typer(accounts.app, name="connector")
 app.add_typer(fraud.app, name="fraud")
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(webhooks.app, name="webhooks")
 console = Console()
 

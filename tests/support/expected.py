@@ -61,6 +61,13 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "reconcile.no_file": {
         "batchItemFailures": [{"itemIdentifier": "0d0c6f0e-93a7-4f0c-8d0c-0f3a6c1f2b78"}]
     },
+    "balances.balance": {"statusCode": 200, "body": {"livemode": False}},
+    "balances.list": {"statusCode": 200},
+    "balances.none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "balances.unknown_kind": {"statusCode": 400, "body": {"code": "invalid_request"}},
+    "project_balances.capture": {"batchItemFailures": []},
+    "trial_balance.sqs": {"batchItemFailures": []},
+    "trial_balance.no_merchant": {"error": "there is no merchant mer_00000000000000000000000000"},
     "acquirer_webhooks.unsigned": {"statusCode": 401, "body": {"code": "signature_refused"}},
     "acquirer_webhooks.stripe_unsigned": {
         "statusCode": 401,

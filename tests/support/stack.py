@@ -28,7 +28,7 @@ DECLINED = "4000000000000002"
 ANSWER_NEVER_COMES = "4000009900000012"
 FIRST_IS_LOST = "4000009900000038"
 
-QUEUES = ("resolve", "acquirer-events", "sandbox")
+QUEUES = ("resolve", "acquirer-events", "sandbox", "trial-balance")
 
 Exchanged = tuple[int, bytes, str]
 
@@ -223,6 +223,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
         "RESOLVE_QUEUE_URL": queues["resolve"],
         "ACQUIRER_EVENTS_QUEUE_URL": queues["acquirer-events"],
         "SANDBOX_QUEUE_URL": queues["sandbox"],
+        "TRIAL_BALANCE_QUEUE_URL": queues["trial-balance"],
         "SANDBOX_FAULTS": "front",
         "DELIVERIES_QUEUE_URL": "https://sqs.invalid/deliveries",
         "EXHAUSTED_QUEUE_URL": "https://sqs.invalid/exhausted",

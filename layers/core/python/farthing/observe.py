@@ -32,6 +32,8 @@ ALLOWED_FIELDS = frozenset(
         "delivery_id",
         "recovery_id",
         "settlement_id",
+        "transaction_id",
+        "account",
         "token_id",
         "method_id",
         "customer_id",

@@ -26,7 +26,7 @@ from farthing.payments.conditions import (
     key_held_by,
 )
 from farthing.payments.event import event_put, session_event_put
-from farthing.payments.intent import Intent, changed
+from farthing.payments.intent import Instrument, Intent, changed
 from farthing.payments.operation import FIRST_FENCE, Operation, OperationState
 from farthing.payments.payment_method import method_key
 from farthing.payments.review import ReviewStatus, Waiting, review_put, show_review
@@ -54,7 +54,7 @@ def intent_writes(
             operation_update(operation, now),
             *intent_update(before, after, holds_operation(operation.operation_id)),
             *told,
-            *money_writes(operation, concluded.moved_cents, now),
+            *money_writes(operation, concluded.moved_cents, now, after.instrument),
             *key_writes(operation, after, answer, now),
             *method_writes(operation, now),
         ],
@@ -169,19 +169,21 @@ def _waiting(operation: Operation, now: datetime) -> Item:
     return waiting | {name: at for name, at in noted.items() if at is not None}
 
 
-def money_writes(operation: Operation, moved_cents: int, now: datetime) -> list[Write]:
-    """The postings and the settlement entry of money that moved: none if none did."""
+def money_writes(
+    operation: Operation, moved_cents: int, now: datetime, instrument: Instrument | None = None
+) -> list[Write]:
+    """The postings and the settlement entry of money that moved: none if none did. `instrument` is
+    what paid, as it is known now: our fee depends on its brand."""
     if not moved_cents:
         return []
-    refund = operation.kind is Kind.REFUND
-    post = posting.refund if refund else posting.capture
-    transaction = post(
-        operation.operation_id,
-        Money(moved_cents, operation.currency),
-        operation.connector,
-        intent_id=operation.intent_id,
-        at=now,
-    )
+    refund, fee = operation.kind is Kind.REFUND, 0
+    named = operation.operation_id, Money(moved_cents, operation.currency), operation.connector
+    if refund:
+        transaction = posting.refund(*named, intent_id=operation.intent_id, at=now)
+    else:
+        brand = instrument.card_brand if instrument is not None else None
+        fee = operation.fees.fee_of(moved_cents, brand) if operation.fees is not None else 0
+        transaction = posting.capture(*named, intent_id=operation.intent_id, at=now, fee=fee)
     key, entry = settlement_entry(
         operation.tenant,
         operation.intent_id,
@@ -192,6 +194,7 @@ def money_writes(operation: Operation, moved_cents: int, now: datetime) -> list[
         operation.currency,
         operation.connector,
         now,
+        fee,
     )
     return [booked(transaction, operation.tenant), Put(key, entry, NOT_CREATED)]
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from farthing.access.fees import FeePlan
 from farthing.acquiring.answer import Answer
 from farthing.acquiring.port import Books, Capabilities, LookUp, Reversal, TransactionPage
 from farthing.fraud.ports import Fraud
@@ -96,5 +97,7 @@ class Services:
     new_id: IdSource
     now: Callable[[], datetime]
     seconds_left: Callable[[], float]
+    fees: FeePlan
+    """What we take of this merchant's captures that are begun now."""
     pause: Callable[[int], None]
     """Waits a moment before the next try, longer with its number."""

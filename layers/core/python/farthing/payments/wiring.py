@@ -44,6 +44,7 @@ def services_of(
         new_id=runtime.new_id,
         now=runtime.clock().now,
         seconds_left=runtime.seconds_left,
+        fees=settings.fees,
         pause=runtime.pause,
     )
 
