@@ -52,6 +52,7 @@ svg .whisker { stroke-dasharray: none; stroke-width: 1; }
 svg .good { fill: var(--good); } svg .fraud { fill: var(--fraud); }
 svg .allow { fill: var(--good); } svg .review { fill: var(--b); } svg .block { fill: var(--fraud); }
 svg .whole { fill: var(--a); } svg .less { fill: var(--fraud); } svg .more { fill: var(--good); }
+svg .none { fill: var(--line); }
 svg text.amount { font-size: 10px; }
 @media print { main { width: 100%; margin: 0; } figure, tr { break-inside: avoid; }
   .wide { overflow: visible; } }

@@ -18,8 +18,8 @@ def page_of(row: FileRow, kind: FileKind, content: bytes, breaks: Sequence[Break
     what = "the acquirer's report" if kind is FileKind.REPORT else "the bank's statement"
     parts = [
         paragraph(
-            f"{row.matched:,} of {row.lines:,} lines of {what} match our books. "
-            f"{sum(row.broken.values()):,} are in a break."
+            f"Of {what}: lines {row.lines:,}, matched {row.matched:,}, "
+            f"in a break {sum(row.broken.values()):,}."
         ),
         *_warnings(row, breaks),
         *_counts(row, breaks),
@@ -32,13 +32,14 @@ def page_of(row: FileRow, kind: FileKind, content: bytes, breaks: Sequence[Break
 
 def _warnings(row: FileRow, breaks: Sequence[Break]) -> Iterator[Html]:
     if row.unplaced:
-        yield note(f"{row.unplaced:,} lines name no batch of any merchant. They are in no books.")
+        text = "Lines that name no batch of any merchant, and are in no books"
+        yield note(f"{text}: {row.unplaced:,}.")
     suspense: Counter[str] = Counter()
     for one in breaks:
         suspense.update(one.effect.suspense)
     held = ", ".join(str(Money(cents, currency)) for currency, cents in sorted(suspense.items()))
     if breaks:
-        text = f"{len(breaks):,} breaks are open in these batches."
+        text = f"Open breaks in these batches: {len(breaks):,}."
         yield note(f"{text} In suspense: {held}." if held else text)
 
 

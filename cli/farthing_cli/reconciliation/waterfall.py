@@ -34,6 +34,8 @@ def waterfall(id_: str, title: str, currency: str, steps: Sequence[tuple[str, in
         middle = left + wide / 2
         style = "whole" if number in {0, len(steps) - 1} else ("more" if cents > 0 else "less")
         amount = str(Money(cents, currency)).rpartition(" ")[0]
+        if not cents:
+            style = "none"
         drawn.append(
             f'<rect class="{style}" x="{left + GAP / 2:.1f}" y="{upper:.1f}" '
             f'width="{wide - GAP:.1f}" height="{max(abs(y(start) - y(end)), 1):.1f}">'

@@ -8,6 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import Any
 
 from farthing.clock import to_text
 from farthing.ids import ENTROPY_BYTES, make_id
@@ -71,6 +72,8 @@ class Ours:
     )
     batches: list[BatchName] = field(default_factory=list)
     before_write: Callable[[], None] = lambda: None
+    client: Any = None
+    """What runs speak to, if it is not the tables themselves."""
     terms: Terms = field(default_factory=lambda: terms_of(ACQUIRER))
 
     def __post_init__(self) -> None:
@@ -292,7 +295,9 @@ class Crashing(DynamoStore):
     """The store of one run, which may die before any of its writes."""
 
     def __init__(self, ours: Ours, scope: TenantScope | SystemScope) -> None:
-        super().__init__(ours.tables, NAMES, scope, lambda _: None, lambda: 0.0, ours.token)
+        super().__init__(
+            ours.client or ours.tables, NAMES, scope, lambda _: None, lambda: 0.0, ours.token
+        )
         object.__setattr__(self, "ours", ours)
 
     def write(self, *writes: Write) -> None:
