@@ -21,6 +21,7 @@ from farthing_cli import (
     merchant,
     recovery,
     redrive,
+    settling,
     simulate,
     state,
     vault,
@@ -99,12 +100,6 @@ def show_logs() -> None:
 
 
 @app.command()
-def settle() -> None:
-    """Do now what the schedule does every day: settle the days that are over."""
-    _run_now("settle")
-
-
-@app.command()
 def redeliver() -> None:
     """Do now what the schedule does every minute: send the deliveries that are due."""
     _run_now("redeliver_due")
@@ -116,6 +111,7 @@ def purge() -> None:
     _run_now("vault_purge")
 
 
+app.command()(settling.settle)
 app.command()(listen)
 app.command()(trigger)
 app.command()(recovery.resolve)

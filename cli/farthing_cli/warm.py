@@ -73,7 +73,8 @@ def _calls(
         ("outbox", invoke("outbox", {"Records": []})),
         ("deliver_webhooks", invoke("deliver_webhooks", {"Records": []})),
         ("redeliver_due", invoke("redeliver_due", {})),
-        ("settle", invoke("settle", {})),
+        ("settle", invoke("settle", {"run": "none"})),
+        ("settle_batch", invoke("settle_batch", {"Records": []})),
         ("reconcile", invoke("reconcile", {"Records": []})),
     ]
 

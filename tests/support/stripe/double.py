@@ -206,6 +206,7 @@ class StripeDouble:
             "amount": payment["amount"],
             "amount_refunded": 0,
             "captured": not manual and refused is None,
+            "metadata": dict(payment["metadata"]),  # a copy: it does not follow
             "payment_intent": payment["id"],
             "payment_method_details": {
                 "type": "card",

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
+from farthing.business_calendar import UTC_DAYS
 from farthing.ids import make_id
 from farthing.ledger import posting, trial
 from farthing.ledger.accounts import ROUNDING_FX, Side, suspense
@@ -184,6 +185,7 @@ class Books:
                 cents,
                 currency,
                 SANDBOX,
+                self.now.date(),
                 self.now,
                 fee,
             )
@@ -258,7 +260,7 @@ class Books:
             tenant=TENANT,
             store=self.store(),
             projector=self.projector(),
-            acquirers=[SANDBOX, "stripe"],
+            acquirers={SANDBOX: UTC_DAYS, "stripe": UTC_DAYS},
             now=lambda: self.now,
             new_id=lambda prefix: an_id(prefix, self.number()),
             seconds_left=seconds_left,

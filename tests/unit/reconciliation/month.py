@@ -17,11 +17,10 @@ from farthing.reconciliation.intake import Progress, take_file
 from farthing.reconciliation.kind import Kind
 from farthing.reconciliation.overdue import due_batches, miss
 from farthing.reconciliation.take import Source
-from farthing.reconciliation.terms import next_weekday
 from farthing.settlement.batch import BatchName
 from farthing.settlement.entry import Entry
 from farthing.store import TenantScope
-from tests.unit.reconciliation.ours import ACQUIRER, FIRST_DAY, Ours
+from tests.unit.reconciliation.ours import ACQUIRER, FIRST_DAY, WEEKDAYS, Ours
 from tests.unit.reconciliation.theirs import Acquirer, Moved
 
 MERCHANTS = tuple(
@@ -211,7 +210,7 @@ class Month:
         for tenant in MERCHANTS:
             name = BatchName(tenant, ACQUIRER, "eur", last)
             books = self.ours.books(name)
-            for settlement_id in due_batches(books, last, next_weekday):
+            for settlement_id in due_batches(books, last):
                 miss(books, settlement_id)
 
     def named(self) -> Counter[Named]:
@@ -237,4 +236,4 @@ def business_days(first: date, count: int) -> Iterator[date]:
     day = first
     for _ in range(count):
         yield day
-        day = next_weekday(day)
+        day = WEEKDAYS.next_open(day + timedelta(days=1))

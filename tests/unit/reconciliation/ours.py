@@ -6,10 +6,11 @@ import random
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from farthing.business_calendar import Calendar
 from farthing.clock import to_text
 from farthing.ids import ENTROPY_BYTES, make_id
 from farthing.ledger import posting
@@ -21,9 +22,10 @@ from farthing.reconciliation.break_row import Break
 from farthing.reconciliation.intake import Services
 from farthing.reconciliation.take import Reconciler
 from farthing.reconciliation.terms import Terms, terms_of
-from farthing.settlement.batch import Batch, BatchName, Status, batch_key, totals_of
+from farthing.settlement.batch import Batch, BatchName, Status, batch_key
 from farthing.settlement.entry import Entry, Operation, settlement_entry
 from farthing.settlement.line import Line, line_item, line_sk
+from farthing.settlement.totals import totals_of
 from farthing.store import Item, Key, Put, TenantScope, Write
 from farthing.store.condition import Condition
 from farthing.store.item import item_from_wire
@@ -39,6 +41,7 @@ FIRST_DAY = date(2026, 11, 2)
 """A Monday."""
 LINES_MAX = 2_500
 NAMES = {"payments": "PaymentsTable", "settlement": "SettlementTable"}
+WEEKDAYS = Calendar(closed_weekdays=frozenset({5, 6}))
 ANYHOW = Condition("ANYHOW", "attribute_not_exists(#pk) OR attribute_exists(#pk)")
 
 
@@ -74,7 +77,7 @@ class Ours:
     before_write: Callable[[], None] = lambda: None
     client: Any = None
     """What runs speak to, if it is not the tables themselves."""
-    terms: Terms = field(default_factory=lambda: terms_of(ACQUIRER))
+    terms: Terms = field(default_factory=lambda: replace(terms_of(ACQUIRER), calendar=WEEKDAYS))
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)
@@ -169,7 +172,7 @@ class Ours:
         row = name.opened(at, len(entries)) | {
             "status": Status.SUBMITTED.value,
             "submitted_at": at,
-            **vars(totals),
+            **totals.to_item(),
         }
         self.put(name.key, row)
         self.put(name.marker_key, name.marker())
@@ -202,6 +205,7 @@ class Ours:
             amount,
             currency,
             ACQUIRER,
+            at.date(),
             at,
             fee,
         )
@@ -222,6 +226,7 @@ class Ours:
             entry.amount_cents,
             entry.currency,
             entry.acquirer,
+            day,
             datetime(day.year, day.month, day.day, 12, tzinfo=UTC),
             entry.fee_cents,
         )

@@ -16,7 +16,6 @@ from farthing.reconciliation.intake import sha256_of, take_file
 from farthing.reconciliation.kind import Kind
 from farthing.reconciliation.overdue import due_batches, miss
 from farthing.reconciliation.resolution import Resolution
-from farthing.reconciliation.terms import next_weekday
 from farthing.settlement.batch import Batch, BatchName, Status
 from farthing.settlement.entry import Entry
 from farthing.store import TenantScope
@@ -84,7 +83,7 @@ class Story:
         """The daily pass, today."""
         books = self.ours.books(BatchName(tenant, ACQUIRER, "eur", FIRST_DAY))
         today = self.ours.clock.instant.date()
-        return sum(miss(books, one) for one in due_batches(books, today, next_weekday))
+        return sum(miss(books, one) for one in due_batches(books, today))
 
     def resolve(
         self, one: Break, resolution: Resolution, *, key: str | None = None, reason: str = "seen"

@@ -13,9 +13,9 @@ from farthing.reconciliation.effect import Effect
 from farthing.reconciliation.kind import LINE_PRECEDENCE, Kind
 from farthing.reconciliation.match import AlreadyPaid, Known, NotMoved, Ours, verdict
 from farthing.reconciliation.reported import Reported, numbered
-from farthing.reconciliation.terms import FeeSchedule, Terms, next_weekday, terms_of
+from farthing.reconciliation.terms import FeeSchedule, Terms, terms_of
 from farthing.settlement.entry import Operation
-from tests.unit.reconciliation.ours import FIRST_DAY
+from tests.unit.reconciliation.ours import FIRST_DAY, WEEKDAYS
 
 TERMS = terms_of("sandbox")
 OURS = Ours(Operation.CAPTURE, "REF", "pi_1", "op_1", "eur", 10_000, fee_cents=200)
@@ -124,6 +124,6 @@ def test_equal_movements_of_one_report_are_numbered() -> None:
     [(0, 1), (2, 3), (4, 7), (9, 14)],
 )
 def test_a_line_is_due_so_many_business_days_after_its_own(days: int, weekday: int) -> None:
-    due = Terms(None, days=days).due(FIRST_DAY, next_weekday)
+    due = Terms(None, days, WEEKDAYS).due(FIRST_DAY)
 
     assert (due - FIRST_DAY).days == weekday

@@ -142,8 +142,16 @@ def test_the_keys_of_merchants_accounts_are_read_by_charge_alone() -> None:
     assert settings["STRIPE_KEYS_PREFIX"] == {"Fn::Sub": "${AWS::StackName}/stripe-keys"}
 
 
+def test_what_settles_has_keys_of_its_own_that_read_and_move_nothing() -> None:
+    readers = {role for role in ROLES if any("stripe-reporting" in name for name in grants(role))}
+    assert readers == {"SettleBatchRole"}
+    assert grants("SettleBatchRole")["stripe-reporting/*"] == {"secretsmanager:GetSecretValue"}
+    settings = FUNCTIONS["SettleBatchFunction"]["Properties"]["Environment"]["Variables"]
+    assert settings["STRIPE_REPORTING_PREFIX"] == {"Fn::Sub": "${AWS::StackName}/stripe-reporting"}
+
+
 def test_a_secret_is_named_within_its_stack_and_account() -> None:
-    for role in ("ChargeRole", "AcquirerWebhooksRole"):
+    for role in ("ChargeRole", "SettleBatchRole", "AcquirerWebhooksRole"):
         (arn,) = (
             resource["Fn::Sub"]
             for statement in ROLES[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]

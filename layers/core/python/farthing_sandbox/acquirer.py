@@ -7,7 +7,6 @@ and concurrent refunds never exceed what was captured.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -252,11 +251,10 @@ class Acquirer:
 
         Raises ReferenceReused, Busy. One that died half-way is gone on with when it comes again.
         """
-        content = hashlib.sha256(repr(asked).encode()).hexdigest()
         for turn in range(ATTEMPTS_MAX):
             head = reports.find_head(self.books, asked.reference)
             if head is not None:
-                if head.content != content:
+                if head.content != asked.sha256:
                     raise ReferenceReused(asked.reference)
                 return
             books = self.books.rows((e.reference, e.operation) for e in asked.entries)
@@ -265,15 +263,23 @@ class Acquirer:
             if not self.books.pay(paid, asked.reference):
                 self.pause(turn)
                 continue
-            report = settlement.report_on(paid)
-            if reports.keep(self.books, asked.reference, content, attempt, report):
+            report = settlement.report_on(asked, paid, now.date())
+            if reports.keep(self.books, asked.reference, asked.sha256, attempt, report):
                 return
         raise Busy(asked.reference)
 
-    def report(self, reference: str) -> dict[str, Any] | None:
+    def settled(self, reference: str) -> reports.Head | None:
+        """An accepted settlement."""
+        return reports.find_head(self.books, reference)
+
+    def report(self, reference: str) -> settlement.Report | None:
         """The report of an accepted settlement."""
         head = reports.find_head(self.books, reference)
-        return None if head is None else reports.read(self.books, reference, head).body()
+        return None if head is None else reports.read(self.books, reference, head)
+
+    def transfers(self, booked_on: str, now: datetime) -> list[settlement.Transfer]:
+        """What banks have booked on a day: nothing before it has come."""
+        return reports.transfers(self.books, booked_on) if booked_on <= rfc3339(now)[:10] else []
 
 
 def seconds_until(at: str, since: str) -> int:

@@ -172,20 +172,20 @@ class IssuerActs:
 
 @dataclass(frozen=True)
 class SettlementEntry:
-    """One thing that the client believes was captured or refunded."""
+    """One thing that the client believes moved money."""
 
-    entry_id: str
     reference: str
     operation: Operation
+    order_id: str
+    currency: str
     amount_cents: int
 
 
 @dataclass(frozen=True)
 class Settlement:
-    """A day of one merchant in one currency, submitted for settlement."""
+    """A file submitted for settlement, all in one currency. `sha256` is of its bytes."""
 
     reference: str
-    merchant_reference: str
-    business_day: str
     currency: str
     entries: tuple[SettlementEntry, ...]
+    sha256: str

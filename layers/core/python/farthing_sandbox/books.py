@@ -115,13 +115,17 @@ class Books:
 
     def rows_of_order(self, order_id: str) -> list[Booked]:
         """All that ever happened for an order, oldest first."""
+        return [items.booked_of(item) for item in self.query(f"ORDER#{order_id}")]
+
+    def query(self, pk: str) -> list[Item]:
+        """All items of a partition, in their order."""
         pages = self.client.get_paginator("query").paginate(
             TableName=self.table,
             ConsistentRead=True,
             KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=wire({":pk": f"ORDER#{order_id}"}),
+            ExpressionAttributeValues=wire({":pk": pk}),
         )
-        return [items.booked_of(plain(item)) for page in pages for item in page["Items"]]
+        return [plain(item) for page in pages for item in page["Items"]]
 
     def rows(self, wanted: Iterable[tuple[str, Operation]]) -> dict[tuple[str, Operation], Booked]:
         """The rows of many (reference, operation) pairs; absent ones are left out."""
@@ -254,6 +258,10 @@ class Books:
         except self.client.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+    def create_all(self, created: Iterable[Item]) -> bool:
+        """Put items, all of them if there is none under any of their keys."""
+        return self.transact([self.put(item, when=NOT_CREATED) for item in created])
 
     def replace(self, item: Item) -> None:
         """Put one item, whatever was there."""

@@ -46,6 +46,14 @@ class Fault(StrEnum):
     WRONG_AMOUNT = "wrong-amount"
 
 
+class Settles(StrEnum):
+    """What is wrong with a charge's capture in the settlement report, and in what is paid."""
+
+    NEVER = "NEVER"
+    TWICE = "TWICE"
+    OTHERWISE = "OTHERWISE"
+
+
 class Later(StrEnum):
     """What the issuer does to a card a while after it got a network token."""
 
@@ -81,6 +89,8 @@ class Behaviour:
     """Its network token is refused wherever it pays."""
     token_answer_lost: bool = False
     """Its network token is given, and the first answer that says so never comes."""
+    settles: Settles | None = None
+    """How its capture is settled, if not as it was booked. The books themselves stay right."""
     issuer: Later | None = None
     """What the issuer does ten seconds after there is a network token."""
 
@@ -133,6 +143,21 @@ BEHAVIOURS: Final[dict[str, Behaviour]] = {
         "refunds_pend",
         "approved; a refund stays PENDING for 10 s, and its success is told by webhook",
         refunds_pend=True,
+    ),
+    "4000009900000095": Behaviour(
+        "settles_never",
+        "approved; its capture is missing from the settlement report, and is never paid",
+        settles=Settles.NEVER,
+    ),
+    "4000009900000103": Behaviour(
+        "settles_twice",
+        "approved; its capture is in the settlement report twice, and is paid twice",
+        settles=Settles.TWICE,
+    ),
+    "4000009900000111": Behaviour(
+        "settles_otherwise",
+        "approved; its capture is settled, and paid, with a tenth less than was captured",
+        settles=Settles.OTHERWISE,
     ),
     "4000009900000129": Behaviour(
         "replaced",

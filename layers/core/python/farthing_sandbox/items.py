@@ -8,6 +8,7 @@
 | `JOURNAL#{day}` | `{time}#{random}` | the same operation in the list of all, by time |
 | `NETWORK_REFERENCE#{it}` | `ISSUED` | to which card it was issued |
 | `SETTLEMENT#{reference}` | `REPORT`, `LINES#{attempt}#{n}` | a report and its lines |
+| `TRANSFERS#{day}` | `{reference}` | what was transferred to a bank for a settlement |
 | `WEBHOOK_ENDPOINT` | `WEBHOOK_ENDPOINT` | where to post |
 
 An order has a partition of its own, so its books are read consistently: a
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
 from farthing_sandbox.asks import Operation
+from farthing_sandbox.cards import Settles
 from farthing_sandbox.operations import Booked, Charge, Row, Status
 
 if TYPE_CHECKING:
@@ -102,6 +104,16 @@ def lines_key(reference: str, attempt: str, part: int) -> Item:
     return {"pk": f"SETTLEMENT#{reference}", "sk": f"LINES#{attempt}#{part:04d}"}
 
 
+def transfer_key(booked_on: str, reference: str) -> Item:
+    """A transfer among those of its day."""
+    return {"pk": transfers_partition(booked_on), "sk": reference}
+
+
+def transfers_partition(booked_on: str) -> str:
+    """Where the transfers of a day are listed."""
+    return f"TRANSFERS#{booked_on}"
+
+
 def row_item(row: Row, entry: Entry) -> Item:
     """A line of the books, with the charge's counters if it opens one."""
     item = {**row_key(row.order_id, entry.entry, row.operation), **vars(row)}
@@ -110,6 +122,8 @@ def row_item(row: Row, entry: Entry) -> Item:
         "visible_at": entry.visible_at,
         "merchant_reference": entry.ask.merchant_reference,
     }
+    if row.operation is Operation.CAPTURE and (quirk := entry.settles) is not None:
+        item["settles"] = quirk.value
     charge = entry.opens
     if charge is not None and row.operation is Operation.AUTHORIZE:
         item |= {
@@ -171,6 +185,7 @@ def booked_of(item: Mapping[str, Any]) -> Booked:
         merchant_reference=item.get("merchant_reference"),
         ended_at=item.get("ended_at"),
         due_at=due_at(item),
+        settles=Settles(item["settles"]) if "settles" in item else None,
     )
 
 

@@ -20,7 +20,7 @@ from farthing_sandbox.asks import Ask, Authorize, FollowUp, Operation, Reversal
 from farthing_sandbox.refusals import Paying, expiry, refuse_follow_up
 
 if TYPE_CHECKING:
-    from farthing_sandbox.cards import Decline, Fault
+    from farthing_sandbox.cards import Decline, Fault, Settles
     from farthing_sandbox.debits import Debit
 
 
@@ -72,6 +72,7 @@ class Booked:
     merchant_reference: str | None
     ended_at: str | None
     due_at: str | None = None
+    settles: Settles | None = None
 
     def is_public(self, now: datetime) -> bool:
         """Whether the public books show it: by now, and if something is decided."""
@@ -132,6 +133,12 @@ class Entry:
     visible_at: str | None = None
     spends: str | None = field(default=None, repr=False)
     debit: Debit | None = None
+
+    @property
+    def settles(self) -> Settles | None:
+        """How a capture among its rows is settled, if not as it is booked."""
+        charge = self.opens or (self.change.charge if self.change is not None else None)
+        return cards.behaviour_tagged(charge.behaviour).settles if charge is not None else None
 
     @property
     def is_pending(self) -> bool:

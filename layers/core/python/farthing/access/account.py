@@ -7,7 +7,7 @@ minute for which the gateway keeps the authorizer's answer.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -71,6 +71,7 @@ class Account:
 
     `origins` are the web origins that may embed the card fields. `colour` (`#rrggbb`) is for its
     hosted pages. `connectors` by mode; a mode that is missing has those of CONNECTORS_BY_DEFAULT.
+    `left` are those, by mode, that no currency names any more: their money is settled all the same.
     `vault_key_since` is when it got that key. `fees` by mode; a mode that is missing has none. Once
     `closed_at`, none of its API keys works.
     """
@@ -85,16 +86,25 @@ class Account:
     vault_key_since: str | None = None
     closed_at: str | None = None
     fees: Mapping[str, FeePlan] = field(default_factory=dict)
+    left: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def named(self, mode: str) -> Mapping[str, str]:
+        """The connector of each currency in a mode."""
+        return self.connectors.get(mode, CONNECTORS_BY_DEFAULT.get(mode, {}))
+
+    def ever_named(self, mode: str) -> list[str]:
+        """Every connector that may ever have taken money of this merchant in a mode."""
+        return sorted({*self.named(mode).values(), *self.left.get(mode, ())})
 
     def settings(self, mode: str) -> Settings:
         """What a request in this mode needs to know."""
-        named = self.connectors.get(mode, CONNECTORS_BY_DEFAULT.get(mode, {}))
-        fees = self.fees.get(mode, NO_FEES)
+        named, fees = self.named(mode), self.fees.get(mode, NO_FEES)
         return Settings(named, self.card_entry, self.vault_key_id, self.name, self.colour, fees)
 
     def to_item(self) -> dict[str, Any]:
         """As stored."""
         fees = {mode: plan.to_item() for mode, plan in self.fees.items()}
+        left = {mode: list(names) for mode, names in self.left.items()}
         return {
             "entity": "merchant",
             "name": self.name,
@@ -108,6 +118,7 @@ class Account:
             **({"vault_key_since": self.vault_key_since} if self.vault_key_since else {}),
             **({"closed_at": self.closed_at} if self.closed_at else {}),
             **({"fees": fees} if fees else {}),
+            **({"left": left} if left else {}),
         }
 
     @classmethod
@@ -124,4 +135,5 @@ class Account:
             vault_key_since=item.get("vault_key_since"),
             closed_at=item.get("closed_at"),
             fees={mode: FeePlan.from_item(plan) for mode, plan in item.get("fees", {}).items()},
+            left=item.get("left", {}),
         )

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from farthing.acquiring.answer import Answer
+from farthing.business_calendar import UTC_DAYS, Calendar
 from farthing.method_type import MethodType
 from farthing.vault.source import Source
 
@@ -191,7 +192,7 @@ class Capabilities:
     `max_flight_seconds`: the longest time from our sending to its books; what is not there by
     then, and cannot be sent again, will never be. `clock_skew_seconds`: how far the clocks of its
     answers may disagree. `methods`: what it can be paid by. `network_tokens`: whether it takes a
-    scheme's token for a card's number.
+    scheme's token for a card's number. `calendar`: how it counts the days that it settles.
     """
 
     idempotent_by_reference: bool
@@ -205,6 +206,7 @@ class Capabilities:
     clock_skew_seconds: int = 0
     methods: frozenset[MethodType] = frozenset({MethodType.CARD})
     network_tokens: bool = False
+    calendar: Calendar = UTC_DAYS
 
 
 class Acquirer(Protocol):

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from farthing.acquiring.answer import NOT_SENT, UNKNOWN, Answer, Outcome
+from farthing.acquiring.calendars import calendar_of
 from farthing.acquiring.exchange import NoByteSent, NoUsableAnswer, Post
 from farthing.acquiring.port import (
     Capabilities,
@@ -63,9 +64,10 @@ IDEMPOTENT_SETTING = "SANDBOX_IDEMPOTENT"
 
 def declared(settings: Mapping[str, str]) -> Capabilities:
     """What this deployment's sandbox guarantees: its idempotency can be switched off."""
+    here = replace(CAPABILITIES, calendar=calendar_of("sandbox", settings))
     if settings.get(IDEMPOTENT_SETTING, "true") != "false":
-        return CAPABILITIES
-    return replace(CAPABILITIES, idempotent_by_reference=False, key_retention_seconds=0)
+        return here
+    return replace(here, idempotent_by_reference=False, key_retention_seconds=0)
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,13 @@ a difference, what is verified stays where it was: the next run finds it again, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
-from farthing.clock import business_day, to_text
+from farthing.business_calendar import Calendar
+from farthing.clock import to_text
 from farthing.ids import IdSource, is_id
 from farthing.ledger.balance import Head
 from farthing.ledger.journal import heads_pk
@@ -57,7 +58,8 @@ class Services:
     tenant: TenantScope
     store: TrialStore
     projector: Projector
-    acquirers: Sequence[str]
+    acquirers: Mapping[str, Calendar]
+    """By name, how each counts the business days of its entries."""
     now: Callable[[], datetime]
     new_id: IdSource
     seconds_left: Callable[[], float]
@@ -77,10 +79,17 @@ def begin(first_day: date, services: Services, *, full: bool = False) -> Run:
         started_at=to_text(now),
         full=full,
         first_day=since,
-        until=business_day(now),
+        until=_latest_day(now, services),
         day=since,
         walked=dict(verified.walked),
     )
+
+
+def _latest_day(now: datetime, services: Services) -> date:
+    """The last day that names anything by now: a transaction is of a day of UTC, and what moved
+    after an acquirer's cut-off is settled with a later one."""
+    calendars = services.acquirers.values()
+    return max(now.date(), *(calendar.business_day(now) for calendar in calendars))
 
 
 def stored(run_id: str, services: Services) -> Run | None:
@@ -119,7 +128,7 @@ def _steps(run: Run, services: Services) -> Iterator[bool]:
     """One page after the other. Whether it is to be kept: something was found or healed there."""
     days = Days(services.tenant, services.store, services.projector)
     while not run.days_done:
-        parts = partitions(services.tenant, services.acquirers, run.day)
+        parts = partitions(services.tenant, sorted(services.acquirers), run.day)
         while run.part < len(parts):
             page = services.store.query(
                 "payments", parts[run.part], start=run.behind, limit=PAGE_ITEMS

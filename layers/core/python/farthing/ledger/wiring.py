@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from farthing import runtime
 from farthing.acquiring.connectors import CONNECTORS
+from farthing.acquiring.declared import capabilities
 from farthing.ledger import trial
 from farthing.ledger.project import Projector
 from farthing.ledger.sqs import TrialQueue
@@ -45,7 +46,7 @@ def _turns(seconds_left: Callable[[], float]) -> Turns:
             tenant=tenant,
             store=runtime.store(tenant),
             projector=Projector(runtime.store(tenant), runtime.clock().now, runtime.pause),
-            acquirers=sorted(CONNECTORS),
+            acquirers={name: capabilities(name).calendar for name in CONNECTORS},
             now=runtime.clock().now,
             new_id=runtime.new_id,
             seconds_left=seconds_left,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from farthing.acquiring.answer import NO_END, Outcome
@@ -41,9 +41,12 @@ LOOK_PAUSE_SECONDS = 3
 
 
 def intent_writes(
-    concluded: Concluded, new_id: IdSource, now: datetime
+    concluded: Concluded, new_id: IdSource, now: datetime, day: date
 ) -> tuple[Intent, list[Write], Response]:
-    """The transaction that makes `concluded` true, the intent after it, and the answer."""
+    """The transaction that makes `concluded` true, the intent after it, and the answer.
+
+    `day` is the business day of `now` at the acquirer.
+    """
     before, operation = concluded.before, concluded.operation
     after = reviewed(concluded, now)
     after, told = tell(before, after, concluded.event_type, new_id, now)
@@ -54,7 +57,7 @@ def intent_writes(
             operation_update(operation, now),
             *intent_update(before, after, holds_operation(operation.operation_id)),
             *told,
-            *money_writes(operation, concluded.moved_cents, now, after.instrument),
+            *money_writes(operation, concluded.moved_cents, now, day, after.instrument),
             *key_writes(operation, after, answer, now),
             *method_writes(operation, now),
         ],
@@ -170,7 +173,11 @@ def _waiting(operation: Operation, now: datetime) -> Item:
 
 
 def money_writes(
-    operation: Operation, moved_cents: int, now: datetime, instrument: Instrument | None = None
+    operation: Operation,
+    moved_cents: int,
+    now: datetime,
+    day: date,
+    instrument: Instrument | None = None,
 ) -> list[Write]:
     """The postings and the settlement entry of money that moved: none if none did. `instrument` is
     what paid, as it is known now: our fee depends on its brand."""
@@ -193,6 +200,7 @@ def money_writes(
         moved_cents,
         operation.currency,
         operation.connector,
+        day,
         now,
         fee,
     )

@@ -108,7 +108,8 @@ def adopt(
     if intent.open_operation != operation.operation_id:
         return
     concluded = conclude(intent, operation, answer)
-    after, writes, _ = intent_writes(concluded, services.new_id, services.now())
+    day = services.business_day(operation.connector)
+    after, writes, _ = intent_writes(concluded, services.new_id, services.now(), day)
     with suppress(ConditionFailed, StoreBusy):
         write_outcome(concluded.operation, [*writes, *also], services)
         remember(after, concluded.operation, services)

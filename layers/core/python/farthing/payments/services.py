@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
 from farthing.access.fees import FeePlan
@@ -88,6 +88,8 @@ class Services:
     later: Later
     capabilities: Callable[[str], Capabilities]
     """What the acquirer of a connector guarantees."""
+    business_day: Callable[[str], date]
+    """The day with which the acquirer of a connector settles what happens now."""
     connector: Callable[[str], str | None]
     """Which connector takes this merchant's payments in a currency; None if none does."""
     takes_tokens: Callable[[str], bool]

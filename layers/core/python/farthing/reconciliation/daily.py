@@ -12,7 +12,6 @@ from datetime import date
 
 from farthing.reconciliation.overdue import due_batches, miss
 from farthing.reconciliation.take import Reconciler
-from farthing.reconciliation.terms import NextDay
 from farthing.store.scope import TenantScope
 
 SECONDS_FOR_A_MERCHANT = 20
@@ -29,7 +28,6 @@ class Services:
     tenants: Iterable[TenantScope]
     acquirers: Iterable[str]
     books: Callable[[TenantScope, str], Reconciler]
-    next_day: Callable[[str], NextDay]
     seconds_left: Callable[[], float]
     log_failure: Callable[[Exception], None]
 
@@ -47,7 +45,7 @@ def daily_pass(today: date, services: Services) -> dict[str, int]:
         for acquirer in services.acquirers:
             books = services.books(tenant, acquirer)
             try:
-                for settlement_id in due_batches(books, today, services.next_day(acquirer)):
+                for settlement_id in due_batches(books, today):
                     missed += miss(books, settlement_id)
             except Exception as error:  # noqa: BLE001 - one merchant must not stop the others
                 services.log_failure(error)

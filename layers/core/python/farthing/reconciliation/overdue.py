@@ -19,7 +19,6 @@ from farthing.reconciliation.reading import TRIES_MAX, RacesLost
 from farthing.reconciliation.seen import expected_of
 from farthing.reconciliation.standing import Counts, Standing, awaiting_pk, opening
 from farthing.reconciliation.take import Reconciler
-from farthing.reconciliation.terms import NextDay
 from farthing.settlement.batch import TABLE
 from farthing.store.errors import ConditionFailed
 from farthing.store.item import Item
@@ -27,7 +26,7 @@ from farthing.store.item import Item
 MISSING_LINE = "MISSING"
 
 
-def due_batches(books: Reconciler, today: date, after: NextDay) -> list[str]:
+def due_batches(books: Reconciler, today: date) -> list[str]:
     """The merchant's batches whose awaited lines are due on the day `today`."""
     found: list[str] = []
     start: Item | None = None
@@ -36,7 +35,7 @@ def due_batches(books: Reconciler, today: date, after: NextDay) -> list[str]:
         page = books.store.query(TABLE, pk, start=start)
         for item in page.items:
             day = date.fromisoformat(item["business_day"])
-            if books.terms.due(day, after) <= today:
+            if books.terms.due(day) <= today:
                 found.append(item["settlement_id"])
         start = page.next_start
         if start is None:

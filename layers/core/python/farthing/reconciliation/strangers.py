@@ -7,9 +7,9 @@ proof of whose a payment is.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
+from farthing.business_calendar import Calendar
 from farthing.clock import from_text
 from farthing.ids import is_id
 from farthing.ledger.transaction import transaction_key
@@ -48,6 +48,7 @@ class Strangers:
     tenant: TenantScope
     acquirer: str
     settlement_id: str
+    calendar: Calendar
     store: Books
 
     def about(self, line: Reported, mark: Mark | None) -> Found:
@@ -85,7 +86,7 @@ class Strangers:
         booked = self.store.get(transaction_key(self.tenant, "", operation_id, line.order_id))
         if booked is None:
             return None
-        at: datetime = from_text(booked["created_at"])
+        at = from_text(booked["created_at"])
         key, _ = settlement_entry(
             self.tenant,
             line.order_id,
@@ -95,6 +96,7 @@ class Strangers:
             1,
             currency,
             self.acquirer,
+            self.calendar.business_day(at),
             at,
         )
         item = self.store.get(key)

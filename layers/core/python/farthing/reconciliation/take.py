@@ -99,7 +99,9 @@ class Reconciler:
     def _seen(self, standing: Standing, report: Report) -> Seen:
         lines = {(one.operation, one.reference): one for one in self.reader.lines(standing)}
         movements = [*lines, *(line.movement for line in report.lines)]
-        strangers = Strangers(self.tenant, self.acquirer, standing.settlement_id, self.store)
+        strangers = Strangers(
+            self.tenant, self.acquirer, standing.settlement_id, self.terms.calendar, self.store
+        )
         return Seen(
             standing=standing,
             acquirer=self.acquirer,

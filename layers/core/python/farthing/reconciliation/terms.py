@@ -6,17 +6,14 @@ they are reported.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 
+from farthing.business_calendar import ONE_DAY, UTC_DAYS, Calendar
 from farthing.settlement.entry import Operation
 
 DAYS_DEFAULT = 2
-SATURDAY = 5
-
-NextDay = Callable[[date], date]
-"""The business day after a day, at one acquirer."""
 
 
 @dataclass(frozen=True)
@@ -36,19 +33,21 @@ class FeeSchedule:
 
 @dataclass(frozen=True)
 class Terms:
-    """One acquirer's. A line of ours is missed `days` business days after its batch's day."""
+    """One acquirer's. A line of ours is missed when `days` of its business days are over since its
+    batch's day."""
 
     fees: FeeSchedule | None
     days: int = DAYS_DEFAULT
+    calendar: Calendar = UTC_DAYS
 
     def expected_fee(self, operation: Operation, amount_cents: int) -> int | None:
         """What it should keep, in minor units. None if nobody knows."""
         return None if self.fees is None else self.fees.fee_cents(operation, amount_cents)
 
-    def due(self, day: date, after: NextDay) -> date:
+    def due(self, day: date) -> date:
         """The first day on which a line of the business day `day` is missed."""
         for _ in range(self.days + 1):
-            day = after(day)
+            day = self.calendar.next_open(day + ONE_DAY)
         return day
 
 
@@ -59,14 +58,6 @@ UNKNOWN_FEES = Terms(None)
 def terms_of(acquirer: str) -> Terms:
     """What was agreed with an acquirer."""
     return TERMS.get(acquirer, UNKNOWN_FEES)
-
-
-def next_weekday(day: date) -> date:
-    """The next day that is neither a Saturday nor a Sunday."""
-    day += timedelta(days=1)
-    while day.weekday() >= SATURDAY:
-        day += timedelta(days=1)
-    return day
 
 
 def divide_half_even(numerator: int, denominator: int) -> int:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from urllib.parse import unquote, unquote_plus
 
 from farthing import runtime
 from farthing.access.principal import Mode, Principal
-from farthing.clock import business_day
+from farthing.acquiring.connectors import CONNECTORS
+from farthing.acquiring.declared import capabilities
 from farthing.observe import count, log_unhandled, logger
 from farthing.reconciliation.act import Desk
 from farthing.reconciliation.daily import Services as Daily
@@ -17,8 +19,7 @@ from farthing.reconciliation.file_row import FOLDER, FileKind, FileRow, FileStat
 from farthing.reconciliation.intake import Progress, Services, sha256_of, take_file
 from farthing.reconciliation.queries import Breaks
 from farthing.reconciliation.take import Reconciler, Source
-from farthing.reconciliation.terms import TERMS, next_weekday, terms_of
-from farthing.settlement.run import merchants
+from farthing.reconciliation.terms import terms_of
 from farthing.store import TenantScope
 
 REFUSED_METRIC = "ReconciliationFilesRefused"
@@ -37,17 +38,18 @@ def desk(principal: Principal) -> Desk:
 
 def reconciler(tenant: TenantScope, acquirer: str) -> Reconciler:
     """One merchant's books at one acquirer."""
-    store = runtime.store(tenant)
-    return Reconciler(tenant, acquirer, terms_of(acquirer), store, runtime.clock())
+    terms = terms_of(acquirer)
+    if acquirer in CONNECTORS:
+        terms = replace(terms, calendar=capabilities(acquirer).calendar)
+    return Reconciler(tenant, acquirer, terms, runtime.store(tenant), runtime.clock())
 
 
 def daily() -> Daily:
     """Everybody's, for the daily pass."""
     return Daily(
         tenants=_tenants(),
-        acquirers=tuple(TERMS),
+        acquirers=tuple(CONNECTORS),
         books=reconciler,
-        next_day=lambda _: next_weekday,
         seconds_left=runtime.seconds_left,
         log_failure=log_unhandled,
     )
@@ -55,7 +57,7 @@ def daily() -> Daily:
 
 def today() -> date:
     """The day of this invocation."""
-    return business_day(runtime.clock().now())
+    return runtime.clock().now().date()
 
 
 def take_message(body: str) -> None:
@@ -110,6 +112,13 @@ def source_of(key: str) -> tuple[FileKind, Source]:
 
 
 def _tenants() -> Iterator[TenantScope]:
-    for merchant in merchants(runtime.system_store()):
-        for mode in Mode:
-            yield TenantScope(merchant.merchant_id, mode.value)
+    """Every merchant in both modes, by a query of the one partition that lists them."""
+    store, start = runtime.system_store(), None
+    while True:
+        page = store.query("access", "MERCHANT", start=start)
+        for item in page.items:
+            for mode in Mode:
+                yield TenantScope(item["sk"], mode.value)
+        start = page.next_start
+        if start is None:
+            return
