@@ -26,6 +26,7 @@ LISTS = (
     "webhook_endpoints",
     "settlements",
     "breaks",
+    "ledger_transactions",
     "fraud/list_entries",
 )
 
@@ -71,6 +72,7 @@ def _calls(
         ("acquirer_webhooks", ask("POST", f"{dev.api_url}/v1/acquirer_webhooks/sandbox")),
         ("acquirer_events", invoke("acquirer_events", {"Records": []})),
         ("outbox", invoke("outbox", {"Records": []})),
+        ("project_balances", invoke("project_balances", {"Records": []})),
         ("deliver_webhooks", invoke("deliver_webhooks", {"Records": []})),
         ("redeliver_due", invoke("redeliver_due", {})),
         ("settle", invoke("settle", {"run": "none"})),

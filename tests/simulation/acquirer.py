@@ -14,8 +14,10 @@ It checks itself that an operation's row was there before its reference was sent
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import hmac
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -27,7 +29,7 @@ from urllib.parse import parse_qs, unquote
 
 from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
 from tests.simulation import token_service
-from tests.simulation.acquirer_books import Bank, Books, Recorded, ReferenceReused, Row, report_of
+from tests.simulation.acquirer_books import Bank, Books, Recorded, ReferenceReused, Row, report_file
 from tests.simulation.acquirer_faults import (
     DAY_SECONDS,
     DECLINED,
@@ -81,7 +83,8 @@ LISTED = (
 
 NOTHING: Mapping[str, str] = {}
 
-Answered = tuple[int, dict[str, Any]]
+Answered = tuple[int, dict[str, Any] | str]
+"""A document, or the text of a file."""
 Exchanged = tuple[int, bytes, str]
 
 
@@ -90,7 +93,7 @@ class Settlement:
     """An accepted batch, what was asked, and when its report can be read."""
 
     content: dict[str, Any]
-    report: dict[str, Any]
+    report: str
     report_at: float
 
 
@@ -163,7 +166,7 @@ class HostileAcquirer:
         """One HTTP exchange of a client that shows `secret`. Raises NoByteSent, NoUsableAnswer."""
         self.sleep(0.0)  # who is dead sends nothing any more
         what = kind_of(method, path)
-        document = json.loads(body) if body else {}
+        document = read_body(what, body)
         fault = self._fault(what)
         name = fault.name if fault else ""
         self.sent.append((self.now(), what, document.get("reference") or path, name))
@@ -182,7 +185,8 @@ class HostileAcquirer:
         latest = left_at + self.behaviour.max_flight_seconds
         if method != "POST" or self.now() >= latest:
             return
-        what, document = kind_of(method, path), json.loads(body) if body else {}
+        what = kind_of(method, path)
+        document = read_body(what, body)
         self._require_written(what, document)
         self.sent.append((self.now(), what, document.get("reference") or path, SLIPPED))
         asked = Asked(method, path, document, secret, None, self.dice.random())
@@ -244,12 +248,14 @@ class HostileAcquirer:
         """It behaves from now on. What it guarantees does not change."""
         self.behaviour = self.behaviour.calm()
 
-    def _way_back(self, asked: Asked, status: int, document: dict[str, Any]) -> Exchanged:
+    def _way_back(self, asked: Asked, status: int, document: dict[str, Any] | str) -> Exchanged:
         fault = asked.fault
         if fault is Fault.LOOK_UP_FAILS:
             return signed(500, error("INTERNAL", "look-ups fail today"), asked.secret)
         if fault is Fault.HTML:
             return 502, b"<html><body>Bad Gateway</body></html>", ""
+        if isinstance(document, str):
+            return self._file_back(asked, status, document)
         if fault in NOT_TO_BE_BELIEVED and asked.draw < LYING:
             document = lying(document)
         if fault is Fault.WRONGLY_SIGNED:
@@ -257,6 +263,16 @@ class HostileAcquirer:
         if fault in IN_THE_ANSWER and status == 200:
             document = mangled(document, fault)
         status, raw, signature = signed(status, document, asked.secret)
+        if fault is Fault.GARBAGE:
+            return status, raw[: len(raw) // 2], signature
+        return status, raw, "" if fault is Fault.UNSIGNED else signature
+
+    def _file_back(self, asked: Asked, status: int, file: str) -> Exchanged:
+        fault = asked.fault
+        secret = "somebody-else" if fault is Fault.WRONGLY_SIGNED else asked.secret
+        if fault is Fault.WRONG_REFERENCE:
+            file = file.replace(".eur.", ".xxx.")
+        status, raw, signature = signed(status, file, secret)
         if fault is Fault.GARBAGE:
             return status, raw[: len(raw) // 2], signature
         return status, raw, "" if fault is Fault.UNSIGNED else signature
@@ -622,10 +638,10 @@ class HostileAcquirer:
             late = self._also("READ_REPORT", Fault.REPORT_LATE)
             self.settlements[reference] = Settlement(
                 content,
-                report_of(self._payable(content)),
+                report_file(reference, document["currency"], self._payable(content)),
                 at + (self.dice.spread(60.0, 1.5 * DAY_SECONDS) if late else 0.0),
             )
-        return 200, {"reference": reference, "status": "ACCEPTED"}
+        return 200, accepted(content)
 
     def _payable(self, document: Mapping[str, Any]) -> list[Row]:
         """What the books know of the entries, each once, and nothing that was paid before."""
@@ -643,12 +659,15 @@ class HostileAcquirer:
                     break
         return paid
 
-    def _read_report(self, reference: str, at: float) -> Answered:
+    def _read_report(self, path: str, at: float) -> Answered:
+        reference, _, file = path.partition("/")
         known = self.settlements.get(reference)
-        if known is None:
-            return 404, error("NOT_FOUND", f"nothing is known of {reference}")
-        report = known.report if at >= known.report_at else None
-        return 200, {"reference": reference, "status": "ACCEPTED", "report": report}
+        if known is None or (file and at < known.report_at):
+            unknown = error("NOT_FOUND", f"nothing is known of {reference}")
+            return 404, {"reference": reference, **unknown}
+        if file:
+            return 200, known.report
+        return 200, accepted(known.content) | {"reported": at >= known.report_at}
 
 
 def kind_of(method: str, path: str) -> str:
@@ -671,9 +690,32 @@ def error(code: str, message: str) -> dict[str, Any]:
     return {"error": {"code": code, "message": message}}
 
 
-def signed(status: int, document: Mapping[str, Any], secret: str) -> Exchanged:
+def accepted(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of a batch that was accepted."""
+    shown = {name: content[name] for name in ("reference", "content_sha256")}
+    return {**shown, "status": "ACCEPTED"}
+
+
+def read_body(what: str, body: bytes | None) -> dict[str, Any]:
+    """What a request says: a document, or a batch's file."""
+    if not body:
+        return {}
+    if what != "SETTLE":
+        document: dict[str, Any] = json.loads(body)
+        return document
+    rows = list(csv.DictReader(io.StringIO(body.decode())))
+    return {
+        "reference": rows[0]["settlement_reference"],
+        "currency": rows[0]["currency"],
+        "content_sha256": hashlib.sha256(body).hexdigest(),
+        "entries": [{"reference": row["reference"], "operation": row["type"]} for row in rows],
+    }
+
+
+def signed(status: int, document: Mapping[str, Any] | str, secret: str) -> Exchanged:
     """An answer with the proof that it is from whoever holds `secret`."""
-    raw = json.dumps(document, separators=(",", ":")).encode()
+    text = document if isinstance(document, str) else json.dumps(document, separators=(",", ":"))
+    raw = text.encode()
     return status, raw, hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
 
 

@@ -498,22 +498,30 @@ def bank_of(document: Document) -> Bank | None:
     return Bank(account["iban"][-2:]) if account is not None else None
 
 
-def report_of(rows: Sequence[Row]) -> dict[str, Any]:
-    """A settlement's report: a capture brings its amount less the fee, all else costs its own."""
-    lines = []
+BRINGS = frozenset({"CAPTURE", "REFUND_RETURN", "DISPUTE_REVERSAL"})
+REPORT_COLUMNS = (
+    "settlement_reference",
+    "line",
+    "type",
+    "reference",
+    "order_id",
+    "currency",
+    "amount_cents",
+    "fee_cents",
+    "net_cents",
+    "settled_on",
+)
+
+
+def report_file(reference: str, currency: str, rows: Sequence[Row]) -> str:
+    """A settlement's report, a CSV: a capture costs a fee, and all else its own amount."""
+    lines, sums = [], [0, 0, 0]
     for row in rows:
-        refund = row.operation != "CAPTURE"
-        fee = 0 if refund else row.amount_cents * 14 // 1000 + 10
-        gross = -row.amount_cents if refund else row.amount_cents
-        lines.append(
-            {
-                "reference": row.reference,
-                "operation": row.operation,
-                "amount_cents": row.amount_cents,
-                "fee_cents": fee,
-                "net_cents": gross - fee,
-            }
-        )
-    fees = sum(line["fee_cents"] for line in lines)
-    net = sum(line["net_cents"] for line in lines)
-    return {"lines": lines, "gross_cents": net + fees, "fee_cents": fees, "net_cents": net}
+        fee = row.amount_cents * 14 // 1000 + 10 if row.operation == "CAPTURE" else 0
+        gross = row.amount_cents if row.operation in BRINGS else -row.amount_cents
+        what = (row.operation, row.reference, row.order_id, row.currency)
+        lines.append((*what, row.amount_cents, fee, gross - fee))
+        sums = [sums[0] + gross, sums[1] + fee, sums[2] + gross - fee]
+    lines.append(("TOTAL", "", "", currency, *sums))
+    rows_of_file = [(reference, at, *line, "2026-01-01") for at, line in enumerate(lines, start=1)]
+    return "".join(",".join(map(str, row)) + "\n" for row in [REPORT_COLUMNS, *rows_of_file])

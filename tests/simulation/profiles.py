@@ -333,12 +333,14 @@ SETTLING = _profile(
     seconds=ALL_DAY_SECONDS,
 )
 SETTLING_CLAIMS = replace(
-    SETTLING, name="settlement day, crashes at its transactions", where="settle dynamodb.transact"
+    SETTLING,
+    name="settlement day, crashes at its transactions",
+    where="settle_batch dynamodb.transact",
 )
 SETTLING_SENDS = replace(
-    SETTLING, name="settlement day, crashes at the acquirer", where="settle acquirer"
+    SETTLING, name="settlement day, crashes at the acquirer", where="settle_batch acquirer"
 )
-SETTLING = replace(SETTLING, where="settle ")
+SETTLING = replace(SETTLING, where="settle")
 SILENT = _profile("charge, silent acquirer", CHARGE, bad(*NO_ANSWER, of=SENDING))
 SILENT_REFUND = _profile("refund, silent acquirer", REFUND, bad(*NO_ANSWER, of=("REFUND",)))
 WRONG_ANSWERS = _profile(

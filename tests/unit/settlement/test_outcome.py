@@ -1,4 +1,4 @@
-"""What came of a run is known when every merchant, and every lane that was set to work, has said."""
+"""What came of a run is known when every merchant has said so, and every lane set to work."""
 
 from __future__ import annotations
 

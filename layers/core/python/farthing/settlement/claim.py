@@ -59,7 +59,7 @@ def never() -> bool:
 class Claims:
     """One run's claiming for one merchant at one acquirer, up to the business day `until`.
 
-    `claims_max` entries, or `out_of_time`, and it stops, to be gone on with by others.
+    More than `claims_max` entries, or `out_of_time`, and it stops, to be gone on with by others.
     """
 
     tenant: TenantScope
@@ -111,8 +111,8 @@ class Claims:
         return left == 0 and not self.failures
 
     def _must_stop(self) -> bool:
-        full = self.claims_max is not None and self.claimed >= self.claims_max
-        return full or self.out_of_time()
+        enough = self.claims_max is not None and self.claimed > self.claims_max
+        return enough or self.out_of_time()
 
     def _unclaimed(self, items: Sequence[Item]) -> dict[str, list[Entry]]:
         """By currency, the entries that no batch has. One that cannot be read is a failure."""

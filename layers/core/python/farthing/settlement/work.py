@@ -30,8 +30,9 @@ from farthing.settlement.ports import SettlementAcquirer, Store, TakeReport
 from farthing.settlement.progress import EVERY_LANE
 from farthing.store.scope import TenantScope
 
-NARROW_CLAIMS_MAX = 2_000
-"""A merchant with more entries is worked on by lanes. So many take one of them some ten seconds."""
+NARROW_CLAIMS_MAX = 10_000
+"""A merchant with more entries is worked on by lanes. So many are four batches, and at most 500 a
+second can be claimed into one: twenty seconds."""
 SECONDS_TO_END = 60
 """With less time left nothing more is begun. A batch may take two exchanges with the acquirer."""
 UNKNOWN_IN_A_ROW_MAX = 3
