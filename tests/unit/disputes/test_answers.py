@@ -193,6 +193,36 @@ def test_two_who_look_for_one_answer_send_it_once(court: Court, meanwhile: Plan)
     assert row["state"]["S"] == "DONE"
 
 
+def test_one_who_comes_late_to_look_for_an_answer_does_not_send_it(
+    court: Court, meanwhile: Plan
+) -> None:
+    # Given an answer that never arrived, and another that looked for it and lost it again
+    dispute = court.opened()
+    lose_the_request(court, "/acceptance", NoUsableAnswer)
+    assert court.accept(dispute).status == 202
+    lose_the_request(court, "/acceptance", NoUsableAnswer)
+    meanwhile(1, lambda: require(court.look(dispute)["answer_pending"]))
+    # Then who read it before that one took it over leaves it alone
+    assert court.look(dispute)["answer_pending"] is True
+    assert court.answers_sent() == []
+
+
+def test_what_is_found_meanwhile_stays_found(court: Court, meanwhile: Plan) -> None:
+    # Given a sender that waits for a lost answer so long that another one finds what it did
+    dispute = court.opened()
+    lose_the_answer(court, "/acceptance")
+
+    def found() -> None:
+        court.stack.advance(61)
+        assert court.look(dispute)["status"] == "LOST"
+
+    meanwhile(2, found)
+    court.accept(dispute, key="k")
+    # Then it does not say afterwards that nobody knows
+    (row,) = court.stack.items("dispute_answer")
+    assert row["state"]["S"] == "DONE"
+
+
 def test_one_key_used_twice_at_once_sends_once(court: Court, meanwhile: Plan) -> None:
     dispute = court.opened()
     meanwhile(1, lambda: require(court.accept(dispute, key="k").status == 200))

@@ -70,6 +70,16 @@ def test_two_runs_at_once_remind_once(court: Court, meanwhile: Plan) -> None:
     assert reminders(court, dispute["payment_intent_id"]) == [7]
 
 
+def test_nobody_is_reminded_of_what_is_answered_at_that_moment(
+    court: Court, meanwhile: Plan
+) -> None:
+    dispute = court.opened()
+    court.stack.advance(3 * DAY + HOUR)
+    meanwhile(1, lambda: require(court.answer(dispute, {**WINS, "submit": True}).status == 200))
+    court.run_deadlines()
+    assert reminders(court, dispute["payment_intent_id"]) == []
+
+
 def test_a_refund_elsewhere_does_not_lose_a_reminder(court: Court, meanwhile: Plan) -> None:
     # Given an inquiry, whose payment is refunded while its merchant is being reminded
     dispute = court.opened(1091)

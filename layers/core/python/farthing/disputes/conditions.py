@@ -8,7 +8,8 @@ from farthing.store import Condition
 
 
 def as_read(version: int) -> Condition:
-    """AS_READ: what was read of the dispute is what is there, so no step is taken twice."""
+    """AS_READ: what was read of the dispute is what is there: no step is taken twice, nobody is
+    reminded twice, nor of what was answered meanwhile."""
     return Condition("AS_READ", "#version = :version", {"version": version})
 
 
@@ -18,15 +19,6 @@ def answerable(version: int) -> Condition:
         "ANSWERABLE",
         "#status = :waits AND attribute_not_exists(#open_answer)",
         {"waits": Standing.NEEDS_RESPONSE.value},
-    )
-
-
-def not_reminded(days: int) -> Condition:
-    """NOT_REMINDED: nobody was reminded so near to the deadline."""
-    return Condition(
-        "NOT_REMINDED",
-        "attribute_not_exists(#last_reminder_days) OR #last_reminder_days > :days",
-        {"days": days},
     )
 
 

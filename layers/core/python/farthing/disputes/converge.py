@@ -13,7 +13,6 @@ from dataclasses import replace
 from farthing.acquiring.dispute import Case
 from farthing.acquiring.inbound import NotYet
 from farthing.disputes import step
-from farthing.disputes.conditions import not_reminded
 from farthing.disputes.dispute import Dispute, dispute_id_of, dispute_key, new_dispute
 from farthing.disputes.schedule import reminded_at_once
 from farthing.disputes.services import Services
@@ -71,10 +70,9 @@ def remind(dispute: Dispute, days: int, services: Services) -> Dispute:
         intent, now = _disputable(item, dispute.intent_id), services.now()
         stepped = step.told_again(intent, dispute, {"last_reminder_days": days})
         event_id, day = services.new_id("evt"), services.business_day(dispute.connector)
-        first, *others = step_writes(stepped, dispute.reference, event_id, now, day, days)
-        guarded = replace(first, when=first.when & not_reminded(days))
+        writes = step_writes(stepped, dispute.reference, event_id, now, day, days)
         try:
-            services.store.write(guarded, *others)
+            services.store.write(*writes)
         except ConditionFailed as failed:
             if failed.key == dispute.key:
                 return dispute

@@ -59,7 +59,8 @@ def step_writes(
 def dispute_writes(
     before: Dispute | None, after: Dispute, now: datetime, also: Condition | None = None
 ) -> list[Write]:
-    """The dispute's row as it is now; with its first one, the pointer beside its payment."""
+    """The dispute's row as it is now; with its first one, the pointer beside its payment. `also` is
+    a rule that says more than AS_READ."""
     if before is None:
         pointer = pointer_key(after.tenant, after.intent_id, after.dispute_id)
         named = {"entity": "dispute_pointer", "dispute_id": after.dispute_id}
@@ -69,7 +70,7 @@ def dispute_writes(
         ]
     when = as_read(before.version)
     sets, removes = _changed(before, after, now)
-    return [Update(after.key, when & also if also else when, set=sets, remove=removes)]
+    return [Update(after.key, also or when, set=sets, remove=removes)]
 
 
 def _changed(before: Dispute, after: Dispute, now: datetime) -> tuple[dict[str, object], list[str]]:

@@ -109,13 +109,6 @@ def abandoned(fence: int, now: str) -> Condition:
     )
 
 
-REFUND_DONE = Condition(
-    "REFUND_DONE",
-    "#status = :succeeded AND (attribute_not_exists(#returned) OR #returned = :not_returned)",
-    {"succeeded": "SUCCEEDED", "not_returned": None},
-)
-"""The refund has succeeded, and nobody has written that it came back."""
-
 DEBITED = Condition("DEBITED", "#state = :approved", {"approved": OperationState.APPROVED.value})
 """The debit has succeeded: more may become known of it, and it stays what it is."""
 

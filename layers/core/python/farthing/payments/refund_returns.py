@@ -20,7 +20,7 @@ from farthing.ledger import posting
 from farthing.ledger.transaction import booked
 from farthing.money import Money
 from farthing.payments.conclusion import intent_update
-from farthing.payments.conditions import REFUND_DONE, returnable
+from farthing.payments.conditions import returnable
 from farthing.payments.event import event_put
 from farthing.payments.intent import Intent, intent_key
 from farthing.payments.operation import Operation, OperationState
@@ -30,7 +30,7 @@ from farthing.payments.returned import Return, return_key
 from farthing.payments.services import Services
 from farthing.settlement.entry import Operation as Movement
 from farthing.settlement.entry import settlement_entry
-from farthing.store import NOT_CREATED, ConditionFailed, Put, StoreBusy, Update, Write
+from farthing.store import EXISTS, NOT_CREATED, ConditionFailed, Put, StoreBusy, Update, Write
 
 EVENT_TYPE = "refund.returned"
 TRIES_MAX = 12
@@ -130,7 +130,7 @@ def return_writes(
     now: datetime,
     day: date,
 ) -> list[Write]:
-    """The transaction that makes it true, with its business day. Its row, put once, keeps it from being two."""
+    """The transaction that makes it true, on a business day. Its row, put once, keeps it one."""
     operation, amount_cents = fact.operation, fact.returned.amount_cents
     transaction = posting.refund_returned(
         fact.return_id,
@@ -157,7 +157,7 @@ def return_writes(
         Put(fact.key, fact.to_item(), NOT_CREATED),
         *intent_update(before, after, returnable(before.version)),
         event_put(after, event_id, EVENT_TYPE, show_refund(came_back), now),
-        Update(refund.key, REFUND_DONE, set={"returned": fact.shown()}),
+        Update(refund.key, EXISTS, set={"returned": fact.shown()}),
         booked(transaction, operation.tenant),
         Put(key, entry, NOT_CREATED),
     ]
