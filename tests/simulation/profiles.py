@@ -333,7 +333,9 @@ SETTLING = _profile(
     seconds=ALL_DAY_SECONDS,
 )
 SETTLING_CLAIMS = replace(
-    SETTLING, name="settlement day, crashes at its transactions", where="settle_batch dynamodb.transact"
+    SETTLING,
+    name="settlement day, crashes at its transactions",
+    where="settle_batch dynamodb.transact",
 )
 SETTLING_SENDS = replace(
     SETTLING, name="settlement day, crashes at the acquirer", where="settle_batch acquirer"
