@@ -15,6 +15,7 @@ from rich.console import Console
 from farthing_cli import (
     accounts,
     clock,
+    disputes,
     duration,
     fields,
     logs,
@@ -50,6 +51,7 @@ app.add_typer(accounts.app, name="connector")
 app.add_typer(fraud.app, name="fraud")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(disputes.app, name="disputes")
 console = Console()
 
 
@@ -94,6 +96,12 @@ def show_logs() -> None:
         for line in follower.read():
             console.print(line.render(), soft_wrap=True)
         time.sleep(logs.POLL_SECONDS)
+
+
+@app.command()
+def deadlines() -> None:
+    """Do now what the schedule does every hour: remind of disputes, and look what was decided."""
+    _run_now("dispute_deadlines")
 
 
 @app.command()

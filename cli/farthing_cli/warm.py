@@ -25,6 +25,7 @@ LISTS = (
     "events",
     "webhook_endpoints",
     "settlements",
+    "ledger_transactions",
     "fraud/list_entries",
 )
 
@@ -70,6 +71,7 @@ def _calls(
         ("acquirer_webhooks", ask("POST", f"{dev.api_url}/v1/acquirer_webhooks/sandbox")),
         ("acquirer_events", invoke("acquirer_events", {"Records": []})),
         ("outbox", invoke("outbox", {"Records": []})),
+        ("project_balances", invoke("project_balances", {"Records": []})),
         ("deliver_webhooks", invoke("deliver_webhooks", {"Records": []})),
         ("redeliver_due", invoke("redeliver_due", {})),
         ("settle", invoke("settle", {"run": "none"})),

@@ -21,6 +21,7 @@ from tests.simulation.afterwards import (
     recover_endpoints,
 )
 from tests.simulation.aws.sqs import REGION_URL
+from tests.simulation.books_watch import BooksWatch
 from tests.simulation.counters import store_was_busy
 from tests.simulation.dice import Dice
 from tests.simulation.faults import Fault, Faults, Swarm
@@ -176,7 +177,7 @@ class Run:
             dead_letters=dead,
             exhausted=self._exhausted(),
             may_be_dead=lambda queue, body: (
-                (queue == "OutboxFailures" and stalled)
+                (queue in {"OutboxFailures", "ProjectionFailures"} and stalled)
                 or (queue == TOLD_DEAD and f'"{STRANGER}-' in body)
                 or (queue == "SettleDeadLetters" and late)
             ),
@@ -274,6 +275,7 @@ def begin(
     )
     watch.load({name: table.rows for name, table in world.tables.tables.items()})
     world.tables.on_write.append(watch)
+    world.tables.on_write.append(BooksWatch())
     world.tables.on_write.append(InboxWatch(lambda: world.trace.rows, world.scheduler.process))
     if search:
         world.queues.on_send.append(lambda queue, message: watch.read_text(queue, message.body))

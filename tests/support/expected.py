@@ -73,6 +73,12 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "acquirer_events.unreadable": {
         "batchItemFailures": [{"itemIdentifier": "6b0d6f0e-93a7-4f0c-8d0c-0f3a6c1f2b77"}]
     },
+    "charge.nothing_to_answer": {"outcome": "UNKNOWN", "case": None},
+    "disputes.list": {"statusCode": 200, "body": {"data": [], "has_more": False}},
+    "disputes.get_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "disputes.evidence_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "disputes.accept_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "dispute_deadlines.schedule": {"reminded": 0, "failed": 0},
     "resolve_unknown.schedule": {"requiring_decision": 0},
     "resolve_unknown.sqs": {
         "batchItemFailures": [{"itemIdentifier": "c0a3c0de-5f0e-4f58-9c64-1b9a5e0b7d21"}]

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from farthing.ledger.balance import Balance
-from tests.unit.ledger.books import TENANT, Books
+from tests.simulation.books_watch import BooksWatch, wrong_books
+from tests.unit.ledger.books import PAYMENTS, SETTLEMENT, TENANT, Books
 
 CURRENCIES = ("eur", "usd", "jpy")
 
@@ -67,6 +68,7 @@ class Faulty:
 def test_any_facts_in_any_order_come_to_the_balances_of_a_replay(data: st.DataObject) -> None:
     # Given facts, brought in any order, some twice, to workers of which some die
     books = Books()
+    books.tables.on_write.append(BooksWatch())
     for name, cents, fee, currency in data.draw(st.lists(facts, min_size=1, max_size=25)):
         FACTS[name](books, cents, fee, currency)
     records = books.stream()
@@ -106,6 +108,12 @@ def test_whatever_the_stream_loses_the_trial_balance_brings(lost: list[Any]) -> 
 
 def assert_replayed(books: Books) -> None:
     """Heads are the sums of what was posted, journals its order, and all comes to zero."""
+    posted = [
+        item
+        for item in books.tables.items(PAYMENTS)
+        if item["entity"] == {"S": "ledger_transaction"}
+    ]
+    assert list(wrong_books(posted, list(books.tables.items(SETTLEMENT)))) == []
     for currency in CURRENCIES:
         head, rows = books.head(currency), books.journal(currency)
         assert head.accounts == books.rebuilt(currency)

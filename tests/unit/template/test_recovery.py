@@ -126,7 +126,8 @@ def test_who_only_resolves_may_make_these_calls_and_no_others(name: str) -> None
 
 def test_only_what_works_it_off_reads_what_is_due() -> None:
     readers = {role for role in ROLES if "PaymentsTable/index/due" in grants(role)}
-    assert readers == {"ResolveUnknownRole", "OutboxRole", "VaultPurgeRole"}
+    working = {"ResolveUnknownRole", "OutboxRole", "VaultPurgeRole", "DisputeDeadlinesRole"}
+    assert readers == working
 
 
 def test_the_webhook_secret_is_read_by_who_checks_it_and_by_the_sandbox() -> None:

@@ -26,6 +26,7 @@ ALLOWED_FIELDS = frozenset(
         "session_id",
         "operation_id",
         "refund_id",
+        "dispute_id",
         "event_id",
         "endpoint_id",
         "entry_id",

@@ -12,7 +12,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from farthing_sandbox import items, journal, maturity, reports, settlement, token_books
+from farthing_sandbox import (
+    cards,
+    dispute_books,
+    items,
+    journal,
+    maturity,
+    reports,
+    settlement,
+    token_books,
+)
 from farthing_sandbox.asks import Authorize, Due, Operation
 from farthing_sandbox.books import recorded
 from farthing_sandbox.cards import Fault
@@ -107,6 +116,8 @@ class Acquirer:
             entry = self.decide(ask, now, numbers)
             if entry.is_pending:
                 self.defer_end(entry)
+            for due, seconds in entry.goes_on():
+                self.defer(as_json(vars(due)), seconds)
             if self.books.record(entry, once=self.idempotent):
                 return recorded(entry)
             self.pause(attempt)
@@ -154,6 +165,9 @@ class Acquirer:
         charge = self.books.charge(reference)
         if charge is not None and charge.taken_at_once:
             maturity.mature(self.books, charge.order_id, charge.entry, now)
+            charge = self.books.charge(reference)
+        if charge is not None and cards.behaviour_tagged(charge.behaviour).disputed:
+            dispute_books.open_if_due(self.books, charge.order_id, charge.entry, now)
             charge = self.books.charge(reference)
         return charge if charge is not None and landed(charge.visible_at, now) else None
 
@@ -224,6 +238,9 @@ class Acquirer:
         if answer["method"] == "BANK":
             debit = maturity.mature(self.books, found.order_id, found.entry, now)
             return answer if debit is None else answer | maturity.present(debit)
+        if answer["operation"] == Operation.REFUND:
+            refund = maturity.mature_refund(self.books, found.order_id, found.entry, now)
+            return answer if refund is None else answer | maturity.stands(refund)
         row = self.books.row(found.order_id, found.entry, Operation(answer["operation"]))
         return answer if row is None else answer | {"status": row.row.status.value}
 
@@ -236,7 +253,8 @@ class Acquirer:
     def transactions_of_order(self, order_id: str, now: datetime) -> list[Row]:
         """What was really done for an order."""
         rows = self.books.rows_of_order(order_id)
-        if maturity.mature_all(self.books, order_id, rows, now):
+        happened = maturity.mature_all(self.books, order_id, rows, now)
+        if dispute_books.mature_all(self.books, order_id, rows, now) or happened:
             rows = self.books.rows_of_order(order_id)
         return [it.row for it in rows if it.is_public(now)]
 

@@ -131,7 +131,7 @@ class Listing:
 @dataclass(frozen=True)
 class Due:
     """What is due by now: where its row lies, and who asked for it. `what` is a REFUND that ends,
-    a bank's DECISION about a debit, or its RETURN."""
+    a bank's DECISION about a debit, or its RETURN; a REFUND_RETURN, or a DISPUTE of a charge."""
 
     order_id: str
     entry: str

@@ -163,7 +163,7 @@ class DueBody(Body):
     order_id: Reference
     entry: Annotated[str, Field(pattern=cursor.ENTRY)]
     reference: Reference
-    what: Literal["REFUND", "DECISION", "RETURN"] = "REFUND"
+    what: Literal["REFUND", "DECISION", "RETURN", "REFUND_RETURN", "DISPUTE"] = "REFUND"
 
 
 class ReferenceBody(Body):

@@ -28,7 +28,10 @@ NOTHING_CAPTURED: Final = "left_to_capture_cents = :amount"
 NOTHING_REFUNDED: Final = "left_to_refund_cents = :amount"
 STILL_PENDING: Final = "#status = :pending"
 
-CAPTURE_ONCE: Final = "SET left_to_capture_cents = :none, left_to_refund_cents = :amount"
+CAPTURE_ONCE: Final = (
+    "SET left_to_capture_cents = :none, left_to_refund_cents = :amount, captured_cents = :amount, "
+    "captured_at = :at"
+)
 TAKE_REFUND: Final = "SET left_to_refund_cents = left_to_refund_cents - :amount"
 REVERSE_CHARGE: Final = (
     "SET #status = :reversed, left_to_capture_cents = :none, left_to_refund_cents = :none"
@@ -193,7 +196,7 @@ class Books:
         """The writes that change a charge, each on the condition that it has not moved on."""
         charge, amount = change.charge, change.amount_cents
         if change.operation is Operation.CAPTURE:
-            return [self.update(charge, CAPTURE_ONCE, ENOUGH_LEFT_TO_CAPTURE, amount)]
+            return [self.update(charge, CAPTURE_ONCE, ENOUGH_LEFT_TO_CAPTURE, amount, change.at)]
         if change.operation is Operation.REFUND:
             return [self.update(charge, TAKE_REFUND, ENOUGH_LEFT_TO_REFUND, amount)]
         if charge.status is Status.PENDING:
@@ -206,12 +209,15 @@ class Books:
             {"Update": self.expression(captured, REVERSE_ROW, {":reversed": "REVERSED"})},
         ]
 
-    def update(self, charge: Charge, change: str, when: str, amount_cents: int) -> Item:
+    def update(
+        self, charge: Charge, change: str, when: str, amount_cents: int, at: str = ""
+    ) -> Item:
         """A conditional change of a charge's counters."""
         key = items.row_key(charge.order_id, charge.entry, Operation.AUTHORIZE)
         known = {
             ":amount": amount_cents,
             ":none": 0,
+            ":at": at,
             ":reversed": "REVERSED",
             ":pending": "PENDING",
         }

@@ -29,6 +29,7 @@ INSUFFICIENT_FUNDS: Final = Decline("51", "Insufficient funds")
 EXPIRED_CARD: Final = Decline("54", "Expired card")
 SECURITY_VIOLATION: Final = Decline("63", "Security violation")
 PROCESSING_ERROR: Final = Decline("96", "System malfunction")
+ACCOUNT_CLOSED: Final = Decline("AC04", "Account closed")
 INCORRECT_CVC: Final = Decline("N7", "Card verification code missing or incorrect")
 TOKEN_REFUSED: Final = Decline("T1", "Network token not usable")
 CRYPTOGRAM_REFUSED: Final = Decline("T2", "Token cryptogram missing, used or of another request")
@@ -91,6 +92,10 @@ class Behaviour:
     """Its network token is given, and the first answer that says so never comes."""
     settles: Settles | None = None
     """How its capture is settled, if not as it was booked. The books themselves stay right."""
+    disputed: bool = False
+    """Its payer disputes it a while after the capture."""
+    refunds_come_back: bool = False
+    """A refund is approved, and the payer's bank sends it back a while later."""
     issuer: Later | None = None
     """What the issuer does ten seconds after there is a network token."""
 
@@ -108,6 +113,11 @@ BEHAVIOURS: Final[dict[str, Behaviour]] = {
     "4000000000000069": declined(EXPIRED_CARD),
     "4000000000000127": declined(INCORRECT_CVC),
     "4000000000000119": declined(PROCESSING_ERROR),
+    "4000000000000259": Behaviour(
+        "disputed",
+        "approved, and disputed 10 s after the capture: see disputes",
+        disputed=True,
+    ),
     "4000009900000012": Behaviour(
         "no_answer", "approved, but the answer never comes", answer_fault=Fault.NO_ANSWER
     ),
@@ -183,6 +193,11 @@ BEHAVIOURS: Final[dict[str, Behaviour]] = {
         "token_suspended",
         "approved; the issuer suspends its network token after 10 s, and tells by webhook",
         issuer=Later.SUSPENDS,
+    ),
+    "4000009900000186": Behaviour(
+        "refunds_come_back",
+        "approved; a refund is approved too, and the payer's bank sends it back 20 s later",
+        refunds_come_back=True,
     ),
 }
 

@@ -14,10 +14,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote
 
-from farthing_sandbox import bodies, files, notices, token_http
+from farthing_sandbox import bodies, dispute_http, files, notices, token_http
 from farthing_sandbox.acquirer import Busy, NoAnswer, ReferenceReused
 from farthing_sandbox.answers import Answer, not_found, refusal, signed, unanswered
 from farthing_sandbox.asks import Operation
+from farthing_sandbox.dispute_books import BusyDispute
 from farthing_sandbox.items import as_json
 from farthing_sandbox.operations import rfc3339
 
@@ -107,7 +108,7 @@ def guarded(run: Callable[[Call], Answer], call: Call) -> Answer:
     except ReferenceReused:
         message = "this reference was used before, with other content"
         return refusal(HTTPStatus.CONFLICT, "REFERENCE_REUSED", message)
-    except Busy:
+    except (Busy, BusyDispute):
         return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "BUSY", "nothing was done, try again")
 
 
@@ -248,6 +249,9 @@ ROUTES: Final = (
     Route("POST", "/v1/reversals", payments, reverse),
     Route("GET", "/v1/operations", payments, list_operations),
     Route("GET", f"/v1/operations/{IT}", payments, find_operation),
+    Route("GET", f"/v1/disputes/{IT}", payments, dispute_http.find),
+    Route("POST", f"/v1/disputes/{IT}/evidence", payments, dispute_http.answer),
+    Route("POST", f"/v1/disputes/{IT}/acceptance", payments, dispute_http.accept),
     Route("PUT", "/v1/webhook_endpoint", payments, register_webhook_endpoint),
     Route("POST", "/v1/settlements", reporting, settle),
     Route("GET", f"/v1/settlements/{IT}/report", reporting, find_report),

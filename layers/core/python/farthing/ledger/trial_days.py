@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Protocol
 
 from farthing.ledger.accounts import PROCESSING_FEE_INCOME, Side, acquirer_receivable
 from farthing.ledger.difference import Difference, Kind, between_transactions
@@ -37,10 +36,6 @@ UNREADABLE = (KeyError, TypeError, ValueError)
 BATCH_KEYS_MAX = 100
 
 
-class Reads(BatchGets, Protocol):
-    """What is needed of the tables."""
-
-
 def partitions(tenant: TenantScope, acquirers: Sequence[str], day: date) -> list[str]:
     """Where the transactions of one day are named."""
     entries = [shard_pk(tenant, one, day, shard) for one in acquirers for shard in range(SHARDS)]
@@ -65,7 +60,7 @@ class Days:
     """Looks at pages of the days' partitions."""
 
     tenant: TenantScope
-    store: Reads
+    store: BatchGets
     projector: Projector
 
     def page(self, rows: Sequence[Item], now: datetime) -> Page:
@@ -78,7 +73,7 @@ class Days:
                 named.setdefault(self._named_by(row), []).append(row)
             except UNREADABLE:
                 result.differences.append(Difference(Kind.UNREADABLE, row=name_of(row)))
-        found = self._batch(list(named))
+        found = batched(self.store, list(named))
         transactions = []
         for key, naming in named.items():
             read = read_transaction(found.get(key), key, naming[0])
@@ -120,7 +115,7 @@ class Days:
             else:
                 result.in_flight += 1
         result.currencies |= {name for mark in marks.values() for name in mark["sequences"]}
-        result.differences += self._differences([one for one in transactions], marks)
+        result.differences += self._differences(transactions, marks)
 
     def _differences(
         self, transactions: Iterable[LedgerTransaction], marks: Mapping[str, Item]
@@ -131,7 +126,7 @@ class Days:
             if one.transaction_id in marks
             for currency, sequence in marks[one.transaction_id]["sequences"].items()
         }
-        rows = self._batch(list(places))
+        rows = batched(self.store, list(places))
         for key, one in places.items():
             if key not in rows:
                 yield Difference(Kind.JOURNAL_ROW_MISSING, one.transaction_id, row=name_of_key(key))
@@ -146,11 +141,10 @@ class Days:
             )
 
     def _marks(self, transactions: Sequence[LedgerTransaction]) -> dict[str, Item]:
-        found = self._batch([mark_key(self.tenant, one.transaction_id) for one in transactions])
+        found = batched(
+            self.store, [mark_key(self.tenant, one.transaction_id) for one in transactions]
+        )
         return {str(item["transaction_id"]): item for item in found.values()}
-
-    def _batch(self, keys: Sequence[Key]) -> dict[Key, Item]:
-        return batched(self.store, keys)
 
 
 def batched(store: BatchGets, keys: Sequence[Key]) -> dict[Key, Item]:

@@ -115,7 +115,9 @@ class Turns:
             return {"error": str(wrong)}
         services = self.services_of(tenant)
         if "show" in asked:
-            count = min(max(int(asked["show"]), 1), RUNS_SHOWN_MAX)
+            count = asked["show"]
+            if type(count) is not int or not 0 < count <= RUNS_SHOWN_MAX:
+                return {"error": f"show is a number from 1 to {RUNS_SHOWN_MAX}"}
             return {"runs": [trial.shown(run) for run in trial.newest(services, count)]}
         item = self.access.get(merchant_row(tenant.merchant_id))
         if item is None:
