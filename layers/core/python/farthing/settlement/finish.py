@@ -136,8 +136,7 @@ class Finisher:
         lines, reference = list(self._lines(batch)), batch.name.reference
         file = batch_file(reference, lines)
         sha256 = sha256_of(file)
-        if batch.totals is None:
-            self._write_totals(batch, totals_of(lines), sha256)
+        self._write_totals(batch, totals_of(lines), sha256)
         if not self.acquirer.has(reference):
             self.files.put(batch_file_key(batch.name, sha256), file, CONTENT_TYPE)
             try:
