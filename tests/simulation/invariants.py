@@ -131,6 +131,16 @@ def number(item: Item, name: str) -> int:
     return int(value.get("N", "0")) if value is not None else 0
 
 
+def moved_by(transaction: Item) -> int:
+    """What a payment's ledger transaction moves at the acquirer, but for a dispute's fee."""
+    amounts: Counter[str] = Counter()
+    for wire in transaction["postings"]["L"]:
+        posting = wire["M"]
+        account = text(posting, "account").partition(":")[0]
+        amounts[account] += number(posting, "amount_cents")
+    return amounts["acquirer_receivable"] - amounts["dispute_fee_expense"]
+
+
 def dispute_state(item: Item | None) -> str:
     """Stage and status of a dispute's row; empty for none."""
     return f"{text(item, 'stage')} {text(item, 'status')}" if item is not None else ""
@@ -546,14 +556,12 @@ class Watch:
                 self._fail(5, intent_id, f"{key}: a posting of {amount}")
             sign = 1 if text(posting, "side") == "DEBIT" else -1
             sums[text(posting, "currency")] += sign * amount
-            if text(posting, "account").startswith("acquirer_receivable"):
-                self.payments[intent_id].posted[text(new, "kind")] += amount
-            if text(posting, "account") == "dispute_fee_expense":
-                self.payments[intent_id].posted[text(new, "kind")] -= amount
         if any(sums.values()):
             self._fail(5, intent_id, f"{key} does not sum to zero: {dict(sums)}")
         self.ledger[key] = new
-        self._touch(intent_id)
+        if intent_id:  # a settlement's or a transfer's is about no payment
+            self._touch(intent_id)
+            self.payments[intent_id].posted[text(new, "kind")] += moved_by(new)
 
     def _entry(self, key: Any, old: Item | None, new: Item | None) -> None:
         row = new or old or {}

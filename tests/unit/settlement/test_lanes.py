@@ -11,8 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from farthing.settlement import batch as batch_module
+from farthing.settlement import claim
 from farthing.settlement import work as work_module
-from farthing.settlement.batch import Status, lane_of
+from farthing.settlement.batch import TAKES_LINES, Status, lane_of
 from farthing.settlement.claim import Claims
 from farthing.settlement.entry import SHARDS, Operation, entry_key
 from farthing.settlement.fan_out import RunIncomplete
@@ -128,6 +130,37 @@ def test_the_totals_of_all_lanes_are_those_of_the_entries() -> None:
         )
 
 
+def test_a_lane_whose_batch_is_full_goes_on_in_its_own_next_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(claim, "LINES_PER_CLAIM_MAX", 2)
+    monkeypatch.setattr(batch_module, "FULL_FROM", 2)
+    takes = replace(TAKES_LINES, values={**TAKES_LINES.values, "full_from": 2})
+    monkeypatch.setattr(claim, "TAKES_LINES", takes)
+    world = wide_world(120)
+
+    claims_of_lane(world, 3)
+
+    numbers = sorted({batch.name.number for batch in world.batches()})
+    assert len(numbers) > 2
+    assert numbers == [4 + SHARDS * one for one in range(len(numbers))]
+
+
+def test_a_merchants_own_message_claims_little_more_than_it_may() -> None:
+    """Given more than it takes on each of several days, it leaves all days to the lanes."""
+    world = World()
+    for number in (0, 1, 2):
+        for _ in range(40):
+            world.enter(number)
+
+    do(world, world.job(2), 2)
+
+    claimed = [entry for entry in world.entries() if entry.settlement_id is not None]
+    assert NARROW < len(claimed) < 2 * NARROW
+    through = [item["through_day"] for item in world.rows("settlement_progress")]
+    assert all(reached < day(0).isoformat() for reached in through)
+
+
 # --- lost, late, again ---------------------------------------------------------------------------
 
 
@@ -235,6 +268,21 @@ def hurried(world: World, job: Job) -> None:
         before_write=count,
         seconds_left=lambda: 300.0 if writes["done"] < 3 else 0.0,
     )
+
+
+def test_batches_that_there_is_no_time_to_finish_are_left_to_their_lanes() -> None:
+    """Given a merchant's batches in two currencies, when time is up after the first, lane 0 goes
+    on."""
+    world = World()
+    world.enter(0)
+    world.enter(0, currency="usd")
+
+    do(world, world.job(0), seconds_left=lambda: 0.0 if world.logged else 300.0)
+
+    assert len(world.logged) == 1
+    assert [job.lane for job in world.jobs] == [LANES[0]]
+    do(world, world.jobs[0])
+    world.check()
 
 
 def test_a_merchant_without_time_leaves_all_to_lanes() -> None:
