@@ -32,6 +32,8 @@ from farthing_cli.failure import Failure
 from farthing_cli.fraud import commands as fraud
 from farthing_cli.ledger import commands as ledger
 from farthing_cli.project import run_folder
+from farthing_cli.reconciliation import breaks
+from farthing_cli.reconciliation.commands import reconcile
 from farthing_cli.webhooks import commands as webhooks
 from farthing_cli.webhooks.listen import listen
 from farthing_cli.webhooks.trigger import trigger
@@ -51,6 +53,7 @@ app.add_typer(accounts.app, name="connector")
 app.add_typer(fraud.app, name="fraud")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(breaks.app, name="breaks")
 app.add_typer(disputes.app, name="disputes")
 console = Console()
 
@@ -123,6 +126,7 @@ app.command()(recovery.resolve)
 app.command()(recovery.unknown)
 app.command()(recovery.decide)
 app.command()(redrive.redrive)
+app.command()(reconcile)
 app.command()(simulate.simulate)
 
 

@@ -25,6 +25,7 @@ LISTS = (
     "events",
     "webhook_endpoints",
     "settlements",
+    "breaks",
     "ledger_transactions",
     "fraud/list_entries",
 )
@@ -76,6 +77,7 @@ def _calls(
         ("redeliver_due", invoke("redeliver_due", {})),
         ("settle", invoke("settle", {"run": "none"})),
         ("settle_batch", invoke("settle_batch", {"Records": []})),
+        ("reconcile", invoke("reconcile", {"Records": []})),
     ]
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -513,11 +514,17 @@ REPORT_COLUMNS = (
 )
 
 
+def capture_fee(amount_cents: int) -> int:
+    """1.4 %, half to even, and 10."""
+    share = Decimal(amount_cents) * Decimal("0.014")
+    return int(share.quantize(Decimal(1), ROUND_HALF_EVEN)) + 10
+
+
 def report_file(reference: str, currency: str, rows: Sequence[Row]) -> str:
     """A settlement's report, a CSV: a capture costs a fee, and all else its own amount."""
     lines, sums = [], [0, 0, 0]
     for row in rows:
-        fee = row.amount_cents * 14 // 1000 + 10 if row.operation == "CAPTURE" else 0
+        fee = capture_fee(row.amount_cents) if row.operation == "CAPTURE" else 0
         gross = row.amount_cents if row.operation in BRINGS else -row.amount_cents
         what = (row.operation, row.reference, row.order_id, row.currency)
         lines.append((*what, row.amount_cents, fee, gross - fee))

@@ -477,12 +477,13 @@ class Watch:
                 self._fail(5, intent_id, f"{key}: a posting of {amount}")
             sign = 1 if text(posting, "side") == "DEBIT" else -1
             sums[text(posting, "currency")] += sign * amount
-            if text(posting, "account").startswith("acquirer_receivable"):
+            if intent_id and text(posting, "account").startswith("acquirer_receivable"):
                 self.payments[intent_id].posted[text(new, "kind")] += amount
         if any(sums.values()):
             self._fail(5, intent_id, f"{key} does not sum to zero: {dict(sums)}")
         self.ledger[key] = new
-        self._touch(intent_id)
+        if intent_id:  # a settlement's or a transfer's is about no payment
+            self._touch(intent_id)
 
     def _entry(self, key: Any, old: Item | None, new: Item | None) -> None:
         row = new or old or {}

@@ -52,6 +52,17 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "settle_batch.merchant": {"batchItemFailures": []},
     "settlements.report_of_none": {"statusCode": 404, "body": {"code": "not_found"}},
     "settlements.list": {"statusCode": 200},
+    "breaks.list": {"statusCode": 200, "body": {"data": []}},
+    "breaks.of_no_settlement": {"statusCode": 404, "body": {"code": "not_found"}},
+    "breaks.get_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "breaks.assign_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "breaks.note_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "breaks.resolve_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "reconcile.schedule": {"missed": 0},
+    "reconcile.bucket_connected": {"batchItemFailures": []},
+    "reconcile.no_file": {
+        "batchItemFailures": [{"itemIdentifier": "0d0c6f0e-93a7-4f0c-8d0c-0f3a6c1f2b78"}]
+    },
     "balances.balance": {"statusCode": 200, "body": {"livemode": False}},
     "balances.list": {"statusCode": 200},
     "balances.none": {"statusCode": 404, "body": {"code": "not_found"}},

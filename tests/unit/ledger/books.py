@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
 
-from farthing.business_calendar import UTC_DAYS
+from farthing.business_calendar import UTC_DAYS, Calendar
 from farthing.ids import make_id
 from farthing.ledger import posting, trial
 from farthing.ledger.accounts import ROUNDING_FX, Side, suspense
@@ -62,6 +62,7 @@ class Books:
     """One installation's tables, and what happened to its merchants' money."""
 
     now: datetime = START
+    calendar: Calendar = UTC_DAYS
     tables: Tables = field(init=False)
     posted: dict[TenantScope, list[LedgerTransaction]] = field(default_factory=dict)
     pauses: int = 0
@@ -144,6 +145,10 @@ class Books:
         assert made is not None
         return self.alone(made)
 
+    def reserve(self, cents: int = 100, currency: str = "eur") -> LedgerTransaction:
+        reserve_id, amount = an_id("rsv", self.number()), Money(cents, currency)
+        return self.alone(posting.reserve(reserve_id, amount, at=self.now))
+
     def exchange(self) -> LedgerTransaction:
         """A transaction of two currencies: euros in suspense are dollars there."""
         subject = an_id("st", self.number())
@@ -185,7 +190,7 @@ class Books:
                 cents,
                 currency,
                 SANDBOX,
-                self.now.date(),
+                self.calendar.business_day(self.now),
                 self.now,
                 fee,
             )
@@ -260,7 +265,7 @@ class Books:
             tenant=TENANT,
             store=self.store(),
             projector=self.projector(),
-            acquirers={SANDBOX: UTC_DAYS, "stripe": UTC_DAYS},
+            acquirers={SANDBOX: self.calendar, "stripe": UTC_DAYS},
             now=lambda: self.now,
             new_id=lambda prefix: an_id(prefix, self.number()),
             seconds_left=seconds_left,

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from farthing.business_calendar import Calendar
 from farthing.ledger import trial
 from farthing.ledger.difference import Difference, Kind
 from farthing.ledger.journal import head_key, journal_key, mark_key
@@ -15,7 +16,7 @@ from farthing.ledger.transaction import LedgerTransaction
 from farthing.ledger.trial_row import Run, verified_key
 from farthing.settlement.entry import Operation
 from farthing.store.item import Key
-from tests.unit.ledger.books import FIRST_DAY, PAYMENTS, SETTLEMENT, TENANT, Books
+from tests.unit.ledger.books import FIRST_DAY, PAYMENTS, SETTLEMENT, START, TENANT, Books
 
 
 def story() -> Books:
@@ -338,6 +339,26 @@ def test_what_is_verified_never_goes_back_to_an_earlier_day() -> None:
     # Then
     item = books.store().get(verified_key(TENANT))
     assert item is not None and item["through_day"] == "2026-11-25"
+
+
+def test_a_business_day_in_the_future_leaves_no_day_of_today_unseen() -> None:
+    """On a long weekend what moves is settled with Tuesday: that Tuesday's shards were looked at
+    says nothing of what Saturday still posts, nor of what Tuesday's still get."""
+    # Given a run on a Saturday, at an acquirer that is closed until Tuesday
+    closed = Calendar(closed_weekdays=frozenset({5, 6, 0}))
+    books = Books(now=START + timedelta(days=1), calendar=closed)
+    books.capture()
+    books.project()
+    assert books.trial().until == date(2026, 11, 24)
+    # When the stream loses what is posted later that day
+    books.now += timedelta(hours=1)
+    books.reserve()
+    books.capture()
+    books.now += timedelta(days=4)
+    run = books.trial()
+    # Then
+    assert run.counts["healed"] == 2
+    assert books.head().accounts == books.rebuilt()
 
 
 # in stretches

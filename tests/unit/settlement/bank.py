@@ -66,13 +66,16 @@ def summed(lines: tuple[ReportLine, ...]) -> Report:
 
 def report_file(reference: str, report: Report) -> bytes:
     """A report as the acquirer writes it, right or wrong."""
+    currency = reference.split(".")[3]
     rows = [
-        f"{line.operation},{line.reference},{line.order_id},{line.currency},"
+        f"{line.operation},{line.reference},{line.order_id},{currency},"
         f"{line.amount_cents},{line.fee_cents},{line.net_cents},{line.settled_on}"
         for line in report.lines
     ]
     paid = report.paid
-    rows.append(f"TOTAL,,,eur,{paid.gross_cents},{paid.fee_cents},{paid.net_cents},2026-11-02")
+    rows.append(
+        f"TOTAL,,,{currency},{paid.gross_cents},{paid.fee_cents},{paid.net_cents},2026-11-02"
+    )
     numbered = (f"{reference},{at},{row}" for at, row in enumerate(rows, start=1))
     return "\n".join([HEADER, *numbered, ""]).encode()
 

@@ -68,7 +68,9 @@ class Tables:
             case Update():
                 old = self.items.get(write.key, write.key.attributes())
                 added = {name: old.get(name, 0) + more for name, more in write.add.items()}
-                self.items[write.key] = {**old, **write.set, **added}
+                new = {**old, **write.set, **added}
+                kept = {name: value for name, value in new.items() if name not in write.remove}
+                self.items[write.key] = kept
             case Delete():
                 del self.items[write.key]
             case Check():
@@ -88,6 +90,14 @@ class MemoryStore:
     def get(self, key: Key) -> Item | None:
         self.scope.check(key.pk)
         return self.steps.around(lambda: self.tables.items.get(key))  # type: ignore[no-any-return]
+
+    def batch_get(self, keys: Sequence[Key]) -> dict[Key, Item]:
+        for key in keys:
+            self.scope.check(key.pk)
+        found = ((key, self.tables.items.get(key)) for key in keys)
+        return self.steps.around(  # type: ignore[no-any-return]
+            lambda: {key: dict(item) for key, item in found if item is not None}
+        )
 
     def query(
         self,

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 
-from farthing.settlement.agree import Agreement
 from farthing.settlement.batch import NEXT, STILL, Paid, Reason, Status
 from farthing.settlement.entry import Operation
 from farthing.settlement.fan_out import RunIncomplete
@@ -21,7 +20,7 @@ from farthing.store import ConditionFailed, Write
 from tests.unit.settlement.bank import FakeAcquirer, silence, summed, with_paid
 from tests.unit.settlement.memory import MemoryFiles, MemoryStore
 from tests.unit.settlement.steps import Steps, TurnTaking
-from tests.unit.settlement.world import ACQUIRER, TENANT, Clock, World, at, day
+from tests.unit.settlement.world import ACQUIRER, TENANT, Clock, World, at, day, taking
 
 
 def store_of(world: World) -> MemoryStore:
@@ -31,7 +30,7 @@ def store_of(world: World) -> MemoryStore:
 def finisher(world: World) -> Finisher:
     store, clock = store_of(world), Clock(at(2))
     acquirer, files = FakeAcquirer(world.bank, Steps()), MemoryFiles(world.files, Steps())
-    take = Agreement(store, clock).take
+    take = taking(store, clock)
     return Finisher(TENANT, ACQUIRER, acquirer, store, files, clock, take)
 
 
@@ -243,30 +242,32 @@ def turn_a_line(report: Report) -> Report:
 
 
 @pytest.mark.parametrize(
-    ("tamper", "reason"),
+    ("tamper", "breaks"),
     [
-        (drop_a_line, Reason.REPORT_LINES_DIFFER),
-        (double_a_line, Reason.REPORT_LINES_DIFFER),
-        (change_an_amount, Reason.REPORT_LINES_DIFFER),
-        (rename_a_line, Reason.REPORT_LINES_DIFFER),
-        (turn_a_line, Reason.REPORT_LINES_DIFFER),
-        (lambda r: with_paid(r, gross_cents=1), Reason.REPORT_GROSS_DIFFERS),
-        (lambda r: with_paid(r, fee_cents=0), Reason.REPORT_DOES_NOT_ADD_UP),
-        (lambda r: with_paid(r, net_cents=0), Reason.REPORT_DOES_NOT_ADD_UP),
+        (double_a_line, "1 DUPLICATE_LINE"),
+        (change_an_amount, "1 AMOUNT_MISMATCH"),
+        (rename_a_line, "1 MISSING_IN_LEDGER, 1 lines that no report has yet"),
+        (
+            turn_a_line,
+            "1 BATCH_TOTAL_MISMATCH, 1 MISSING_IN_LEDGER, 1 lines that no report has yet",
+        ),
+        (lambda r: with_paid(r, gross_cents=1), "1 BATCH_TOTAL_MISMATCH"),
+        (lambda r: with_paid(r, fee_cents=0), "1 BATCH_TOTAL_MISMATCH"),
+        (lambda r: with_paid(r, net_cents=0), "1 BATCH_TOTAL_MISMATCH"),
         (
             lambda r: replace(r, lines=(replace(r.lines[0], net_cents=0), *r.lines[1:])),
-            Reason.REPORT_DOES_NOT_ADD_UP,
+            "1 BATCH_TOTAL_MISMATCH, 1 FEE_MISMATCH",
         ),
         (
             lambda r: replace(
                 r, lines=(replace(r.lines[0], fee_cents=9, net_cents=991), *r.lines[1:])
             ),
-            Reason.REPORT_DOES_NOT_ADD_UP,
+            "1 BATCH_TOTAL_MISMATCH, 1 FEE_MISMATCH",
         ),
     ],
 )
 def test_a_report_that_differs_is_never_silently_settled(
-    tamper: Callable[[Report], Report], reason: Reason
+    tamper: Callable[[Report], Report], breaks: str
 ) -> None:
     world = World()
     world.enter(0, 1000)
@@ -279,15 +280,31 @@ def test_a_report_that_differs_is_never_silently_settled(
     assert summary["exceptions"] == 1
     assert batch.status is Status.EXCEPTION
     assert batch.trouble is not None
-    assert batch.trouble.reason is reason
+    assert (batch.trouble.reason, batch.trouble.detail) == (Reason.OPEN_BREAKS, breaks)
     assert batch.settled_at is None
     assert batch.paid is not None  # what the report said is kept for whoever looks at it
+
+
+def test_a_batch_whose_report_lacks_a_line_waits_for_it_and_nobody_is_called() -> None:
+    world = World()
+    world.enter(0, 1000)
+    world.enter(0, 2000)
+    world.bank.tamper = drop_a_line
+
+    world.run(0)
+    world.run(3)
+
+    assert world.batch().status is Status.SUBMITTED
+    assert {progress.wait for progress in world.logged} == {Wait.LINES_AWAITED}
+    world.bank.tamper = lambda report: report
+    world.run(4)
+    assert world.batch().status is Status.SETTLED
 
 
 def test_an_exception_is_left_alone_by_later_runs() -> None:
     world = World()
     world.enter(0)
-    world.bank.tamper = drop_a_line
+    world.bank.tamper = double_a_line
     world.run(0)
     before = world.state()
     world.bank.tamper = lambda report: report

@@ -181,7 +181,18 @@ def test_money_at_an_acquirer_of_which_we_have_no_key_waits_and_stops_none(
     assert shown["stripe"]["expected_gross_cents"] == 500
 
 
-def test_a_charge_that_the_sandbox_does_not_know_makes_an_exception(
+def test_a_charge_that_the_sandbox_does_not_know_is_awaited(stack: SandboxAcquirer) -> None:
+    charge(stack, 1, 10000)
+    enter(2, 777)
+
+    assert settle()["exceptions"] == 0
+
+    (batch,) = listed(status="SUBMITTED")
+    assert (batch["gross_cents"], batch["expected_gross_cents"]) == (10000, 10777)
+    assert batch["settled_at"] is None
+
+
+def test_a_charge_that_is_settled_twice_makes_an_exception(
     stack: SandboxAcquirer,
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
@@ -189,19 +200,19 @@ def test_a_charge_that_the_sandbox_does_not_know_makes_an_exception(
 ) -> None:
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "farthing-dev-settle_batch")
     monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "settle_batch")
-    charge(stack, 1, 10000)
-    enter(2, 777)
+    stack.charge("r1", 10000, number="4000009900000103")
+    enter(1, 10000)
 
     assert settle()["exceptions"] == 1
     assert counted(capsys) == [("farthing-dev-settle_batch", "settle_batch")]
 
     (batch,) = listed(status="EXCEPTION")
-    assert batch["exception"]["reason_code"] == "REPORT_LINES_DIFFER"
-    assert (batch["gross_cents"], batch["expected_gross_cents"]) == (10000, 10777)
+    assert batch["exception"] == {"reason_code": "OPEN_BREAKS", "message": "1 DUPLICATE_LINE"}
+    assert (batch["gross_cents"], batch["expected_gross_cents"]) == (20000, 10000)
     assert batch["settled_at"] is None
     (line,) = [vars(record) for record in caplog.records if record.msg == "batch"]
     assert (line["settlement_id"], line["merchant_id"]) == (batch["settlement_id"], MERCHANT)
-    assert (line["status"], line["reason_code"]) == ("EXCEPTION", "REPORT_LINES_DIFFER")
+    assert (line["status"], line["reason_code"]) == ("EXCEPTION", "OPEN_BREAKS")
     assert listed(status="SETTLED") == []
 
 
@@ -477,20 +488,25 @@ def test_an_id_of_another_form_is_not_found(aws: None, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "gross"),
-    [("4000009900000095", 0), ("4000009900000103", 2000), ("4000009900000111", 900)],
+    ("number", "gross", "status"),
+    [
+        ("4000009900000095", 0, "SUBMITTED"),
+        ("4000009900000103", 2000, "EXCEPTION"),
+        ("4000009900000111", 900, "EXCEPTION"),
+    ],
 )
-def test_a_card_that_is_settled_wrongly_makes_an_exception(
-    stack: SandboxAcquirer, number: str, gross: int
+def test_a_card_that_is_settled_wrongly_does_not_settle_its_batch(
+    stack: SandboxAcquirer, number: str, gross: int, status: str
 ) -> None:
     """Its capture is missing from the report, in it twice, or in it with another amount."""
     stack.charge("r1", 1000, number=number)
     enter(1, 1000)
 
-    assert settle()["exceptions"] == 1
+    settle()
 
     (batch,) = listed()
     assert (batch["expected_gross_cents"], batch["gross_cents"]) == (1000, gross)
+    assert batch["status"] == status
 
 
 def test_the_report_is_downloaded_as_it_came(stack: SandboxAcquirer) -> None:

@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from farthing.settlement.agree import Agreement
+from farthing.reconciliation.take import Reconciler
+from farthing.reconciliation.taking import Taking
+from farthing.reconciliation.terms import FeeSchedule, Terms
 from farthing.settlement.batch import LINES_MAX, Batch, Status
 from farthing.settlement.entry import Entry, Operation, settlement_entry
 from farthing.settlement.fan_out import RunIncomplete
@@ -17,9 +19,10 @@ from farthing.settlement.finish import Progress
 from farthing.settlement.job import Job
 from farthing.settlement.line import SK_PREFIX, Line
 from farthing.settlement.outcome import Outcome
+from farthing.settlement.ports import TakeReport
 from farthing.settlement.work import Services, work
 from farthing.store import Item, Key, TenantScope
-from tests.unit.settlement.bank import Bank, FakeAcquirer
+from tests.unit.settlement.bank import FEE, Bank, FakeAcquirer
 from tests.unit.settlement.memory import MemoryFiles, MemoryStore, Tables
 from tests.unit.settlement.steps import Crash, Steps, crash_at
 
@@ -47,6 +50,14 @@ class Clock:
 
     def now(self) -> datetime:
         return self.instant
+
+
+TERMS = Terms(FeeSchedule(per_mille=0, fixed_cents=FEE))
+
+
+def taking(store: Any, clock: Any) -> TakeReport:
+    """What reconciliation does with the bank's reports."""
+    return Taking(lambda name: Reconciler(name.tenant, ACQUIRER, TERMS, store, clock)).take
 
 
 @dataclass
@@ -122,7 +133,7 @@ class World:
             seconds_left=seconds_left,
             send=lambda jobs: steps.around(lambda: (self.jobs.extend(jobs), send(jobs))),
             note=note,
-            take=lambda store: Agreement(store, clock).take,
+            take=lambda store: taking(store, clock),
             log_batch=self.logged.append,
             log_failure=raise_it if failures is None else failures.append,
         )

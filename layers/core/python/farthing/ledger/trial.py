@@ -17,7 +17,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Protocol
 
 from farthing.business_calendar import Calendar
-from farthing.clock import to_text
+from farthing.clock import from_text, to_text
 from farthing.ids import IdSource, is_id
 from farthing.ledger.balance import Head
 from farthing.ledger.journal import heads_pk
@@ -79,17 +79,17 @@ def begin(first_day: date, services: Services, *, full: bool = False) -> Run:
         started_at=to_text(now),
         full=full,
         first_day=since,
-        until=_latest_day(now, services),
+        until=max(_open_days(now, services)),
         day=since,
         walked=dict(verified.walked),
     )
 
 
-def _latest_day(now: datetime, services: Services) -> date:
-    """The last day that names anything by now: a transaction is of a day of UTC, and what moved
-    after an acquirer's cut-off is settled with a later one."""
+def _open_days(now: datetime, services: Services) -> list[date]:
+    """The days that get something at `now`: that of UTC, which a transaction is of, and each
+    acquirer's business day, which may be days later."""
     calendars = services.acquirers.values()
-    return max(now.date(), *(calendar.business_day(now) for calendar in calendars))
+    return [now.date(), *(calendar.business_day(now) for calendar in calendars)]
 
 
 def stored(run_id: str, services: Services) -> Run | None:
@@ -182,8 +182,10 @@ def _save(run: Run, services: Services) -> None:
 
 
 def _verified(run: Run, services: Services) -> None:
-    """All was right. The day that is not over is looked at again by the next run."""
-    through = run.until - timedelta(days=1)
+    """All was right. Each day that was not over when the run began is looked at again by the next
+    one: the first of them bounds what is verified, whatever later day was looked at, too."""
+    began = from_text(run.started_at)
+    through = min(_open_days(began, services)) - timedelta(days=1)
     try:
         services.store.write(Verified(through, run.walked).put(services.tenant, services.now()))
     except ConditionFailed:

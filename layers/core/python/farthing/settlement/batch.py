@@ -84,9 +84,7 @@ class Reason(StrEnum):
     """Why a batch is an EXCEPTION. Reconciliation names the lines."""
 
     REFUSED_BY_ACQUIRER = "REFUSED_BY_ACQUIRER"
-    REPORT_DOES_NOT_ADD_UP = "REPORT_DOES_NOT_ADD_UP"
-    REPORT_LINES_DIFFER = "REPORT_LINES_DIFFER"
-    REPORT_GROSS_DIFFERS = "REPORT_GROSS_DIFFERS"
+    OPEN_BREAKS = "OPEN_BREAKS"
 
 
 @dataclass(frozen=True)
@@ -204,6 +202,8 @@ class Batch:
     """A stored batch. `totals` are known from CLOSING on, `paid` when the report was read.
 
     `content_sha256` is of the file that went to the acquirer, `report_sha256` of its answer.
+    `matched_count` of its lines are in a report as we have them; the bank showed a transfer of it
+    at `deposited_at`.
     """
 
     name: BatchName
@@ -216,6 +216,8 @@ class Batch:
     trouble: Trouble | None = None
     content_sha256: str | None = None
     report_sha256: str | None = None
+    matched_count: int = 0
+    deposited_at: str | None = None
 
     @classmethod
     def of(cls, tenant: TenantScope, item: Item) -> Batch:
@@ -237,4 +239,6 @@ class Batch:
             trouble=trouble,
             content_sha256=item.get("content_sha256"),
             report_sha256=item.get("report_sha256"),
+            matched_count=item.get("matched_count", 0),
+            deposited_at=item.get("deposited_at"),
         )

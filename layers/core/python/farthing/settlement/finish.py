@@ -33,6 +33,7 @@ from farthing.settlement.batch_file import CONTENT_TYPE, batch_file
 from farthing.settlement.files import batch_file_key, report_file_key, sha256_of
 from farthing.settlement.line import SK_PREFIX, Line
 from farthing.settlement.ports import (
+    LinesAwaited,
     OutcomeUnknown,
     Refused,
     SettlementAcquirer,
@@ -61,6 +62,7 @@ class Wait(StrEnum):
     OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
     NOT_REPORTED = "NOT_REPORTED"
     REPORT_UNREADABLE = "REPORT_UNREADABLE"
+    LINES_AWAITED = "LINES_AWAITED"
     RACES_LOST = "RACES_LOST"
 
 
@@ -73,10 +75,11 @@ class Progress:
     reports_within: timedelta = timedelta()
 
     def must_be_told(self, now: datetime) -> bool:
-        """Whether somebody has to hear that it waits. An acquirer takes hours for a report."""
+        """Whether somebody has to hear that it waits. An acquirer takes hours for a report, and a
+        line that it lacks is reconciliation's to miss."""
         if self.wait is Wait.NOT_REPORTED and self.batch.submitted_at is not None:
             return now - from_text(self.batch.submitted_at) >= self.reports_within
-        return self.wait is not None
+        return self.wait not in {None, Wait.LINES_AWAITED}
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,8 @@ class Finisher:
                 return Progress(batch, Wait.NOT_REPORTED, within)
             except ReportUnreadable:
                 return Progress(batch, Wait.REPORT_UNREADABLE)
+            except LinesAwaited:
+                return Progress(batch, Wait.LINES_AWAITED)
         return Progress(batch, Wait.RACES_LOST)
 
     def _step(self, batch: Batch) -> None:

@@ -28,6 +28,10 @@ class Refused(Exception):
         self.code = code
 
 
+class LinesAwaited(Exception):
+    """A report was taken that lacks lines of ours: they come in a later one, or are missed."""
+
+
 class SettlementAcquirer(Protocol):
     """Who settles. A reference with the same file is accepted once, however often it is sent."""
 
@@ -56,4 +60,4 @@ class SettlementAcquirer(Protocol):
 TakeReport = Callable[[Batch, Sequence[Line], Report], None]
 """Compares a report with our lines, and moves the batch on from SUBMITTED.
 
-Raises ConditionFailed if somebody else moved it meanwhile."""
+Raises LinesAwaited if it stays there until the report's missing lines come or are missed."""

@@ -31,6 +31,8 @@ def settlement_object(batch: Batch) -> dict[str, Any]:
         "gross_cents": paid.gross_cents if paid else None,
         "fee_cents": paid.fee_cents if paid else None,
         "net_cents": paid.net_cents if paid else None,
+        "matched_count": batch.matched_count,
+        "unmatched_count": totals.entry_count - batch.matched_count if totals else None,
         "exception": {"reason_code": trouble.reason.value, "message": trouble.detail}
         if trouble
         else None,
@@ -39,6 +41,7 @@ def settlement_object(batch: Batch) -> dict[str, Any]:
         "created_at": batch.created_at,
         "submitted_at": batch.submitted_at,
         "settled_at": batch.settled_at,
+        "deposited_at": batch.deposited_at,
         "livemode": batch.name.tenant.mode == Mode.LIVE,
     }
 

@@ -9,8 +9,9 @@ from farthing.access.principal import Mode
 from farthing.acquiring.connectors import CONNECTORS
 from farthing.acquiring.declared import capabilities
 from farthing.observe import count, log_unhandled, logger
+from farthing.reconciliation.taking import Taking
+from farthing.reconciliation.wiring import reconciler
 from farthing.settlement import fan_out, sandbox, work
-from farthing.settlement.agree import Agreement
 from farthing.settlement.batch import Status
 from farthing.settlement.finish import Progress
 from farthing.settlement.job import Job
@@ -68,9 +69,9 @@ def acquirers(tenant: TenantScope) -> Mapping[str, SettlementAcquirer]:
     return {"stripe": stripe(tenant)}
 
 
-def taking(store: Store) -> TakeReport:
-    """What is done with a report."""
-    return Agreement(store, runtime.clock()).take
+def taking(_: Store) -> TakeReport:
+    """What is done with a report: reconciliation takes it."""
+    return Taking(lambda name: reconciler(name.tenant, name.acquirer)).take
 
 
 def note(job: Job, outcome: Outcome) -> None:
