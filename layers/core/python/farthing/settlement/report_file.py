@@ -71,7 +71,7 @@ def read_report(file: bytes, settlement_reference: str) -> Report:
 def write_report(
     settlement_reference: str, lines: Sequence[ReportLine], currency: str, on: date
 ) -> bytes:
-    """A report of `lines` that adds up in `currency`, for an acquirer that gives none of its own."""
+    """A report of `lines`, for an acquirer that gives none of its own. It adds up in `currency`."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(COLUMNS)
