@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
+from farthing.payments.names import reference_of
 from farthing.reconciliation.break_row import Break
 from farthing.reconciliation.file_row import FileKind
 from farthing.reconciliation.intake import Progress, take_file
@@ -183,7 +184,7 @@ class Month:
         return f"{one.type}#{one.reference}#1"
 
     def _reference(self) -> str:
-        return f"{self.random.getrandbits(130):026X}"[:26]
+        return reference_of(self.ours.new_id("op", FIRST_DAY))
 
     # --- what is made of it ---------------------------------------------------------------------
 

@@ -37,6 +37,14 @@ def test_a_report_is_read_line_by_line_with_its_sums() -> None:
     assert report.sha256 == hashlib.sha256(FILE.encode()).hexdigest()
 
 
+def test_a_reference_of_ours_may_look_as_if_a_card_number_were_in_it() -> None:
+    ours = "01KB4XXW4242424242424242AB"
+
+    assert (
+        read_report(FILE.replace("r1,", f"{ours},").encode(), REFERENCE).lines[0].reference == ours
+    )
+
+
 def test_a_report_of_nothing_has_its_sums_alone() -> None:
     head, _, _, _, _ = FILE.split("\n")
 

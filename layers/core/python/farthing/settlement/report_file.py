@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from farthing.cards import holds_pan
+from farthing.ids import is_of_an_id
 from farthing.money import EXPONENTS
 from farthing.settlement.batch import Paid
 from farthing.settlement.entry import Operation
@@ -93,7 +94,7 @@ def write_report(
 def _row(row: Sequence[str], at: int) -> dict[str, str]:
     if len(row) != len(COLUMNS) or not all(TEXT.fullmatch(value) for value in row):
         raise ReportUnreadable(f"line {at} has not the columns that it should")
-    if any(map(holds_pan, row)):
+    if any(holds_pan(value) and not is_of_an_id(value) for value in row):
         raise ReportUnreadable(f"line {at} has a card number")
     named = dict(zip(COLUMNS, row, strict=True))
     if named["line"] != str(at):
