@@ -467,6 +467,34 @@ def test_a_batch_whose_books_never_rest_is_given_up_for_now(story: Story) -> Non
         story.ours.books(name).take_report(name.settlement_id, report, SOURCE)
 
 
+def test_a_file_is_gone_on_with_after_another_one_ended_its_breaks(story: Story) -> None:
+    """Given a run that died between its transactions, and another file before it came again."""
+    name = story.batch_of(*[1_000] * 70)
+    for line in story.at(name):
+        line.amount = 999
+    first = story.theirs.report(name.reference)
+    steps = iter(range(3))
+
+    def die() -> None:
+        if next(steps, None) == 2:
+            raise Crash
+
+    story.ours.before_write = die
+    with pytest.raises(Crash):
+        story.report(content=first)
+    assert 0 < len(story.open()) < 70
+    story.ours.before_write = lambda: None
+    for line in story.at(name):
+        line.amount = 998
+    story.report(name)
+
+    story.report(content=first)
+
+    assert {one.reported.amount_cents for one in story.open() if one.reported} == {999}
+    assert len(story.open()) == 70
+    story.check()
+
+
 # --- a file's own sum, in another file ----------------------------------------------------------
 
 

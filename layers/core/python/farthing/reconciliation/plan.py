@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from farthing.clock import to_text
-from farthing.reconciliation.break_row import Break, Ended, Figures, Subject, break_id_of
+from farthing.reconciliation.break_row import Break, Ended, Figures, Subject
 from farthing.reconciliation.change import Change, added, taken_from
 from farthing.reconciliation.effect import Effect
 from farthing.reconciliation.kind import Kind
@@ -145,7 +145,7 @@ class Plan:
             name = f"{mark.reported.name} of {self.seen.here}"
             new = Break(
                 tenant=before.tenant,
-                break_id=break_id_of(before.settlement_id, now.kind, name, before.file),
+                break_id=self.seen.break_id(now.kind, name, before.settlement_id),
                 settlement_id=before.settlement_id,
                 acquirer=before.acquirer,
                 currency=before.currency,
@@ -200,7 +200,7 @@ class Plan:
         summed, total = self.report.summed, self.report.total
         return Break(
             tenant=self.seen.standing.tenant,
-            break_id=break_id_of(self.seen.here, kind, name, self.seen.file),
+            break_id=self.seen.break_id(kind, name),
             settlement_id=self.seen.here,
             acquirer=self.seen.acquirer,
             currency=currency,
