@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from farthing.money import EXPONENTS
 from farthing.reconciliation.kind import Kind
 from farthing.reconciliation.reading import RacesLost
 from farthing.reconciliation.report_file import reports_of
@@ -465,6 +466,19 @@ def test_a_batch_whose_books_never_rest_is_given_up_for_now(story: Story) -> Non
     story.ours.before_write = moved
     with pytest.raises(RacesLost):
         story.ours.books(name).take_report(name.settlement_id, report, SOURCE)
+
+
+def test_a_report_may_be_in_as_many_currencies_as_it_has_lines(story: Story) -> None:
+    """Given so many that their ledger transactions alone would fill a write."""
+    name = story.batch_of(*[1_000] * 70)
+    codes = [code for code in sorted(EXPONENTS) if code != "eur"]
+    for line, code in zip(story.at(name), codes, strict=False):
+        line.currency = code
+
+    row = story.report(name)
+
+    assert (row.state, row.broken) == ("READ", {"CURRENCY_MISMATCH": 70})
+    story.check()
 
 
 def test_a_file_is_gone_on_with_after_another_one_ended_its_breaks(story: Story) -> None:
