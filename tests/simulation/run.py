@@ -22,6 +22,7 @@ from tests.simulation.afterwards import (
     try_balances,
 )
 from tests.simulation.aws.sqs import REGION_URL
+from tests.simulation.books_watch import BooksWatch, wrong_books
 from tests.simulation.counters import store_was_busy
 from tests.simulation.dice import Dice
 from tests.simulation.disputed import answer_disputes
