@@ -32,6 +32,9 @@ REVERSAL_WINDOW_SECONDS = DAY_SECONDS
 INVALID_TRANSACTION, INVALID_AMOUNT, NOT_LOCATED = "12", "13", "25"
 SECURITY_VIOLATION, NO_CVC = "63", "N7"
 
+BRINGS = frozenset({"CAPTURE", "REFUND_RETURN", "DISPUTE_REVERSAL"})
+"""What a settlement pays; the rest it takes off."""
+
 Document = Mapping[str, Any]
 
 
@@ -43,7 +46,7 @@ class Bank(StrEnum):
     TAKES_BACK = "38"
 
 
-NO_FUNDS, TAKEN_BACK = "AM04", "MD06"
+NO_FUNDS, TAKEN_BACK, ACCOUNT_CLOSED = "AM04", "MD06", "AC04"
 DECLINED_RANGE, DO_NOT_HONOR = "400020", "05"
 """Cards that begin so are declined by their issuer, whoever asks and whenever."""
 
@@ -95,6 +98,8 @@ class Charge:
     bank: Bank | None = None
     """Of the account that is debited."""
     taken_back: Row | None = None
+    disputed: bool = False
+    """Whether its money is out for a dispute."""
 
     @property
     def live(self) -> bool:
@@ -127,6 +132,8 @@ class Recorded:
     charge: Charge | None
     capture: bool
     decline_code: str | None
+    sent_back: Row | None = None
+    """That the payer's bank did not take a refund that was approved."""
 
     def body(
         self,
@@ -139,7 +146,7 @@ class Recorded:
         holds = charge is not None and self.row.operation == "AUTHORIZE"
         if charge is not None and charge.bank is not None and holds:
             return self._debit(charge, text, status, seen_at)
-        return {
+        return self._said_of_refund(text, status, seen_at) | {
             "reference": self.row.reference,
             "order_id": self.row.order_id,
             "operation": self.row.operation,
@@ -153,6 +160,24 @@ class Recorded:
             "decline_code": self.decline_code,
             "decline_message": "declined" if self.decline_code else None,
             "created_at": text(self.at),
+        }
+
+    def _said_of_refund(
+        self, text: Callable[[float], str], status: str | None, seen_at: float
+    ) -> dict[str, Any]:
+        """What a look-up says of a refund besides: that it came back."""
+        if self.row.operation != "REFUND" or status is None:
+            return {}
+        back = self.sent_back
+        if back is None or back.created_at > seen_at:
+            return {"returned": None}
+        return {
+            "returned": {
+                "reference": f"RTN{self.row.reference}",
+                "amount_cents": self.row.amount_cents,
+                "code": ACCOUNT_CLOSED,
+                "at": text(back.created_at),
+            }
         }
 
     def _debit(
@@ -197,10 +222,14 @@ class Standing:
     pending_refunds: int = 0
     returned: int = 0
     pending_debits: int = 0
+    sent_back: int = 0
+    disputed: int = 0
+    """What is out for disputes, or lost by them."""
 
     @property
     def net(self) -> int:
-        return self.captured - self.refunded - self.returned
+        """But for disputes."""
+        return self.captured - self.refunded - self.returned + self.sent_back
 
 
 @dataclass
@@ -268,6 +297,17 @@ class Books:
         charge.left_to_refund = 0
         return True
 
+    def send_back(self, done: Recorded, at: float) -> bool:
+        """The payer's bank sends a refund back. False if its charge is in a dispute."""
+        charge = done.charge
+        if charge is None or charge.disputed or done.sent_back is not None:
+            return False
+        shown = {**done.content, "reference": done.row.reference}
+        shown["merchant_reference"] = done.row.merchant_reference
+        done.sent_back = self._book("REFUND_RETURN", shown, "APPROVED", at)
+        charge.left_to_refund += done.row.amount_cents
+        return True
+
     def reverse(self, document: Document, at: float, visible_from: float) -> str:
         """Undo what is there under the original reference. What lands later is as if new."""
         found = [
@@ -328,6 +368,8 @@ class Books:
             pending_refunds=total("REFUND", "PENDING"),
             returned=total("RETURN", "APPROVED"),
             pending_debits=total("AUTHORIZE", "PENDING"),
+            sent_back=total("REFUND_RETURN", "APPROVED"),
+            disputed=total("DISPUTE", "APPROVED") - total("DISPUTE_REVERSAL", "APPROVED"),
         )
 
     def _charges(self) -> Iterator[Charge]:
@@ -499,7 +541,6 @@ def bank_of(document: Document) -> Bank | None:
     return Bank(account["iban"][-2:]) if account is not None else None
 
 
-BRINGS = frozenset({"CAPTURE", "REFUND_RETURN", "DISPUTE_REVERSAL"})
 REPORT_COLUMNS = (
     "settlement_reference",
     "line",
