@@ -17,6 +17,7 @@ from farthing.reconciliation.intake import Progress, take_file
 from farthing.reconciliation.kind import Kind
 from farthing.reconciliation.overdue import due_batches, miss
 from farthing.reconciliation.take import Source
+from farthing.reconciliation.undeposited import bank_read_since, due_deposits, miss_deposit
 from farthing.settlement.batch import BatchName
 from farthing.settlement.entry import Entry
 from farthing.store import TenantScope
@@ -173,9 +174,10 @@ class Month:
         return ""
 
     def _transfer_other(self, name: BatchName) -> str | None:
-        if name.reference in self.theirs.transfer_off:
+        if name.reference in self.theirs.transfer_off or not self.theirs.total(name.reference)[2]:
             return None
-        self.theirs.transfer_off[name.reference] = self.random.choice([-1, 1, -250, 90])
+        net = self.theirs.total(name.reference)[2]
+        self.theirs.transfer_off[name.reference] = self.random.choice([-1, 1, -250, 90, -net])
         return ""
 
     def _add(self, name: BatchName, one: Moved) -> str:
@@ -214,6 +216,9 @@ class Month:
             books = self.ours.books(name)
             for settlement_id in due_batches(books, last):
                 miss(books, settlement_id)
+            since = bank_read_since(self.ours.store, tenant.mode, ACQUIRER)
+            for due in list(due_deposits(books, last, since)):
+                miss_deposit(books, *due)
 
     def named(self) -> Counter[Named]:
         """The breaks that reconciliation opened."""

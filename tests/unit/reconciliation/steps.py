@@ -16,9 +16,11 @@ from farthing.reconciliation.intake import sha256_of, take_file
 from farthing.reconciliation.kind import Kind
 from farthing.reconciliation.overdue import due_batches, miss
 from farthing.reconciliation.resolution import Resolution
+from farthing.reconciliation.standing import due_pk
+from farthing.reconciliation.undeposited import bank_read_since, due_deposits, miss_deposit
 from farthing.settlement.batch import Batch, BatchName, Status
 from farthing.settlement.entry import Entry
-from farthing.store import TenantScope
+from farthing.store import Key, TenantScope
 from tests.unit.reconciliation.month import SOURCE, moved
 from tests.unit.reconciliation.ours import ACQUIRER, FIRST_DAY, TENANT, Crashing, Ours
 from tests.unit.reconciliation.theirs import Acquirer, Moved
@@ -80,10 +82,13 @@ class Story:
         )
 
     def miss(self, tenant: TenantScope = TENANT) -> int:
-        """The daily pass, today."""
+        """The daily pass, today: what it found missing."""
         books = self.ours.books(BatchName(tenant, ACQUIRER, "eur", FIRST_DAY))
         today = self.ours.clock.instant.date()
-        return sum(miss(books, one) for one in due_batches(books, today))
+        lines = sum(miss(books, one) for one in due_batches(books, today))
+        since = bank_read_since(self.ours.store, tenant.mode, ACQUIRER)
+        due = list(due_deposits(books, today, since))
+        return lines + sum(miss_deposit(books, *one) for one in due)
 
     def resolve(
         self, one: Break, resolution: Resolution, *, key: str | None = None, reason: str = "seen"
@@ -140,3 +145,10 @@ class Story:
                 item.get("matched_count", 0) + item.get("awaited_count", 0) <= item["entry_count"]
             )
             assert (item["status"] == "SETTLED") <= (opened[name.settlement_id] == 0)
+            due = 0
+            if "reported_at" in item:
+                due = item["net_cents"] - item.get("accounted_cents", 0)
+            listed = self.ours.store.get(
+                Key("settlement", due_pk(name.tenant, name.acquirer), name.settlement_id)
+            )
+            assert (listed or {}).get("due_cents", 0) == item.get("due_cents", 0) == due

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 
@@ -14,11 +15,14 @@ from farthing.reconciliation.daily import (
 )
 from farthing.reconciliation.kind import Kind
 from farthing.reconciliation.take import Reconciler
-from farthing.settlement.batch import BatchName
+from farthing.reconciliation.undeposited import bank_read_since
+from farthing.settlement.batch import BatchName, Status
 from farthing.store import TenantScope
 from tests.unit.reconciliation.ours import ACQUIRER, FIRST_DAY, OTHER, TENANT
 from tests.unit.reconciliation.steps import Story
 
+ONE_DAY = timedelta(days=1)
+TUESDAY = FIRST_DAY + ONE_DAY
 FOR_ONE = SECONDS_FOR_A_MERCHANT + 1.0
 
 
@@ -47,7 +51,13 @@ def services(
 
     left = seconds or iter([FOR_ONE] * 10)
     made = Services(
-        merchants, [ACQUIRER], books or plain, lambda: next(left), behind.append, failed.append
+        merchants,
+        [ACQUIRER],
+        books or plain,
+        lambda mode, acquirer: bank_read_since(story.ours.store, mode, acquirer),
+        lambda: next(left),
+        behind.append,
+        failed.append,
     )
     return made, behind, failed
 
@@ -55,8 +65,29 @@ def services(
 def test_a_line_that_is_too_late_is_missed(story: Story) -> None:
     made, _, _ = services(story, [OTHER.merchant_id, TENANT.merchant_id])
 
-    assert daily_pass(story.ours.clock.now().date(), made) == {"merchants": 2, "missed": 1}
+    assert daily_pass(story.ours.clock.now().date(), made) == {
+        "merchants": 2,
+        "missed": 1,
+        "unpaid": 0,
+    }
     assert story.only().kind is Kind.MISSING_IN_REPORT
+
+
+def test_money_that_never_came_is_missed_too(story: Story) -> None:
+    """Of a day from the first one on of which a statement was read: earlier money is not."""
+    later, unpaid = story.batch_of(500, day=TUESDAY), story.batch_of(700, day=TUESDAY + ONE_DAY)
+    story.report(later, unpaid)
+    story.bank(later)
+    story.days_later(11)
+    made, _, _ = services(story, [TENANT.merchant_id])
+
+    first = daily_pass(story.ours.clock.now().date(), made)
+    second = daily_pass(story.ours.clock.now().date(), made)
+
+    assert first == {"merchants": 1, "missed": 1, "unpaid": 1}
+    assert second == {"merchants": 1, "missed": 0, "unpaid": 0}
+    assert story.kinds() == {Kind.MISSING_IN_REPORT: 1, Kind.DEPOSIT_MISMATCH: 1}
+    assert story.status(unpaid) is Status.EXCEPTION
 
 
 def test_one_that_fails_stops_no_other_and_is_told(story: Story) -> None:

@@ -1,4 +1,4 @@
-"""The daily pass: every merchant's lines that are awaited too long become breaks.
+"""The daily pass: every merchant's lines and money that are awaited too long become breaks.
 
 It goes on with the next merchant whatever happens to one, and fails at the end if something did, so
 that it is tried again: what was done is not done twice. One that runs out of time says where the
@@ -14,6 +14,7 @@ from datetime import date
 from farthing.access.principal import Mode
 from farthing.reconciliation.overdue import due_batches, miss
 from farthing.reconciliation.take import Reconciler
+from farthing.reconciliation.undeposited import due_deposits, miss_deposit
 from farthing.store.scope import TenantScope
 
 SECONDS_FOR_A_MERCHANT = 20
@@ -26,22 +27,25 @@ class PassIncomplete(Exception):
 @dataclass(frozen=True)
 class Services:
     """`merchants` is everybody by their ids, `acquirers` those whose reports are expected.
+    `bank_read_since` says from which business day on money of a mode and acquirer is asked for.
     `go_on_behind` keeps where the next pass begins."""
 
     merchants: Iterable[str]
     acquirers: Iterable[str]
     books: Callable[[TenantScope, str], Reconciler]
+    bank_read_since: Callable[[str, str], date | None]
     seconds_left: Callable[[], float]
     go_on_behind: Callable[[str], None]
     log_failure: Callable[[Exception], None]
 
 
 def daily_pass(today: date, services: Services) -> dict[str, int]:
-    """How many merchants were looked at and how many lines are missed since today.
+    """How many merchants were looked at, and of how many lines and transfers it was found today
+    that they are missed.
 
     Raises PassIncomplete after all that could be done.
     """
-    looked = missed = failed = 0
+    looked = missed = unpaid = failed = 0
     last: str | None = None
     for merchant_id in services.merchants:
         if services.seconds_left() < SECONDS_FOR_A_MERCHANT:
@@ -51,14 +55,22 @@ def daily_pass(today: date, services: Services) -> dict[str, int]:
         looked, last = looked + 1, merchant_id
         for books in _books(merchant_id, services):
             try:
-                for settlement_id in due_batches(books, today):
-                    missed += miss(books, settlement_id)
+                lines, transfers = _miss(books, today, services)
+                missed, unpaid = missed + lines, unpaid + transfers
             except Exception as error:  # noqa: BLE001 - one merchant must not stop the others
                 services.log_failure(error)
                 failed += 1
     if failed:
         raise PassIncomplete(f"{failed} of {looked} merchants")
-    return {"merchants": looked, "missed": missed}
+    return {"merchants": looked, "missed": missed, "unpaid": unpaid}
+
+
+def _miss(books: Reconciler, today: date, services: Services) -> tuple[int, int]:
+    """How many lines, and how many transfers, one merchant misses at one acquirer since today."""
+    lines = sum(miss(books, settlement_id) for settlement_id in due_batches(books, today))
+    since = services.bank_read_since(books.tenant.mode, books.acquirer)
+    due = due_deposits(books, today, since)
+    return lines, sum(miss_deposit(books, *one) for one in due)
 
 
 def _books(merchant_id: str, services: Services) -> Iterator[Reconciler]:

@@ -25,6 +25,7 @@ from farthing.reconciliation.reading import NoSuchBatch
 from farthing.reconciliation.report_file import reports_of
 from farthing.reconciliation.reported import Report
 from farthing.reconciliation.take import Reconciler, Source
+from farthing.reconciliation.undeposited import bank_read_of
 from farthing.settlement.batch import BatchName
 from farthing.store.errors import ConditionFailed
 from farthing.store.port import Gets, Writes
@@ -156,8 +157,9 @@ def _take_report(
 def _take_deposit(
     name: BatchName, deposit: Deposit, sha256: str, services: Services
 ) -> tuple[int, dict[str, int]]:
-    books = services.books(name)
-    if take_deposit(books, name.settlement_id, deposit, sha256).difference_cents:
+    taken = take_deposit(services.books(name), name.settlement_id, deposit, sha256)
+    bank_read_of(services.store, name)
+    if taken.difference_cents:
         return 0, {Kind.DEPOSIT_MISMATCH.value: 1}
     return 1, {}
 

@@ -5,9 +5,10 @@
         └── a report, and a break is open ──► EXCEPTION ◄────────┘        │ resolved
                                                   └───────────────────────┘
 
-A batch whose report lacks a line stays SUBMITTED until the line comes or is missed. Everything that
-reconciliation writes about a batch is written with the next `books_version` of its row, on the
-condition that it was the one before: two files, a person and the daily pass take turns.
+A batch whose report lacks a line stays SUBMITTED until the line comes or is missed. What its
+reports pay and no transfer explains is `due_cents`, and it is listed for as long as there is some.
+Everything that reconciliation writes about a batch is written with the next `books_version` of its
+row, on the condition that it was the one before: two files, a person and the daily pass take turns.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ from farthing.store.scope import TenantScope
 from farthing.store.write import Delete, Put, Update, Write
 
 AWAITING_ENTITY = "reconciliation_awaiting"
+DUE_ENTITY = "reconciliation_due"
 NOTHING_PAID = Paid(0, 0, 0)
+ISO_DAY_CHARS = len("2026-11-24")
 
 RECONCILED = frozenset({Status.SUBMITTED, Status.SETTLED, Status.EXCEPTION})
 """Which batches a report can be of."""
@@ -98,6 +101,11 @@ class Standing:
         """Where its row is."""
         return Key(TABLE, str(self.item["pk"]), str(self.item["sk"]))
 
+    def due_after(self, paid: Paid = NOTHING_PAID, add: Mapping[str, int] | None = None) -> int:
+        """What its reports pay, `paid` included, and neither its transfers explain nor `add`."""
+        accounted = self.number("accounted_cents") + (add or {}).get("accounted_cents", 0)
+        return self.number("net_cents") + paid.net_cents - accounted
+
     def writes(
         self,
         counts: Counts,
@@ -115,7 +123,8 @@ class Standing:
         kinds.update(counts.kinds)
         opened = {kind: count for kind, count in sorted(kinds.items()) if count > 0}
         status = self._status_after(reported, awaited, opened)
-        changed |= {"status": status.value, "open_kinds": opened}
+        due = self.due_after(paid, add) if reported else 0
+        changed |= {"status": status.value, "open_kinds": opened, "due_cents": due}
         gone: list[str] = []
         if status is Status.EXCEPTION:
             changed |= {
@@ -141,7 +150,7 @@ class Standing:
             },
             remove=gone,
         )
-        return [update, *self._lists(status, awaited)]
+        return [update, *self._lists(status, awaited), *self._listed_as_due(due, at)]
 
     def _status_after(self, reported: bool, awaited: int, opened: Mapping[str, int]) -> Status:
         if not reported:
@@ -151,6 +160,23 @@ class Standing:
         if not awaited:
             return Status.SETTLED
         return Status.EXCEPTION if self.status is Status.EXCEPTION else Status.SUBMITTED
+
+    def _listed_as_due(self, due: int, at: str) -> list[Write]:
+        """Its place in the list of batches whose money is awaited, with the day since when."""
+        was = self.number("due_cents")
+        if due == was:
+            return []
+        key = Key(TABLE, due_pk(self.tenant, str(self.item["acquirer"])), self.settlement_id)
+        if not due:
+            return [Delete(key, due_is_still(was))]
+        row = {
+            "entity": DUE_ENTITY,
+            "settlement_id": self.settlement_id,
+            "business_day": self.item["business_day"],
+            "due_cents": due,
+            "since": at[:ISO_DAY_CHARS],
+        }
+        return [Put(key, row, due_is_still(was) if was else NOT_CREATED)]
 
     def _lists(self, status: Status, awaited: int) -> list[Write]:
         writes: list[Write] = []
@@ -185,6 +211,16 @@ def told(opened: Mapping[str, int], awaited: int) -> str:
 def awaiting_pk(tenant: TenantScope, acquirer: str) -> str:
     """The partition that lists a merchant's batches whose reports lack a line."""
     return tenant.pk("AWAITING", acquirer)
+
+
+def due_pk(tenant: TenantScope, acquirer: str) -> str:
+    """The partition that lists a merchant's batches whose money has yet to come."""
+    return tenant.pk("DUE", acquirer)
+
+
+def due_is_still(cents: int) -> Condition:
+    """As much is awaited as when it was read."""
+    return Condition("DUE_IS_STILL", "#due_cents = :due_was", {"due_was": cents})
 
 
 def books_unmoved(version: int) -> Condition:

@@ -19,7 +19,7 @@ from typing import Any
 from farthing.clock import Clock, to_text
 from farthing.ledger.transaction import LedgerTransaction, booked_alone
 from farthing.reconciliation.change import Change, Together, together
-from farthing.reconciliation.deposit_row import after_report
+from farthing.reconciliation.deposit_break import after_report, explained_by_report
 from farthing.reconciliation.effect import Effect, posted
 from farthing.reconciliation.mark import marks_of
 from farthing.reconciliation.plan import Plan, Tally
@@ -127,13 +127,20 @@ class Reconciler:
             seen = replace(seen, standing=self.reader.standing(seen.here))
         last, standing = groups[-1], seen.standing
         also: dict[str, Any] = {}
+        add: dict[str, int] = {}
         last.take(at_once)
-        if not standing.is_reported:
+        due = standing.due_after(last.paid)
+        if standing.is_reported:
+            made_good = explained_by_report(seen.breaks, seen.currency, due, seen.now)
+            if made_good is not None:
+                last.take(made_good)
+                add = {"accounted_cents": due}
+        else:
             also = {"reported_at": to_text(seen.now), "report_sha256": seen.file}
             if standing.number("deposit_count"):
-                also["accounted_cents"] = standing.number("net_cents") + last.paid.net_cents
+                add = {"accounted_cents": due}
             last.take(after_report(standing, seen.now, seen.file, last.paid))
-        self.commit(standing, last, seen.now, [row], also)
+        self.commit(standing, last, seen.now, [row], also, add)
 
     def commit(
         self,

@@ -14,6 +14,7 @@ from farthing.business_calendar import ONE_DAY, UTC_DAYS, Calendar
 from farthing.settlement.entry import Operation
 
 DAYS_DEFAULT = 2
+DEPOSIT_DAYS_DEFAULT = 5
 
 
 @dataclass(frozen=True)
@@ -34,11 +35,12 @@ class FeeSchedule:
 @dataclass(frozen=True)
 class Terms:
     """One acquirer's. A line of ours is missed when `days` of its business days are over since its
-    batch's day."""
+    batch's day, and money when `deposit_days` are over since the day on which it was reported."""
 
     fees: FeeSchedule | None
     days: int = DAYS_DEFAULT
     calendar: Calendar = UTC_DAYS
+    deposit_days: int = DEPOSIT_DAYS_DEFAULT
 
     def expected_fee(self, operation: Operation, amount_cents: int) -> int | None:
         """What it should keep, in minor units. None if nobody knows."""
@@ -46,7 +48,14 @@ class Terms:
 
     def due(self, day: date) -> date:
         """The first day on which a line of the business day `day` is missed."""
-        for _ in range(self.days + 1):
+        return self._after(day, self.days)
+
+    def deposit_due(self, day: date) -> date:
+        """The first day on which money is missed that was reported on `day`."""
+        return self._after(day, self.deposit_days)
+
+    def _after(self, day: date, days: int) -> date:
+        for _ in range(days + 1):
             day = self.calendar.next_open(day + ONE_DAY)
         return day
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import date
+from functools import lru_cache, partial
 from urllib.parse import unquote, unquote_plus
 
 from farthing import runtime
@@ -19,6 +20,7 @@ from farthing.reconciliation.intake import Progress, Services, sha256_of, take_f
 from farthing.reconciliation.queries import Breaks
 from farthing.reconciliation.take import Reconciler, Source
 from farthing.reconciliation.terms import terms_of
+from farthing.reconciliation.undeposited import bank_read_since
 from farthing.settlement.batch import TABLE
 from farthing.settlement.merchants import in_turn, turn_put
 from farthing.store import Key, TenantScope
@@ -54,6 +56,7 @@ def daily() -> Daily:
         merchants=(one.merchant_id for one in in_turn(store, TURN_KEY)),
         acquirers=tuple(CONNECTORS),
         books=reconciler,
+        bank_read_since=lru_cache(partial(bank_read_since, store)),
         seconds_left=runtime.seconds_left,
         go_on_behind=lambda merchant_id: store.write(turn_put(merchant_id, TURN_KEY)),
         log_failure=log_unhandled,
