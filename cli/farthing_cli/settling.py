@@ -12,9 +12,12 @@ from botocore.exceptions import ReadTimeoutError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from farthing_cli import state
+from farthing.access.principal import Mode
+from farthing_cli import settle_again, state
 from farthing_cli.aws import Account
 from farthing_cli.failure import Failure
+from farthing_cli.place import Place, in_words
+from farthing_cli.recovery import Stack
 
 POLL_SECONDS = 0.3
 PATIENCE_SECONDS = 120
@@ -34,8 +37,25 @@ def settle(
     today: Annotated[
         bool, typer.Option("--today", help="close today as well; needs a test clock")
     ] = False,
+    again: Annotated[
+        str | None,
+        typer.Option(help="only give back a batch that the acquirer refused: st_…"),
+    ] = None,
+    merchant: Annotated[
+        str | None, typer.Option(help="whose batch that is: mer_…; else the local stack's")
+    ] = None,
+    mode: Annotated[Mode, typer.Option(help="in which mode it is")] = Mode.TEST,
+    stack: Stack = None,
 ) -> None:
-    """Do now what the schedule does every day: settle the days that are over."""
+    """Do now what the schedule does every day: settle the days that are over.
+
+    With --again nothing is settled now: the next run submits that batch once more.
+    """
+    if again is not None:
+        _give_back(again, merchant, mode, stack)
+        return
+    if (merchant, stack) != (None, None):
+        raise Failure("--merchant and --stack go with --again.")
     asked: dict[str, Any] = {"follow": True}
     if until is not None:
         asked["until_day"] = until
@@ -46,6 +66,17 @@ def settle(
     console.print_json(data=result)
     if result["failed"]:
         raise Failure(f"{result['failed']} failed, and are tried again; see `farthing logs`.")
+
+
+def _give_back(settlement_id: str, merchant: str | None, mode: Mode, stack: str | None) -> None:
+    if merchant is None:
+        if stack is not None:
+            raise Failure("--again in a stack in AWS needs --merchant mer_….")
+        merchant = state.running().merchant_id
+    with in_words():
+        settle_again.again(Place.of(stack), merchant, mode, settlement_id)
+    said = f"{settlement_id} is CLOSING: the next run submits it again, under the same reference."
+    console.print(said, highlight=False, soft_wrap=True)
 
 
 def function(account: Account, name: str) -> Call:

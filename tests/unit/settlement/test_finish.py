@@ -15,8 +15,8 @@ from farthing.settlement.finish import Finisher, Wait
 from farthing.settlement.ports import Refused
 from farthing.settlement.progress import progress_key
 from farthing.settlement.report import Report
-from farthing.settlement.transition import moved
-from farthing.store import ConditionFailed, Write
+from farthing.settlement.transition import moved, submit_again, was_refused
+from farthing.store import NOT_CREATED, ConditionFailed, Put, Write
 from tests.unit.settlement.bank import FakeAcquirer, silence, summed, with_paid
 from tests.unit.settlement.memory import MemoryFiles, MemoryStore
 from tests.unit.settlement.steps import Steps, TurnTaking
@@ -215,6 +215,80 @@ def test_a_refused_batch_is_an_exception_with_the_acquirers_code() -> None:
     assert batch.trouble.reason is Reason.REFUSED_BY_ACQUIRER
     assert "MALFORMED" in batch.trouble.detail
     assert world.rows("settlement_unfinished") == []
+
+
+def refused_world() -> World:
+    world = World()
+    world.enter(0)
+    world.run(0, arrives=False, hear=refuse)
+    return world
+
+
+def test_a_refused_batch_that_a_person_gives_back_is_submitted_under_its_reference() -> None:
+    world = refused_world()
+    refused = world.batch()
+    assert was_refused(refused)
+    world.run(1)
+    assert world.batch() == refused, "nothing tries it again by itself"
+
+    store_of(world).write(*submit_again(refused))
+    assert (world.batch().status, world.batch().trouble) == (Status.CLOSING, None)
+    world.run(1)
+
+    assert world.batch().name.reference == refused.name.reference
+    world.check()
+
+
+def test_it_may_be_refused_again_and_given_back_again() -> None:
+    world = refused_world()
+    store_of(world).write(*submit_again(world.batch()))
+    world.run(1, arrives=False, hear=refuse)
+    assert was_refused(world.batch())
+
+    store_of(world).write(*submit_again(world.batch()))
+    world.run(1)
+
+    world.check()
+
+
+def test_one_that_is_given_back_is_gone_on_with_wherever_a_run_dies() -> None:
+    for step in range(1, 400):
+        world = refused_world()
+        store_of(world).write(*submit_again(world.batch()))
+        if not world.crashing_run(0, step):
+            return
+        world.run(0)
+        world.check()
+    pytest.fail("there are more steps than were tried")
+
+
+def test_only_a_refused_batch_is_given_back_and_once() -> None:
+    """Not one with open breaks, whose money the acquirer has paid."""
+    world = refused_world()
+    refused = world.batch()
+    store_of(world).write(*submit_again(refused))
+    with pytest.raises(ConditionFailed, match="STILL_REFUSED"):
+        store_of(world).write(*submit_again(refused))
+
+    broken = World()
+    broken.enter(0)
+    broken.bank.tamper = double_a_line
+    broken.run(0)
+    assert not was_refused(broken.batch())
+    with pytest.raises(ConditionFailed, match="STILL_REFUSED"):
+        store_of(broken).write(*submit_again(broken.batch()))
+
+
+def test_one_that_is_listed_although_it_is_at_its_end_is_a_fault() -> None:
+    world = refused_world()
+    refused = world.batch()
+    listed = Put(refused.name.marker_key, refused.name.marker(), NOT_CREATED)
+    store_of(world).write(listed)
+
+    with pytest.raises(ConditionFailed, match="NOT_CREATED"):
+        store_of(world).write(*submit_again(refused))
+
+    assert world.batch() == refused
 
 
 def drop_a_line(report: Report) -> Report:

@@ -3,6 +3,7 @@
     OPEN ──► CLOSING ──► SUBMITTED ──► SETTLED
      │          │            └───────► EXCEPTION
      │          └── refused ─────────►
+     │          ◄── by a person ─────┘   if it was refused
      └ lines are added only here
 
 A batch comes to be with its first line and takes lines while it is OPEN. From CLOSING on its
@@ -40,7 +41,7 @@ FULL_FROM = LINES_MAX - LINES_PER_CLAIM_MAX + 1
 
 
 class Status(StrEnum):
-    """Where a batch is. SETTLED and EXCEPTION are left by nothing in this package."""
+    """Where a batch is. SETTLED and EXCEPTION are left by no run of this package."""
 
     OPEN = "OPEN"
     CLOSING = "CLOSING"
@@ -85,6 +86,16 @@ class Reason(StrEnum):
 
     REFUSED_BY_ACQUIRER = "REFUSED_BY_ACQUIRER"
     OPEN_BREAKS = "OPEN_BREAKS"
+
+
+STILL_REFUSED = replace(
+    _still(Status.EXCEPTION)
+    & Condition(
+        "REFUSED", "#exception_reason = :refused", {"refused": Reason.REFUSED_BY_ACQUIRER.value}
+    ),
+    name="STILL_REFUSED",
+)
+"""The acquirer does not have the batch, and nobody submits it."""
 
 
 @dataclass(frozen=True)

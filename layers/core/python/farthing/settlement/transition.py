@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from farthing.settlement.batch import NEXT, STILL, Batch, Status, Trouble
-from farthing.store.condition import EXISTS
+from farthing.settlement.batch import NEXT, STILL, STILL_REFUSED, Batch, Reason, Status, Trouble
+from farthing.store.condition import EXISTS, NOT_CREATED
 from farthing.store.item import Value
-from farthing.store.write import Delete, Update, Write
+from farthing.store.write import Delete, Put, Update, Write
 
 
 def moved(batch: Batch, status: Status, **changes: Value) -> list[Write]:
@@ -25,3 +25,22 @@ def moved(batch: Batch, status: Status, **changes: Value) -> list[Write]:
 def excepted(trouble: Trouble) -> dict[str, Value]:
     """The attributes of a batch that somebody has to look at."""
     return {"exception_reason": trouble.reason.value, "exception_detail": trouble.detail}
+
+
+def was_refused(batch: Batch) -> bool:
+    """Whether the acquirer refused a batch, so that it never had it."""
+    return (
+        batch.status is Status.EXCEPTION
+        and batch.trouble is not None
+        and batch.trouble.reason is Reason.REFUSED_BY_ACQUIRER
+    )
+
+
+def submit_again(batch: Batch) -> list[Write]:
+    """A refused batch is submitted by the next run, as if it had not been: a person wants it."""
+    gone = ("exception_reason", "exception_detail")
+    status = {"status": Status.CLOSING.value}
+    return [
+        Update(batch.name.key, STILL_REFUSED, set=status, remove=gone),
+        Put(batch.name.marker_key, batch.name.marker(), NOT_CREATED),
+    ]
