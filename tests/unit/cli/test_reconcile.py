@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote
@@ -13,6 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from farthing import runtime
+from farthing.access.issue import open_account
 from farthing.reconciliation.break_row import Break
 from farthing.reconciliation.kind import Kind
 from farthing.store.item import item_from_wire
@@ -25,7 +28,7 @@ from farthing_cli.reconciliation.days import Day, days_of
 from farthing_cli.reconciliation.waterfall import spans_of, waterfall
 from tests.support.lambdas import Context, call, load
 from tests.support.template import ROOT
-from tests.unit.reconciliation.ours import Ours
+from tests.unit.reconciliation.ours import FIRST_DAY, TENANT, Ours
 from tests.unit.reconciliation.steps import Story
 from tests.unit.reconciliation.theirs import Moved
 
@@ -125,6 +128,30 @@ def test_a_statement_is_known_by_its_header(story: Story, tmp_path: Path) -> Non
 
     assert "DEPOSIT_MISMATCH" in result.output and "-0.05 EUR" in result.output
     assert "Day by day" not in page.read_text()
+
+
+def test_money_that_never_comes_is_missed_by_the_schedule(
+    story: Story, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_account(runtime.system_store(), TENANT.merchant_id, "Shop", [], datetime.now(UTC))
+    unpaid = story.batch_of(1_000)
+    paid = story.batch_of(2_000, day=FIRST_DAY + timedelta(days=1))
+    report = story.theirs.report(unpaid.reference, paid.reference)
+    run("reconcile", written(tmp_path, report))
+    weeks_later = datetime.now(UTC) + timedelta(days=14)
+    monkeypatch.setattr(runtime.ShiftedClock, "now", lambda clock: weeks_later)
+    of_schedule = partial(load("reconcile").handler, {}, Context(remaining_milliseconds=300_000))
+    assert of_schedule() == {"merchants": 1, "missed": 0, "unpaid": 0}, "no statement is read"
+    runtime.reset()
+
+    earlier = story.batch_of(500, day=FIRST_DAY - timedelta(days=3))
+    run("reconcile", written(tmp_path, story.theirs.report(earlier.reference)))
+    run("reconcile", written(tmp_path, story.theirs.statement(earlier.reference, paid.reference)))
+    done = of_schedule()
+
+    assert done == {"merchants": 1, "missed": 0, "unpaid": 1}
+    (one,) = opened(story)
+    assert (one.kind, one.settlement_id) == (Kind.DEPOSIT_MISMATCH, unpaid.settlement_id)
 
 
 def test_a_file_that_would_be_refused_is_not_brought(story: Story, tmp_path: Path) -> None:
