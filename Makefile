@@ -37,7 +37,7 @@ simulate: .venv/.check ## SEEDS=10000 or SECONDS=60, FROM=0, INTO=file, COMPLETE
 exhaustive: .venv/.check ## every crash, and every pair of crashes, of each golden path
 	@PYTHONPATH=layers/core/python:. .venv/bin/python -m tests.simulation.exhaustive --pairs
 
-bench: .venv/.check ## WHAT=simulation, webhooks, webhook_isolation, fraud_decision, fraud_serving or fraud_handbook, ARGS="--data DIR": speed and figures
+bench: .venv/.check ## WHAT=simulation, reconciliation, webhooks, webhook_isolation, fraud_decision, fraud_serving, fraud_handbook or settlement, ARGS="--data DIR": speed and figures
 	@PYTHONPATH=layers/core/python:cli:. .venv/bin/python -m bench.$(or $(WHAT),simulation) $(ARGS)
 
 fmt: .venv/.check ## format and sort

@@ -19,7 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 
 from farthing.access.principal import Mode
-from farthing.acquiring.stripe_wiring import SECRET_KEY
+from farthing.acquiring.stripe_wiring import RESTRICTED_KEY, SECRET_KEY
 from farthing.ids import is_id
 from farthing_cli import state
 from farthing_cli.aws import Account, own_client
@@ -48,16 +48,26 @@ def add(
         str | None,
         typer.Option(help="a stack in AWS, by your own credentials; else the local one"),
     ] = None,
+    reporting: Annotated[
+        bool,
+        typer.Option("--reporting", help="the restricted key that reads the balance, and no more"),
+    ] = False,
 ) -> None:
     """Store a merchant's key and webhook secrets, or replace them.
 
     An empty key leaves the stored one as it is. With no webhook secret those stay as they are, too.
-    Lines of standard input: the key, then each webhook secret.
+    Lines of standard input: the key, then each webhook secret. With --reporting, one key alone: it
+    is a restricted one that may read balance transactions, charges, refunds and disputes.
     """
     if connector not in ACQUIRERS:
         raise Failure(f"There is no connector {connector!r} with accounts: {', '.join(ACQUIRERS)}.")
     if not is_id("mer", merchant):
         raise Failure(f"{merchant!r} is no merchant's id.")
+    if reporting:
+        key = _read_reporting(mode.value)
+        Place.of(stack).put(f"{connector}-reporting/{merchant}/{mode.value}", {"secret_key": key})
+        console.print("The key is stored; settlement reads the balance with it.")
+        return
     given = _read(mode.value)
     place = Place.of(stack)
     if given.key:
@@ -116,6 +126,18 @@ class Place:
 def is_terminal() -> bool:
     """Whether somebody types."""
     return sys.stdin.isatty()
+
+
+def _read_reporting(mode: str) -> str:
+    """A restricted key, from the terminal without an echo, or from standard input."""
+    if is_terminal():
+        line = typer.prompt(f"Restricted key ({mode})", default="", hide_input=True)
+    else:
+        line = sys.stdin.readline()
+    match = RESTRICTED_KEY.fullmatch(line.strip())
+    if match is None or match[1] != mode:
+        raise Failure(f"That is no restricted {mode} key: it begins with rk_{mode}_.")
+    return match[0]
 
 
 def _read(mode: str) -> Given:

@@ -15,12 +15,14 @@ from rich.console import Console
 from farthing_cli import (
     accounts,
     clock,
+    disputes,
     duration,
     fields,
     logs,
     merchant,
     recovery,
     redrive,
+    settling,
     simulate,
     state,
     vault,
@@ -28,7 +30,10 @@ from farthing_cli import (
 from farthing_cli.aws import Account
 from farthing_cli.failure import Failure
 from farthing_cli.fraud import commands as fraud
+from farthing_cli.ledger import commands as ledger
 from farthing_cli.project import run_folder
+from farthing_cli.reconciliation import breaks
+from farthing_cli.reconciliation.commands import reconcile
 from farthing_cli.webhooks import commands as webhooks
 from farthing_cli.webhooks.listen import listen
 from farthing_cli.webhooks.trigger import trigger
@@ -46,7 +51,10 @@ app.add_typer(fields.app, name="fields")
 app.add_typer(vault.app, name="vault")
 app.add_typer(accounts.app, name="connector")
 app.add_typer(fraud.app, name="fraud")
+app.add_typer(ledger.app, name="ledger")
 app.add_typer(webhooks.app, name="webhooks")
+app.add_typer(breaks.app, name="breaks")
+app.add_typer(disputes.app, name="disputes")
 console = Console()
 
 
@@ -94,9 +102,9 @@ def show_logs() -> None:
 
 
 @app.command()
-def settle() -> None:
-    """Do now what the schedule does every day: settle the days that are over."""
-    _run_now("settle")
+def deadlines() -> None:
+    """Do now what the schedule does every hour: remind of disputes, and look what was decided."""
+    _run_now("dispute_deadlines")
 
 
 @app.command()
@@ -111,12 +119,14 @@ def purge() -> None:
     _run_now("vault_purge")
 
 
+app.command()(settling.settle)
 app.command()(listen)
 app.command()(trigger)
 app.command()(recovery.resolve)
 app.command()(recovery.unknown)
 app.command()(recovery.decide)
 app.command()(redrive.redrive)
+app.command()(reconcile)
 app.command()(simulate.simulate)
 
 

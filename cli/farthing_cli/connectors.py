@@ -12,14 +12,16 @@ from dataclasses import dataclass, fields
 
 from rich.table import Table
 
+from farthing.acquiring.calendars import CALENDARS_SETTING
 from farthing.acquiring.connectors import CONNECTORS, UnsafeConnector, require_safe
 from farthing.acquiring.port import Capabilities
+from farthing.business_calendar import WrongCalendar, calendars_in
 from farthing_cli import template
 from farthing_cli.failure import Failure
 from farthing_cli.project import ROOT, TEMPLATE
 
 SAM_CONFIG = ROOT / "samconfig.toml"
-SETTINGS = {"SandboxIdempotent": "SANDBOX_IDEMPOTENT"}
+SETTINGS = {"SandboxIdempotent": "SANDBOX_IDEMPOTENT", "AcquirerCalendars": "ACQUIRER_CALENDARS"}
 """The template's parameters on which a guarantee depends, and the settings that they become."""
 
 
@@ -47,12 +49,22 @@ def declared(settings: Mapping[str, str]) -> list[Declared]:
 
 
 def settings(chosen: Mapping[str, str]) -> dict[str, str]:
-    """What the functions of a stack with these parameters would be told."""
+    """What the functions of a stack with these parameters would be told.
+
+    Raises Failure for a calendar that is none, or of an acquirer that there is not.
+    """
     parameters = template.load(TEMPLATE)["Parameters"]
-    return {
+    found = {
         setting: chosen.get(name, str(parameters[name]["Default"]))
         for name, setting in SETTINGS.items()
     }
+    try:
+        unknown = calendars_in(found[CALENDARS_SETTING]).keys() - CONNECTORS.keys()
+    except WrongCalendar as error:
+        raise Failure(f"AcquirerCalendars: {error}") from None
+    if unknown:
+        raise Failure(f"AcquirerCalendars: there is no connector {', '.join(sorted(unknown))}.")
+    return found
 
 
 def configured(environment: str) -> dict[str, str]:

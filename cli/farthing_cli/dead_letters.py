@@ -21,8 +21,9 @@ COPIES = {"ExhaustedQueue": "DeliveriesQueue"}
 """Queues of copies that our own functions put there, and where a copy is sent to be tried anew. All
 other pairs are said by the queues' own redrive policies."""
 
-ENDS = frozenset({"OutboxFailures", "ScheduleFailures"})
-"""What lands here are no messages of a queue: the sweep and the next firing make good for them."""
+ENDS = frozenset({"OutboxFailures", "ProjectionFailures", "ScheduleFailures"})
+"""What lands here are no messages of a queue: the sweep, the trial balance and the next firing make
+good for them."""
 
 RECEIVE_MESSAGES_MAX = 10
 WAIT_SECONDS = 2

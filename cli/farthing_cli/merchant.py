@@ -24,7 +24,7 @@ from farthing.clock import to_text
 from farthing.ids import is_id
 from farthing.store.errors import ConditionFailed
 from farthing.store.item import Item
-from farthing_cli import duration, wide
+from farthing_cli import duration, fees, wide
 from farthing_cli.access_table import AccessTable
 from farthing_cli.failure import Failure
 from farthing_cli.recovery import Stack
@@ -32,6 +32,7 @@ from farthing_cli.recovery import Stack
 app = typer.Typer(no_args_is_help=True, help="Merchants of a stack, and their keys.")
 keys_app = typer.Typer(no_args_is_help=True, help="A merchant's API keys.")
 app.add_typer(keys_app, name="keys")
+app.add_typer(fees.app, name="fees")
 console = Console()
 
 

@@ -25,6 +25,8 @@ LISTS = (
     "events",
     "webhook_endpoints",
     "settlements",
+    "breaks",
+    "ledger_transactions",
     "fraud/list_entries",
 )
 
@@ -70,9 +72,12 @@ def _calls(
         ("acquirer_webhooks", ask("POST", f"{dev.api_url}/v1/acquirer_webhooks/sandbox")),
         ("acquirer_events", invoke("acquirer_events", {"Records": []})),
         ("outbox", invoke("outbox", {"Records": []})),
+        ("project_balances", invoke("project_balances", {"Records": []})),
         ("deliver_webhooks", invoke("deliver_webhooks", {"Records": []})),
         ("redeliver_due", invoke("redeliver_due", {})),
-        ("settle", invoke("settle", {})),
+        ("settle", invoke("settle", {"run": "none"})),
+        ("settle_batch", invoke("settle_batch", {"Records": []})),
+        ("reconcile", invoke("reconcile", {"Records": []})),
     ]
 
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from rich.console import Console
 from rich.measure import Measurement
-from rich.table import Table
+from rich.table import Column, Table
 
 WIDTH_MAX = 1000
+
+
+def amounts(*names: str) -> list[Column]:
+    """Columns of amounts: their last digits stand below each other."""
+    return [Column(name, justify="right") for name in names]
 
 
 def show(console: Console, table: Table) -> None:

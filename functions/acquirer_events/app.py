@@ -13,6 +13,7 @@ from farthing import runtime
 from farthing.acquiring.apply import apply
 from farthing.acquiring.inbox import ItemAddress, Kept
 from farthing.acquiring.webhooks_wiring import apply_services
+from farthing.disputes.wiring import heard
 from farthing.observe import logger
 from farthing.payments.recovery_wiring import tend_to
 from farthing.payments.told import follow
@@ -34,7 +35,7 @@ def work(record: Record) -> None:
 
 def follow_up(kept: Kept) -> None:
     """One item, which is ours to apply."""
-    operation = follow(kept, services_of, tend_to)
+    operation = follow(kept, services_of, tend_to, heard)
     if operation is not None:
         logger().info(
             "acquirer event",

@@ -1,17 +1,24 @@
-"""The daily settlement, and the same by hand: {"until_day": "2026-11-21"}."""
+"""The daily settlement: a message for every merchant.
+
+{}                                    the schedule: every day that is over
+{"until_day": "2026-11-21"}           by hand: up to this day
+{"follow": true}                      and somebody waits for what comes of it
+{"run": id}                           what came of such a run so far
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from farthing import runtime
-from farthing.settlement import run
-from farthing.settlement.wiring import services
+from farthing.settlement import fan_out
+from farthing.settlement.outcome import result_of
+from farthing.settlement.wiring import firing
 
 
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """Settle every business day that is over, and say how many batches came to their end."""
     runtime.begin(context)
+    if "run" in event:
+        return result_of(str(event["run"]), runtime.system_store())
     has_test_clock = bool(runtime.setting("TEST_CLOCK_TABLE", ""))
-    until = run.day_asked(event, runtime.clock(), has_test_clock=has_test_clock)
-    return run.settle(until, services())
+    return fan_out.send_all(event, firing(), has_test_clock=has_test_clock)

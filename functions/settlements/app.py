@@ -6,7 +6,7 @@ from farthing import runtime
 from farthing.http.api import api
 from farthing.http.page import page
 from farthing.http.request import NoBody, Request
-from farthing.http.response import Response, ok
+from farthing.http.response import Response, csv, ok
 from farthing.settlement.read import Settlements
 from farthing.settlement.view import line_object, settlement_object
 
@@ -32,6 +32,11 @@ def retrieve(request: Request[NoBody], settlement_id: str) -> Response:
 def lines(request: Request[NoBody], settlement_id: str) -> Response:
     found, has_more = settlements(request).lines(settlement_id, request.query)
     return page([line_object(line) for line in found], has_more=has_more)
+
+
+@app.get("/v1/settlements/<settlement_id>/report")
+def report(request: Request[NoBody], settlement_id: str) -> Response:
+    return csv(settlements(request).report(settlement_id, runtime.files()))
 
 
 def handler(event: dict[str, object], context: object) -> object:

@@ -14,8 +14,10 @@ It checks itself that an operation's row was there before its reference was sent
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import hmac
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -27,7 +29,7 @@ from urllib.parse import parse_qs, unquote
 
 from farthing.acquiring.sandbox import NoByteSent, NoUsableAnswer
 from tests.simulation import token_service
-from tests.simulation.acquirer_books import Bank, Books, Recorded, ReferenceReused, Row, report_of
+from tests.simulation.acquirer_books import Bank, Books, Recorded, ReferenceReused, Row, report_file
 from tests.simulation.acquirer_faults import (
     DAY_SECONDS,
     DECLINED,
@@ -38,6 +40,7 @@ from tests.simulation.acquirer_faults import (
     Fault,
 )
 from tests.simulation.dice import Dice
+from tests.simulation.disputes import DISPUTES, Dispute, Disputes
 from tests.simulation.notices import BATCHES, SANDBOX, STRANGER, TOKENS, Batches, Webhook
 from tests.simulation.token_service import TOKEN_ERROR, Token, TokenService
 from tests.simulation.violation import Violation
@@ -48,7 +51,7 @@ NOT_TO_BE_BELIEVED = frozenset({Fault.UNSIGNED, Fault.WRONGLY_SIGNED, *IN_THE_AN
 LYING = 0.5
 """How often an answer that is not to be believed says the opposite of what is true."""
 PENDING_SECONDS = (5.0, 30.0, 600.0, 5 * 3600.0, 40 * 3600.0)
-WEBHOOK_TRIES_MAX = 5
+WEBHOOK_TRIES_MAX, WEBHOOK_PAUSE_SECONDS_MAX = 60, 3600.0
 CONNECT_SECONDS = 0.01
 SLIPPED = "SLIPPED_OUT"
 
@@ -62,7 +65,8 @@ REVERSALS = "/v1/reversals"
 OPERATIONS = "/v1/operations"
 SETTLEMENTS = "/v1/settlements"
 TOKEN_KINDS = frozenset({"PROVISION", "CRYPTOGRAM", "LOOK_UP_TOKEN", "DELETE_TOKEN"})
-NO_OPERATION = TOKEN_KINDS | {"SETTLE", "OTHER"}
+OF_DISPUTES = frozenset({"LOOK_UP_DISPUTE", "ANSWER_DISPUTE"})
+NO_OPERATION = TOKEN_KINDS | OF_DISPUTES | {"SETTLE", "OTHER"}
 ISSUER_SECONDS = (0.1, 600.0)
 SUSPENDED_SECONDS = (10.0, 3 * DAY_SECONDS)
 LISTED = (
@@ -79,9 +83,8 @@ LISTED = (
     "created_at",
 )
 
-NOTHING: Mapping[str, str] = {}
-
-Answered = tuple[int, dict[str, Any]]
+Answered = tuple[int, dict[str, Any] | str]
+"""A document, or the text of a file."""
 Exchanged = tuple[int, bytes, str]
 
 
@@ -90,7 +93,7 @@ class Settlement:
     """An accepted batch, what was asked, and when its report can be read."""
 
     content: dict[str, Any]
-    report: dict[str, Any]
+    report: str
     report_at: float
 
 
@@ -147,6 +150,9 @@ class HostileAcquirer:
             tokens=self.tokens,
         )
         self.settlements: dict[str, Settlement] = {}
+        self.disputes = Disputes(
+            self.dice, self.books, self.now, self.at, self._text, self._knows, self._tell_dispute
+        )
         self.hits: Counter[tuple[str, str]] = Counter()
         self.sent: list[tuple[float, str, str, str]] = []
         """When, what, which reference, which fault: all that left us, for a trace."""
@@ -163,7 +169,7 @@ class HostileAcquirer:
         """One HTTP exchange of a client that shows `secret`. Raises NoByteSent, NoUsableAnswer."""
         self.sleep(0.0)  # who is dead sends nothing any more
         what = kind_of(method, path)
-        document = json.loads(body) if body else {}
+        document = read_body(what, body)
         fault = self._fault(what)
         name = fault.name if fault else ""
         self.sent.append((self.now(), what, document.get("reference") or path, name))
@@ -182,7 +188,8 @@ class HostileAcquirer:
         latest = left_at + self.behaviour.max_flight_seconds
         if method != "POST" or self.now() >= latest:
             return
-        what, document = kind_of(method, path), json.loads(body) if body else {}
+        what = kind_of(method, path)
+        document = read_body(what, body)
         self._require_written(what, document)
         self.sent.append((self.now(), what, document.get("reference") or path, SLIPPED))
         asked = Asked(method, path, document, secret, None, self.dice.random())
@@ -244,12 +251,14 @@ class HostileAcquirer:
         """It behaves from now on. What it guarantees does not change."""
         self.behaviour = self.behaviour.calm()
 
-    def _way_back(self, asked: Asked, status: int, document: dict[str, Any]) -> Exchanged:
+    def _way_back(self, asked: Asked, status: int, document: dict[str, Any] | str) -> Exchanged:
         fault = asked.fault
         if fault is Fault.LOOK_UP_FAILS:
             return signed(500, error("INTERNAL", "look-ups fail today"), asked.secret)
         if fault is Fault.HTML:
             return 502, b"<html><body>Bad Gateway</body></html>", ""
+        if isinstance(document, str):
+            return self._file_back(asked, status, document)
         if fault in NOT_TO_BE_BELIEVED and asked.draw < LYING:
             document = lying(document)
         if fault is Fault.WRONGLY_SIGNED:
@@ -257,6 +266,16 @@ class HostileAcquirer:
         if fault in IN_THE_ANSWER and status == 200:
             document = mangled(document, fault)
         status, raw, signature = signed(status, document, asked.secret)
+        if fault is Fault.GARBAGE:
+            return status, raw[: len(raw) // 2], signature
+        return status, raw, "" if fault is Fault.UNSIGNED else signature
+
+    def _file_back(self, asked: Asked, status: int, file: str) -> Exchanged:
+        fault = asked.fault
+        secret = "somebody-else" if fault is Fault.WRONGLY_SIGNED else asked.secret
+        if fault is Fault.WRONG_REFERENCE:
+            file = file.replace(".eur.", ".xxx.")
+        status, raw, signature = signed(status, file, secret)
         if fault is Fault.GARBAGE:
             return status, raw[: len(raw) // 2], signature
         return status, raw, "" if fault is Fault.UNSIGNED else signature
@@ -340,6 +359,8 @@ class HostileAcquirer:
             return self._reverse(asked)
         if what == "SETTLE":
             return self._settle(asked.document, asked.at)
+        if what in OF_DISPUTES:
+            return self.disputes.answer(asked.method, path, asked.document)
         return self._show(what, path, query, asked)
 
     def _show(self, what: str, path: str, query: str, asked: Asked) -> Answered:
@@ -387,6 +408,8 @@ class HostileAcquirer:
             self._follow_refund(done, asked.fault, asked.at)
         if new and done.row.status == "PENDING" and operation == "AUTHORIZE":
             self._follow_debit(done, asked.at)
+        if new and done.charge is not None and done.row.status != "DECLINED":
+            self._payer_acts(operation, done)
         return 200, done.body(self._text)
 
     def _reverse(self, asked: Asked) -> Answered:
@@ -465,6 +488,24 @@ class HostileAcquirer:
         if self._also("WEBHOOK", Fault.WEBHOOK_EARLY):
             self._tell(done, at)
 
+    def _payer_acts(self, operation: str, done: Recorded) -> None:
+        """A payer who will dispute what was taken, or whose bank will send a refund back."""
+        charge = done.charge
+        if charge is None or charge.bank is not None or not self.behaviour.disputed:
+            return
+        takes = operation == "CAPTURE" or (operation == "AUTHORIZE" and done.capture)
+        if takes and self.dice.chance(self.behaviour.disputed):
+            self.disputes.may_dispute(charge)
+        if operation == "REFUND" and self.dice.chance(self.behaviour.disputed):
+            told = lambda: self._tell(done, self.now(), kind="refund.returned")  # noqa: E731
+            self.disputes.sends_back(done, told)
+
+    def _knows(self, reference: str) -> bool:
+        """Whether the merchant's own books say that an operation was approved."""
+        if self.operation_of is None:
+            return True
+        return (self.operation_of(reference) or {}).get("state") == "APPROVED"
+
     def _follow_refund(self, done: Recorded, fault: Fault | None, at: float) -> None:
         if done.row.status == "PENDING":
             ends_at = at + self.dice.choice(PENDING_SECONDS)
@@ -478,39 +519,69 @@ class HostileAcquirer:
         elif self._also("WEBHOOK", Fault.WEBHOOK_EARLY):
             self._tell(done, at)
 
-    def _tell(self, done: Recorded, at: float, what: str | None = None) -> None:
-        """Post what became of a refund or debit: perhaps late, twice, or not at all."""
+    def _tell(
+        self, done: Recorded, at: float, what: str | None = None, kind: str | None = None
+    ) -> None:
+        """Post what became of an operation. `what` and `kind` where they are not the operation's
+        own: what a bank did to it later."""
+        row = done.row
+        told = kind or ("refund.updated" if row.operation == "REFUND" else "debit.updated")
+
+        def fact(webhook_id: str) -> dict[str, Any]:
+            data = {
+                "reference": row.reference,
+                "order_id": row.order_id,
+                "operation": what or row.operation,
+                "status": row.status,
+                "merchant_reference": row.merchant_reference,
+            }
+            return self._fact_of(webhook_id, told, data)
+
+        self._tells(fact, at, lasting=kind is not None)
+
+    def _tell_dispute(self, dispute: Dispute) -> None:
+        """Post that a dispute went one step on."""
+        stage, status = dispute.stage, dispute.status
+        told = {"NEEDS_RESPONSE": "opened", "UNDER_REVIEW": "updated"}.get(status, "closed")
+
+        def fact(webhook_id: str) -> dict[str, Any]:
+            data = {
+                "dispute": dispute.reference,
+                "order_id": dispute.row.order_id,
+                "operation": "DISPUTE",
+                "stage": stage,
+                "status": status,
+                "merchant_reference": dispute.row.merchant_reference,
+            }
+            return self._fact_of(webhook_id, f"dispute.{told}", data)
+
+        self._tells(fact, self.now(), lasting=True)
+
+    def _fact_of(self, webhook_id: str, kind: str, data: Mapping[str, Any]) -> dict[str, Any]:
+        now = self._text(self.now())
+        return {"id": webhook_id, "type": kind, "created_at": now, "data": dict(data)}
+
+    def _tells(
+        self, fact: Callable[[str], dict[str, Any]], at: float, *, lasting: bool = False
+    ) -> None:
+        """Post a fact: perhaps late, twice, or not at all; a `lasting` one comes at last."""
         if self._also("WEBHOOK", Fault.WEBHOOK_LOST):
-            return
+            if not lasting:
+                return
+            at += self.dice.spread(3600.0, DAY_SECONDS)
         late = self._also("WEBHOOK", Fault.WEBHOOK_LATE)
         webhook_id = f"whk-{next(self._numbers)}"
         later = self.dice.spread(1, 2 * 3600.0) if late else 0.0
-        self._post(webhook_id, done, at + later, what)
+        self._post(fact, webhook_id, at + later)
         if self._also("WEBHOOK", Fault.WEBHOOK_TWICE):
-            self._post(webhook_id, done, at + self.dice.spread(0.01, 600.0), what)
+            self._post(fact, webhook_id, at + self.dice.spread(0.01, 600.0))
         if self._also("WEBHOOK", Fault.WEBHOOK_STRANGE):
             number = next(self._numbers)
-            self._post(f"{STRANGER}-{number}", done, at, what, {"reference": f"{number:026d}"})
+            self._post(lambda it: strange(fact(it), number), f"{STRANGER}-{number}", at)
 
-    def _post(
-        self,
-        webhook_id: str,
-        done: Recorded,
-        at: float,
-        what: str | None,
-        instead: Mapping[str, str] = NOTHING,
-    ) -> None:
+    def _post(self, fact: Callable[[str], dict[str, Any]], webhook_id: str, at: float) -> None:
         def post() -> None:
-            data = done.body(self._text, done.row.status) | ({"operation": what} if what else {})
-            data |= instead
-            shown = ("reference", "order_id", "operation", "status")
-            body = {
-                "id": webhook_id,
-                "type": "refund.updated" if done.row.operation == "REFUND" else "debit.updated",
-                "created_at": self._text(self.now()),
-                "data": {name: data[name] for name in shown}
-                | {"merchant_reference": done.row.merchant_reference},
-            }
+            body = fact(webhook_id)
             if self.behaviour.in_batches:
                 self._batches.add(body)
                 return
@@ -546,9 +617,10 @@ class HostileAcquirer:
             self.not_taken(webhook)
 
     def not_taken(self, webhook: Webhook) -> None:
-        """Our function did not answer 2xx: post it again later, a few times."""
+        """Our function did not answer 2xx: post it again, later each time, for days."""
         if webhook.tries >= WEBHOOK_TRIES_MAX:
             return
+        pause = min(60.0 * webhook.tries, WEBHOOK_PAUSE_SECONDS_MAX)
 
         def again() -> None:
             if webhook.sender == BATCHES:
@@ -558,7 +630,7 @@ class HostileAcquirer:
             taken = webhook.taken if webhook.sender == TOKENS else None
             self.post_webhook(self._webhook(webhook_id, webhook.body, tries, taken))
 
-        self.at(self.now() + 60.0 * webhook.tries, again)
+        self.at(self.now() + pause, again)
 
     # --- issuers, and the token service's webhooks ---------------------------------------------
 
@@ -622,10 +694,10 @@ class HostileAcquirer:
             late = self._also("READ_REPORT", Fault.REPORT_LATE)
             self.settlements[reference] = Settlement(
                 content,
-                report_of(self._payable(content)),
+                report_file(reference, document["currency"], self._payable(content)),
                 at + (self.dice.spread(60.0, 1.5 * DAY_SECONDS) if late else 0.0),
             )
-        return 200, {"reference": reference, "status": "ACCEPTED"}
+        return 200, accepted(content)
 
     def _payable(self, document: Mapping[str, Any]) -> list[Row]:
         """What the books know of the entries, each once, and nothing that was paid before."""
@@ -643,12 +715,15 @@ class HostileAcquirer:
                     break
         return paid
 
-    def _read_report(self, reference: str, at: float) -> Answered:
+    def _read_report(self, path: str, at: float) -> Answered:
+        reference, _, file = path.partition("/")
         known = self.settlements.get(reference)
-        if known is None:
-            return 404, error("NOT_FOUND", f"nothing is known of {reference}")
-        report = known.report if at >= known.report_at else None
-        return 200, {"reference": reference, "status": "ACCEPTED", "report": report}
+        if known is None or (file and at < known.report_at):
+            unknown = error("NOT_FOUND", f"nothing is known of {reference}")
+            return 404, {"reference": reference, **unknown}
+        if file:
+            return 200, known.report
+        return 200, accepted(known.content) | {"reported": at >= known.report_at}
 
 
 def kind_of(method: str, path: str) -> str:
@@ -660,10 +735,20 @@ def kind_of(method: str, path: str) -> str:
             return "LOOK_UP"
         if path.startswith(f"{SETTLEMENTS}/"):
             return "READ_REPORT"
+        if path.startswith(f"{DISPUTES}/"):
+            return "LOOK_UP_DISPUTE"
         return "LIST" if path.startswith(OPERATIONS) else "OTHER"
     if path == REVERSALS:
         return "REVERSE"
+    if path.startswith(f"{DISPUTES}/"):
+        return "ANSWER_DISPUTE"
     return "SETTLE" if path == SETTLEMENTS else MONEY.get(path, "OTHER")
+
+
+def strange(fact: dict[str, Any], number: int) -> dict[str, Any]:
+    """The same about something that nobody has heard of."""
+    named = "dispute" if "dispute" in fact["data"] else "reference"
+    return {**fact, "data": {**fact["data"], named: f"{number:026d}"}}
 
 
 def error(code: str, message: str) -> dict[str, Any]:
@@ -671,9 +756,32 @@ def error(code: str, message: str) -> dict[str, Any]:
     return {"error": {"code": code, "message": message}}
 
 
-def signed(status: int, document: Mapping[str, Any], secret: str) -> Exchanged:
+def accepted(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What is said of a batch that was accepted."""
+    shown = {name: content[name] for name in ("reference", "content_sha256")}
+    return {**shown, "status": "ACCEPTED"}
+
+
+def read_body(what: str, body: bytes | None) -> dict[str, Any]:
+    """What a request says: a document, or a batch's file."""
+    if not body:
+        return {}
+    if what != "SETTLE":
+        document: dict[str, Any] = json.loads(body)
+        return document
+    rows = list(csv.DictReader(io.StringIO(body.decode())))
+    return {
+        "reference": rows[0]["settlement_reference"],
+        "currency": rows[0]["currency"],
+        "content_sha256": hashlib.sha256(body).hexdigest(),
+        "entries": [{"reference": row["reference"], "operation": row["type"]} for row in rows],
+    }
+
+
+def signed(status: int, document: Mapping[str, Any] | str, secret: str) -> Exchanged:
     """An answer with the proof that it is from whoever holds `secret`."""
-    raw = json.dumps(document, separators=(",", ":")).encode()
+    text = document if isinstance(document, str) else json.dumps(document, separators=(",", ":"))
+    raw = text.encode()
     return status, raw, hmac.new(secret.encode(), raw, hashlib.sha256).hexdigest()
 
 

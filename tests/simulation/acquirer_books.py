@@ -14,6 +14,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 from typing import Any
 
@@ -31,6 +32,9 @@ REVERSAL_WINDOW_SECONDS = DAY_SECONDS
 INVALID_TRANSACTION, INVALID_AMOUNT, NOT_LOCATED = "12", "13", "25"
 SECURITY_VIOLATION, NO_CVC = "63", "N7"
 
+BRINGS = frozenset({"CAPTURE", "REFUND_RETURN", "DISPUTE_REVERSAL"})
+"""What a settlement pays; the rest it takes off."""
+
 Document = Mapping[str, Any]
 
 
@@ -42,7 +46,7 @@ class Bank(StrEnum):
     TAKES_BACK = "38"
 
 
-NO_FUNDS, TAKEN_BACK = "AM04", "MD06"
+NO_FUNDS, TAKEN_BACK, ACCOUNT_CLOSED = "AM04", "MD06", "AC04"
 DECLINED_RANGE, DO_NOT_HONOR = "400020", "05"
 """Cards that begin so are declined by their issuer, whoever asks and whenever."""
 
@@ -94,6 +98,8 @@ class Charge:
     bank: Bank | None = None
     """Of the account that is debited."""
     taken_back: Row | None = None
+    disputed: bool = False
+    """Whether its money is out for a dispute."""
 
     @property
     def live(self) -> bool:
@@ -126,6 +132,8 @@ class Recorded:
     charge: Charge | None
     capture: bool
     decline_code: str | None
+    sent_back: Row | None = None
+    """That the payer's bank did not take a refund that was approved."""
 
     def body(
         self,
@@ -138,7 +146,7 @@ class Recorded:
         holds = charge is not None and self.row.operation == "AUTHORIZE"
         if charge is not None and charge.bank is not None and holds:
             return self._debit(charge, text, status, seen_at)
-        return {
+        return self._said_of_refund(text, status, seen_at) | {
             "reference": self.row.reference,
             "order_id": self.row.order_id,
             "operation": self.row.operation,
@@ -152,6 +160,24 @@ class Recorded:
             "decline_code": self.decline_code,
             "decline_message": "declined" if self.decline_code else None,
             "created_at": text(self.at),
+        }
+
+    def _said_of_refund(
+        self, text: Callable[[float], str], status: str | None, seen_at: float
+    ) -> dict[str, Any]:
+        """What a look-up says of a refund besides: that it came back."""
+        if self.row.operation != "REFUND" or status is None:
+            return {}
+        back = self.sent_back
+        if back is None or back.created_at > seen_at:
+            return {"returned": None}
+        return {
+            "returned": {
+                "reference": f"RTN{self.row.reference}",
+                "amount_cents": self.row.amount_cents,
+                "code": ACCOUNT_CLOSED,
+                "at": text(back.created_at),
+            }
         }
 
     def _debit(
@@ -196,10 +222,14 @@ class Standing:
     pending_refunds: int = 0
     returned: int = 0
     pending_debits: int = 0
+    sent_back: int = 0
+    disputed: int = 0
+    """What is out for disputes, or lost by them."""
 
     @property
     def net(self) -> int:
-        return self.captured - self.refunded - self.returned
+        """But for disputes."""
+        return self.captured - self.refunded - self.returned + self.sent_back
 
 
 @dataclass
@@ -267,6 +297,17 @@ class Books:
         charge.left_to_refund = 0
         return True
 
+    def send_back(self, done: Recorded, at: float) -> bool:
+        """The payer's bank sends a refund back. False if its charge is in a dispute."""
+        charge = done.charge
+        if charge is None or charge.disputed or done.sent_back is not None:
+            return False
+        shown = {**done.content, "reference": done.row.reference}
+        shown["merchant_reference"] = done.row.merchant_reference
+        done.sent_back = self._book("REFUND_RETURN", shown, "APPROVED", at)
+        charge.left_to_refund += done.row.amount_cents
+        return True
+
     def reverse(self, document: Document, at: float, visible_from: float) -> str:
         """Undo what is there under the original reference. What lands later is as if new."""
         found = [
@@ -327,6 +368,8 @@ class Books:
             pending_refunds=total("REFUND", "PENDING"),
             returned=total("RETURN", "APPROVED"),
             pending_debits=total("AUTHORIZE", "PENDING"),
+            sent_back=total("REFUND_RETURN", "APPROVED"),
+            disputed=total("DISPUTE", "APPROVED") - total("DISPUTE_REVERSAL", "APPROVED"),
         )
 
     def _charges(self) -> Iterator[Charge]:
@@ -498,22 +541,35 @@ def bank_of(document: Document) -> Bank | None:
     return Bank(account["iban"][-2:]) if account is not None else None
 
 
-def report_of(rows: Sequence[Row]) -> dict[str, Any]:
-    """A settlement's report: a capture brings its amount less the fee, all else costs its own."""
-    lines = []
+REPORT_COLUMNS = (
+    "settlement_reference",
+    "line",
+    "type",
+    "reference",
+    "order_id",
+    "currency",
+    "amount_cents",
+    "fee_cents",
+    "net_cents",
+    "settled_on",
+)
+
+
+def capture_fee(amount_cents: int) -> int:
+    """1.4 %, half to even, and 10."""
+    share = Decimal(amount_cents) * Decimal("0.014")
+    return int(share.quantize(Decimal(1), ROUND_HALF_EVEN)) + 10
+
+
+def report_file(reference: str, currency: str, rows: Sequence[Row]) -> str:
+    """A settlement's report, a CSV: a capture costs a fee, and all else its own amount."""
+    lines, sums = [], [0, 0, 0]
     for row in rows:
-        refund = row.operation != "CAPTURE"
-        fee = 0 if refund else row.amount_cents * 14 // 1000 + 10
-        gross = -row.amount_cents if refund else row.amount_cents
-        lines.append(
-            {
-                "reference": row.reference,
-                "operation": row.operation,
-                "amount_cents": row.amount_cents,
-                "fee_cents": fee,
-                "net_cents": gross - fee,
-            }
-        )
-    fees = sum(line["fee_cents"] for line in lines)
-    net = sum(line["net_cents"] for line in lines)
-    return {"lines": lines, "gross_cents": net + fees, "fee_cents": fees, "net_cents": net}
+        fee = capture_fee(row.amount_cents) if row.operation == "CAPTURE" else 0
+        gross = row.amount_cents if row.operation in BRINGS else -row.amount_cents
+        what = (row.operation, row.reference, row.order_id, row.currency)
+        lines.append((*what, row.amount_cents, fee, gross - fee))
+        sums = [sums[0] + gross, sums[1] + fee, sums[2] + gross - fee]
+    lines.append(("TOTAL", "", "", currency, *sums))
+    rows_of_file = [(reference, at, *line, "2026-01-01") for at, line in enumerate(lines, start=1)]
+    return "".join(",".join(map(str, row)) + "\n" for row in [REPORT_COLUMNS, *rows_of_file])

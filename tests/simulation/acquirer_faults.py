@@ -92,6 +92,8 @@ POSSIBLE: dict[str, tuple[Fault, ...]] = {
     "LOOK_UP_TOKEN": (*READING, Fault.WRONG_REFERENCE),
     "DELETE_TOKEN": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER, Fault.WRONG_REFERENCE),
     "CRYPTOGRAM": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER, Fault.WRONG_REFERENCE, Fault.WRONG_AMOUNT),
+    "LOOK_UP_DISPUTE": (*READING, Fault.WRONG_REFERENCE),
+    "ANSWER_DISPUTE": (*ON_THE_WAY, *INSTEAD_OF_AN_ANSWER, Fault.WRONG_REFERENCE),
     "OTHER": (),
 }
 """What is asked → what can befall it."""
@@ -129,6 +131,8 @@ class Behaviour:
     """Whether each operation is told, as many acquirers do, and not only what ends later."""
     in_batches: bool = False
     """Whether what becomes of operations is told in batches."""
+    disputed: float = 0.0
+    """How many captures are disputed, and how many refunds come back."""
     chance: float = 0.0
     faults: frozenset[Fault] = frozenset()
     of: frozenset[str] = frozenset(POSSIBLE)
@@ -136,7 +140,8 @@ class Behaviour:
 
     def calm(self) -> Behaviour:
         """The same acquirer on a good day. What it guarantees does not change."""
-        return replace(self, latency_seconds=(0.05, 0.05), chance=0.0, faults=frozenset())
+        quick = (0.05, 0.05)
+        return replace(self, latency_seconds=quick, chance=0.0, faults=frozenset(), disputed=0.0)
 
 
 def draw_behaviour(dice: Dice, declared: Behaviour) -> Behaviour:

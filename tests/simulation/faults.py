@@ -17,7 +17,7 @@ SKEW_SECONDS_MAX = 300
 COLD_START_SECONDS_MAX = 10
 START_SECONDS = (0.001, 0.3)
 """A busy function has warm environments to spare: else one of two racers always starts last."""
-SPARED, SPARED_SHARE = "settle ", 0.02
+SPARED, SPARED_SHARE = "settle", 0.02
 """A settlement reads some three hundred pages before it writes. Faults that struck each as often as
 any other call would let none get as far as its writes, where they matter."""
 LATE_SECONDS_MAX = 60.0

@@ -210,7 +210,7 @@ def _tenant_in(named: Any) -> str | None:
     """The prefix of all partitions of a tenant that is named by its ids or in an address."""
     if not isinstance(named, Mapping):
         return None
-    if "merchant_id" in named:
+    if "merchant_id" in named and "mode" in named:
         return f"{named['merchant_id']}#{named['mode']}#"
     address = named.get("operation") or named.get("expiry") or named.get("method")
     if address is None:

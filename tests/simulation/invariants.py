@@ -79,7 +79,34 @@ OPERATION_FIXED = (
     "via",
     "fallback_of",
 )
-RETURNED = "payment_intent.returned"
+RETURNED, SENT_BACK = "payment_intent.returned", "refund.returned"
+
+ONWARD: Mapping[str, frozenset[str]] = {
+    "": frozenset({"INQUIRY NEEDS_RESPONSE", "CHARGEBACK NEEDS_RESPONSE"}),
+    "INQUIRY NEEDS_RESPONSE": frozenset(
+        {"INQUIRY UNDER_REVIEW", "INQUIRY CLOSED", "CHARGEBACK NEEDS_RESPONSE"}
+    ),
+    "INQUIRY UNDER_REVIEW": frozenset({"INQUIRY CLOSED", "CHARGEBACK NEEDS_RESPONSE"}),
+    "INQUIRY CLOSED": frozenset(),
+    "CHARGEBACK NEEDS_RESPONSE": frozenset(
+        {"CHARGEBACK UNDER_REVIEW", "CHARGEBACK WON", "CHARGEBACK LOST"}
+    ),
+    "CHARGEBACK UNDER_REVIEW": frozenset({"CHARGEBACK WON", "CHARGEBACK LOST"}),
+    "CHARGEBACK WON": frozenset({"PRE_ARBITRATION NEEDS_RESPONSE"}),
+    "CHARGEBACK LOST": frozenset(),
+    "PRE_ARBITRATION NEEDS_RESPONSE": frozenset(
+        {"PRE_ARBITRATION UNDER_REVIEW", "PRE_ARBITRATION WON", "PRE_ARBITRATION LOST"}
+    ),
+    "PRE_ARBITRATION UNDER_REVIEW": frozenset({"PRE_ARBITRATION WON", "PRE_ARBITRATION LOST"}),
+    "PRE_ARBITRATION WON": frozenset(),
+    "PRE_ARBITRATION LOST": frozenset(),
+}
+"""Where a dispute may go from where it is, by the docs."""
+MONEY_OUT = frozenset(
+    state
+    for state in ONWARD
+    if not state.startswith("INQUIRY") and state and not state.endswith("WON")
+)
 REFUND_FIXED = ("refund_id", "intent_id", "amount_cents", "currency", "created_at")
 
 SYSTEM_PARTITIONS = ("KEY#", "CHECKOUT#", "MERCHANT", "VAULT_KEY", "TURN", "CLOCK", "INBOX#")
@@ -104,6 +131,21 @@ def number(item: Item, name: str) -> int:
     return int(value.get("N", "0")) if value is not None else 0
 
 
+def moved_by(transaction: Item) -> int:
+    """What a payment's ledger transaction moves at the acquirer, but for a dispute's fee."""
+    amounts: Counter[str] = Counter()
+    for wire in transaction["postings"]["L"]:
+        posting = wire["M"]
+        account = text(posting, "account").partition(":")[0]
+        amounts[account] += number(posting, "amount_cents")
+    return amounts["acquirer_receivable"] - amounts["dispute_fee_expense"]
+
+
+def dispute_state(item: Item | None) -> str:
+    """Stage and status of a dispute's row; empty for none."""
+    return f"{text(item, 'stage')} {text(item, 'status')}" if item is not None else ""
+
+
 def _sent_again(old: Item, new: Item) -> bool:
     """Whether a delivery that was over begins a new round, with nothing of the old one lost."""
     begun = number(new, "round_from") == number(new, "claims") == number(old, "claims")
@@ -124,6 +166,10 @@ class Payment:
     operations: dict[str, Item] = field(default_factory=dict)
     refunds: dict[str, Item] = field(default_factory=dict)
     returns: dict[str, Item] = field(default_factory=dict)
+    """Debits that went back."""
+    sent_back: dict[str, Item] = field(default_factory=dict)
+    """Refunds that the payer's bank sent back."""
+    disputes: dict[str, Item] = field(default_factory=dict)
     events: dict[int, Item] = field(default_factory=dict)
     posted: Counter[str] = field(default_factory=Counter)
     """Minor units in the ledger, by kind of transaction."""
@@ -146,6 +192,8 @@ class Transaction:
     events: list[Item] = field(default_factory=list)
     went_back: int = 0
     """How many debits of it went back."""
+    sent_back: int = 0
+    """How many refunds of it came back."""
 
 
 class Watch:
@@ -198,6 +246,7 @@ class Watch:
             "return": self._return,
             "event": self._event,
             "ledger_transaction": self._ledger,
+            "dispute": self._dispute,
             "settlement_entry": self._entry,
             "settlement_line": self._line,
             "settlement_batch": self._batch,
@@ -431,12 +480,42 @@ class Watch:
             return
         payment = self.payments[intent_id]
         operation = payment.operations.get(operation_id, {})
+        if text(operation, "kind") == "REFUND":
+            self._sent_back(intent_id, operation, new)
+            return
         if text(operation, "state") != "APPROVED" or text(operation, "method_type") != "BANK":
             self._fail(3, intent_id, f"{operation_id} went back, and is {text(operation, 'state')}")
         if number(new, "amount_cents") != number(operation, "amount_cents"):
             self._fail(2, intent_id, f"a part of {operation_id} went back")
         payment.returns[operation_id] = new
         self._touch(intent_id).went_back += 1
+
+    def _sent_back(self, intent_id: str, operation: Item, new: Item) -> None:
+        """A refund that came back is one that had succeeded, all of it."""
+        operation_id = text(operation, "operation_id")
+        if text(operation, "state") != "APPROVED":
+            self._fail(3, intent_id, f"{operation_id} came back, and is {text(operation, 'state')}")
+        if number(new, "amount_cents") != number(operation, "amount_cents"):
+            self._fail(2, intent_id, f"a part of {operation_id} came back")
+        self.payments[intent_id].sent_back[operation_id] = new
+        self._touch(intent_id).sent_back += 1
+
+    def _dispute(self, key: Any, old: Item | None, new: Item | None) -> None:
+        """A dispute goes on as disputes do, and never back."""
+        row = new or old or {}
+        intent_id, dispute_id = text(row, "intent_id"), text(row, "dispute_id")
+        if new is None:
+            self._fail(3, intent_id, f"dispute {dispute_id} was deleted")
+            return
+        before, after = dispute_state(old), dispute_state(new)
+        if before != after and after not in ONWARD[before]:
+            self._fail(3, intent_id, f"dispute {dispute_id} was {before}, and then {after}")
+        moved = old is not None and changed(old, new) - {"due_pk", "due_at"}
+        if old is not None and moved and number(new, "version") != number(old, "version") + 1:
+            versions = number(old, "version"), number(new, "version")
+            self._fail(3, intent_id, f"dispute {dispute_id} went from version {versions}")
+        self.payments[intent_id].disputes[dispute_id] = new
+        self._touch(intent_id)
 
     def _event(self, key: Any, old: Item | None, new: Item | None) -> None:
         row = new or old or {}
@@ -477,12 +556,12 @@ class Watch:
                 self._fail(5, intent_id, f"{key}: a posting of {amount}")
             sign = 1 if text(posting, "side") == "DEBIT" else -1
             sums[text(posting, "currency")] += sign * amount
-            if text(posting, "account").startswith("acquirer_receivable"):
-                self.payments[intent_id].posted[text(new, "kind")] += amount
         if any(sums.values()):
             self._fail(5, intent_id, f"{key} does not sum to zero: {dict(sums)}")
         self.ledger[key] = new
-        self._touch(intent_id)
+        if intent_id:  # a settlement's or a transfer's is about no payment
+            self._touch(intent_id)
+            self.payments[intent_id].posted[text(new, "kind")] += moved_by(new)
 
     def _entry(self, key: Any, old: Item | None, new: Item | None) -> None:
         row = new or old or {}
@@ -650,6 +729,8 @@ class Watch:
             "returned": number(intent, "amount_returned"),
             "overdrawn": number(intent, "amount_overdrawn"),
             "open refunds": number(intent, "open_refunds"),
+            "disputed": number(intent, "amount_disputed"),
+            "open disputes": number(intent, "open_disputes"),
         }
         if min(counters.values()) < 0:
             self._fail(2, intent_id, f"a counter is negative: {counters}")
@@ -662,15 +743,21 @@ class Watch:
     def _refunds_add_up(
         self, intent_id: str, payment: Payment, counters: Mapping[str, int]
     ) -> None:
-        """What is left, given back, on its way back and taken back is what was captured."""
+        """What is left, given back, on its way back, taken back and disputed is what was
+        captured."""
         captured, refundable, refunded = (
             counters[name] for name in ("captured", "refundable", "refunded")
         )
         pending = [r for r in payment.refunds.values() if text(r, "status") == "PENDING"]
-        done = [r for r in payment.refunds.values() if text(r, "status") == "SUCCEEDED"]
+        done = [
+            r
+            for r in payment.refunds.values()
+            if text(r, "status") == "SUCCEEDED" and "M" not in r.get("returned", {})
+        ]
         reserved = sum(number(refund, "amount_cents") for refund in pending)
         back, overdrawn = counters["returned"], counters["overdrawn"]
-        if refundable + refunded + reserved + back != captured + overdrawn:
+        out = counters["disputed"]
+        if refundable + refunded + reserved + back + out != captured + overdrawn:
             self._fail(2, intent_id, f"captured is not what is left: {counters}, {reserved=}")
         if refundable and overdrawn:
             self._fail(2, intent_id, f"what the payer has twice can be refunded: {counters}")
@@ -680,10 +767,39 @@ class Watch:
             self._fail(2, intent_id, f"refunded is not what its refunds say: {counters}")
         if len(pending) != counters["open refunds"]:
             self._fail(2, intent_id, f"{len(pending)} refunds are open: {counters}")
-        posted = dict(payment.posted)
-        moved = tuple(posted.get(kind, 0) for kind in ("CAPTURE", "REFUND", "RETURN"))
-        if moved != (captured, refunded, back):
-            self._fail(5, intent_id, f"the ledger says {posted}, the payment {counters}")
+        self._ledger_agrees(intent_id, payment, (captured, refunded, back, out), counters)
+        self._disputes_add_up(intent_id, payment, counters)
+
+    def _ledger_agrees(
+        self,
+        intent_id: str,
+        payment: Payment,
+        wanted: tuple[int, int, int, int],
+        counters: Mapping[str, int],
+    ) -> None:
+        """What was captured, refunded, taken back and disputed is what was posted."""
+        posted = Counter(payment.posted)
+        moved = (
+            posted["CAPTURE"],
+            posted["REFUND"] - posted["REFUND_RETURN"],
+            posted["RETURN"],
+            posted["DISPUTE_OPENED"] - posted["DISPUTE_WON"],
+        )
+        if moved != wanted:
+            told = dict(payment.posted)
+            self._fail(5, intent_id, f"the ledger says {told}, the payment {counters}")
+
+    def _disputes_add_up(
+        self, intent_id: str, payment: Payment, counters: Mapping[str, int]
+    ) -> None:
+        """What is out for disputes is what they say."""
+        rows = payment.disputes.values()
+        out = [row for row in rows if dispute_state(row) in MONEY_OUT]
+        open_ = [row for row in out if text(row, "status") != "LOST"]
+        if counters["disputed"] != sum(number(row, "amount_cents") for row in out):
+            self._fail(2, intent_id, f"disputed is not what its disputes say: {counters}")
+        if counters["open disputes"] != len(open_):
+            self._fail(2, intent_id, f"{len(open_)} disputes are open: {counters}")
 
     def _events_add_up(
         self, intent_id: str, intent: Item, payment: Payment, transaction: Transaction
@@ -696,6 +812,8 @@ class Watch:
         told = Counter(text(event, "type") for event in transaction.events)
         if told[RETURNED] != transaction.went_back:
             self._fail(4, intent_id, f"{transaction.went_back} went back, and told: {dict(told)}")
+        if told[SENT_BACK] != transaction.sent_back:
+            self._fail(4, intent_id, f"{transaction.sent_back} came back, and told: {dict(told)}")
         told = Counter({type_: n for type_, n in told.items() if type_ in TERMINAL_EVENTS})
         if told != wanted:
             self._fail(

@@ -20,6 +20,16 @@ EVENT_CODES = {
     "REFUND": "REFUND",
     "RETURN": "CHARGEBACK",
 }
+DISPUTE_CODES = {
+    "INQUIRY NEEDS_RESPONSE": "REQUEST_FOR_INFORMATION",
+    "CHARGEBACK NEEDS_RESPONSE": "NOTIFICATION_OF_CHARGEBACK",
+    "CHARGEBACK WON": "CHARGEBACK_REVERSED",
+    "CHARGEBACK LOST": "SECOND_CHARGEBACK",
+    "PRE_ARBITRATION NEEDS_RESPONSE": "NOTIFICATION_OF_CHARGEBACK",
+    "PRE_ARBITRATION WON": "PREARBITRATION_WON",
+    "PRE_ARBITRATION LOST": "PREARBITRATION_LOST",
+}
+INFORMATION_SUPPLIED = "INFORMATION_SUPPLIED"
 GATHER_SECONDS = 20.0
 """How long the first fact of a batch waits for others."""
 STRANGER = "whx"
@@ -76,6 +86,8 @@ class Batches:
 def item_of(fact: Fact) -> dict[str, Any]:
     """A fact under the names that a batch has for it."""
     data = fact["data"]
+    if data["operation"] == "DISPUTE":
+        return _dispute_item(fact)
     return {
         "pspReference": fact["id"],
         "originalReference": "",
@@ -84,6 +96,20 @@ def item_of(fact: Fact) -> dict[str, Any]:
         "amount": {"value": 1, "currency": "EUR"},
         "eventCode": EVENT_CODES[data["operation"]],
         "success": "true" if data["status"] == "APPROVED" else "false",
+        "eventDate": fact["created_at"],
+    }
+
+
+def _dispute_item(fact: Fact) -> dict[str, Any]:
+    data = fact["data"]
+    return {
+        "pspReference": fact["id"],
+        "originalReference": data["dispute"],
+        "merchantAccountCode": data["merchant_reference"].replace(":", "."),
+        "merchantReference": f"{data['order_id']}.{data['dispute']}",
+        "amount": {"value": 1, "currency": "EUR"},
+        "eventCode": DISPUTE_CODES.get(f"{data['stage']} {data['status']}", INFORMATION_SUPPLIED),
+        "success": "true",
         "eventDate": fact["created_at"],
     }
 

@@ -66,7 +66,9 @@ def return_counted_twice(patch: Patches) -> None:
             amount_overdrawn=before.amount_overdrawn + after.amount_overdrawn,
         )
         event_id = services.new_id("evt")
-        services.store.write(*returns.return_writes(before, after, fact, event_id, services.now()))
+        day = services.business_day(operation.connector)
+        now = services.now()
+        services.store.write(*returns.return_writes(before, after, fact, event_id, now, day))
 
     patch.attribute(Return, "return_id", property(return_id))
     patch.attribute(Return, "key", property(key))

@@ -154,7 +154,9 @@ class SimPlatform(runtime.Platform):
                 raise promise.value
         return done
 
-    def exchange(self, base_url: str, secret: str, answer_bytes_max: int) -> Any:
+    def exchange(
+        self, base_url: str, secret: str, answer_bytes_max: int, content_type: str = ""
+    ) -> Any:
         return Line(self._caller, secret)
 
     def webhook_sender(self, *, allow_loopback: bool) -> WebhookSender:

@@ -333,12 +333,14 @@ SETTLING = _profile(
     seconds=ALL_DAY_SECONDS,
 )
 SETTLING_CLAIMS = replace(
-    SETTLING, name="settlement day, crashes at its transactions", where="settle dynamodb.transact"
+    SETTLING,
+    name="settlement day, crashes at its transactions",
+    where="settle_batch dynamodb.transact",
 )
 SETTLING_SENDS = replace(
-    SETTLING, name="settlement day, crashes at the acquirer", where="settle acquirer"
+    SETTLING, name="settlement day, crashes at the acquirer", where="settle_batch acquirer"
 )
-SETTLING = replace(SETTLING, where="settle ")
+SETTLING = replace(SETTLING, where="settle")
 SILENT = _profile("charge, silent acquirer", CHARGE, bad(*NO_ANSWER, of=SENDING))
 SILENT_REFUND = _profile("refund, silent acquirer", REFUND, bad(*NO_ANSWER, of=("REFUND",)))
 WRONG_ANSWERS = _profile(
@@ -604,6 +606,85 @@ TRIED_BADLY = _profile(
     tried_at_once,
     bad(*NO_ANSWER, At.DELAYED, of=("AUTHORIZE",), chance=0.3),
     {**CRASHING, Fault.CONFLICT: 0.05, Fault.THROTTLED: 0.02, Fault.SKEW: 0.3, Fault.FREEZE: 0.01},
+)
+# --- disputes ----------------------------------------------------------------------------------
+
+
+def disputed(*faults: At, of: tuple[str, ...] = (), chance: float = 0.6) -> Behaviour:
+    """An acquirer whose payers dispute all that they pay, and is bad in these ways."""
+    return replace(bad(*faults, of=of, chance=chance), disputed=1.0)
+
+
+def charged_thrice(stage: Stage) -> None:
+    """Three payments, one after the other; what comes of each dispute is another thing."""
+    merchant = stage.merchant()
+    for _ in range(3):
+        merchant.insist(INTENTS, paying(1000, stage.token(), confirm=True), stage.key())
+
+
+def refunded_while_disputed(stage: Stage) -> None:
+    """Charged, and refunded in parts at any time: before, beside and after the dispute."""
+    merchant = stage.merchant()
+    intent_id = intent_id_of(
+        merchant.insist(INTENTS, paying(1000, stage.token(), confirm=True), stage.key())
+    )
+    if intent_id is None:
+        return
+    asked = {"payment_intent_id": intent_id, "amount_cents": 300}
+
+    def part() -> None:
+        merchant.sleep(stage.dice.spread(1.0, TWO_DAYS_SECONDS))
+        merchant.ask("POST", REFUNDS, asked, stage.key())
+
+    merchant.at_once(*(part for _ in range(4)))
+
+
+DISPUTED_SECONDS, TWO_DAYS_SECONDS = 6 * 3600.0, 2 * checkout.DAY_SECONDS
+ASKING_OF_DISPUTES = ("LOOK_UP_DISPUTE", "ANSWER_DISPUTE")
+DISPUTES = (
+    _profile("disputed", charged_thrice, disputed(), seconds=DISPUTED_SECONDS),
+    _profile(
+        "disputed, told late, twice or not at all",
+        charged_thrice,
+        disputed(At.WEBHOOK_LOST, At.WEBHOOK_LATE, At.WEBHOOK_TWICE, of=("WEBHOOK",)),
+        seconds=DISPUTED_SECONDS,
+    ),
+    _profile(
+        "disputed, silent acquirer",
+        charged_thrice,
+        disputed(*NO_ANSWER, At.DELAYED, At.LOOK_UP_FAILS, of=ASKING_OF_DISPUTES),
+        seconds=DISPUTED_SECONDS,
+    ),
+    _profile(
+        "disputed, crashes and a busy store",
+        charged_thrice,
+        disputed(),
+        {**CRASHING, Fault.CONFLICT: 0.05, Fault.THROTTLED: 0.02, Fault.FREEZE: 0.01},
+        seconds=DISPUTED_SECONDS,
+    ),
+    _profile(
+        "refunded while disputed, crashes",
+        refunded_while_disputed,
+        disputed(),
+        CRASHING,
+        seconds=TWO_DAYS_SECONDS,
+    ),
+    _profile(
+        "refunded while disputed, refunds pending",
+        refunded_while_disputed,
+        disputed(At.PENDING, At.PENDING_DECLINED, At.SILENCE, of=("REFUND",)),
+        seconds=TWO_DAYS_SECONDS,
+    ),
+    replace(
+        _profile(
+            "disputed, and settled every day",
+            refunded_while_disputed,
+            disputed(),
+            CRASHING,
+            seconds=TWO_DAYS_SECONDS,
+        ),
+        settled=True,
+    ),
 )
 FRAUDS = (
     ANSWERED_REVIEW,
@@ -1069,6 +1150,7 @@ PROFILES = (
     DEBIT_SILENT,
     REFUND_BEFORE_RETURN,
     REFUND_BESIDE_RETURN,
+    *DISPUTES,
     *FRAUDS,
     *TOKENS,
     *CHECKOUT,

@@ -22,6 +22,7 @@ from tests.simulation.invariants import (
     Item,
     Payment,
     Watch,
+    dispute_state,
     number,
     text,
 )
@@ -146,14 +147,17 @@ def _one_agrees(facts: AtRest, intent_id: str, payment: Payment) -> Iterator[Vio
         yield Violation(1, intent_id, f"we say {says}: {_history(facts, intent_id)}")
     if not (
         captured <= theirs.captured <= captured + more["CAPTURE"]
-        and refunded <= theirs.refunded <= refunded + more["REFUND"]
+        and refunded <= theirs.refunded - theirs.sent_back <= refunded + more["REFUND"]
     ):
         yield Violation(
             1,
             intent_id,
-            f"we say {ours}; the acquirer took {theirs.captured}, gave back {theirs.refunded}: "
+            f"we say {ours}; the acquirer took {theirs.captured}, gave back {theirs.refunded} "
+            f"less {theirs.sent_back}: "
             f"{_history(facts, intent_id)}",
         )
+    if number(payment.intent, "amount_disputed") != theirs.disputed:
+        yield Violation(1, intent_id, f"we say {ours}; out for disputes are {theirs.disputed}")
     held = number(payment.intent, "amount_capturable")
     wanted = (held,) if held else ()
     gone = not theirs.held and (payment.status == "PROCESSING" or more["VOID"] or more["CAPTURE"])
@@ -232,10 +236,32 @@ def _one_token(facts: AtRest, method_id: str, row: Item, there: str) -> Iterator
         yield Violation(9, method_id, f"its network token is {here}; in the vault: {sealed}")
 
 
+def disputes_agree(facts: AtRest) -> Iterator[Violation]:
+    """Each dispute is where the acquirer has it, and of the same amount and fee."""
+    theirs = facts.acquirer.disputes.made
+    ours = {
+        text(row, "reference"): row
+        for payment in facts.watch.payments.values()
+        for row in payment.disputes.values()
+    }
+    for reference in sorted({*theirs, *ours}):
+        there, row = theirs.get(reference), ours.get(reference)
+        if there is None or row is None:
+            known = "we do not know it" if row is None else "the acquirer does not"
+            yield Violation(1, reference, f"there is a dispute, and {known}")
+            continue
+        told = dispute_state(row), number(row, "amount_cents"), number(row, "fee_cents")
+        said = f"{there.stage} {there.status}", there.row.amount_cents, there.fee_cents
+        if told != said:
+            yield Violation(1, reference, f"we say {told}, the acquirer {said}")
+        if "open_answer" in row:
+            yield Violation(9, reference, "an answer is on its way at rest")
+
+
 # --- 5: the ledger ---------------------------------------------------------------------------
 
 
-OF_PAYMENTS = frozenset({"CAPTURE", "REFUND", "RETURN"})
+OF_PAYMENTS = frozenset({"CAPTURE", "REFUND", "RETURN", "REFUND_RETURN"})
 """Transactions that payments explain by their amounts."""
 
 
@@ -797,9 +823,15 @@ def _money_has_entries(watch: Watch) -> Iterator[Violation]:
         counts[text(entry, "operation")] += number(entry, "amount_cents")
     for intent_id, counts in moved.items():
         intent = watch.payments[intent_id].intent or {}
-        names = ("amount_captured", "amount_refunded", "amount_returned")
+        names = ("amount_captured", "amount_refunded", "amount_returned", "amount_disputed")
         wanted = tuple(number(intent, name) for name in names)
-        if (counts["CAPTURE"], counts["REFUND"], counts["RETURN"]) != wanted:
+        found = (
+            counts["CAPTURE"],
+            counts["REFUND"] - counts["REFUND_RETURN"],
+            counts["RETURN"],
+            counts["DISPUTE"] - counts["DISPUTE_REVERSAL"],
+        )
+        if found != wanted:
             yield Violation(5, intent_id, f"moved {wanted}, and to be settled are {dict(counts)}")
 
 
@@ -807,6 +839,7 @@ CHECKS: tuple[Check, ...] = (
     no_mistakes,
     books_agree,
     tokens_agree,
+    disputes_agree,
     ledger_balances,
     payments_end,
     reviews_end,

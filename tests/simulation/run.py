@@ -21,8 +21,10 @@ from tests.simulation.afterwards import (
     recover_endpoints,
 )
 from tests.simulation.aws.sqs import REGION_URL
+from tests.simulation.books_watch import BooksWatch
 from tests.simulation.counters import store_was_busy
 from tests.simulation.dice import Dice
+from tests.simulation.disputed import answer_disputes
 from tests.simulation.faults import Fault, Faults, Swarm
 from tests.simulation.inbox_watch import InboxWatch, forgotten
 from tests.simulation.invariants import Watch
@@ -48,6 +50,8 @@ BATCHES_SHARE = 0.3
 """How many acquirers tell of several operations in a body."""
 TELLS_ALL_SHARE = 0.7
 """And how many tell of each operation."""
+DISPUTED_SHARE, DISPUTES = 0.25, 0.8
+"""How many acquirers have payers who dispute, and how much of what is paid there they dispute."""
 REDRIVEN_SHARE = 0.5
 """How often a person puts back what endpoints did not take, and does it twice."""
 REST_DAYS = 8.0
@@ -121,6 +125,8 @@ class Run:
         world = self.world
         self.stage.calm_at = world.scheduler.now + self.scenario.seconds
         world.spawn("merchant", lambda: self.scenario.run(self.stage))
+        if self.acquirer.behaviour.disputed:
+            world.spawn("merchant", lambda: answer_disputes(self.stage))
         world.run(seconds=self.scenario.seconds)
         for hook in self.hooks:
             hook(self)
@@ -176,9 +182,9 @@ class Run:
             dead_letters=dead,
             exhausted=self._exhausted(),
             may_be_dead=lambda queue, body: (
-                (queue == "OutboxFailures" and stalled)
+                (queue in {"OutboxFailures", "ProjectionFailures"} and stalled)
                 or (queue == TOLD_DEAD and f'"{STRANGER}-' in body)
-                or (queue == "ScheduleFailures" and '"settle"' in body and late)
+                or (queue == "SettleDeadLetters" and late)
             ),
         )
 
@@ -218,6 +224,7 @@ def telling(seed: int | str, behaviour: Behaviour) -> Behaviour:
         behaviour,
         tells_all=Dice(seed, "tells all").chance(TELLS_ALL_SHARE),
         in_batches=Dice(seed, "in batches").chance(BATCHES_SHARE),
+        disputed=DISPUTES if Dice(seed, "disputed").chance(DISPUTED_SHARE) else 0.0,
     )
 
 
@@ -274,6 +281,7 @@ def begin(
     )
     watch.load({name: table.rows for name, table in world.tables.tables.items()})
     world.tables.on_write.append(watch)
+    world.tables.on_write.append(BooksWatch())
     world.tables.on_write.append(InboxWatch(lambda: world.trace.rows, world.scheduler.process))
     if search:
         world.queues.on_send.append(lambda queue, message: watch.read_text(queue, message.body))

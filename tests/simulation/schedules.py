@@ -28,6 +28,7 @@ DUE: Mapping[tuple[str, str], str] = {
     ("payments", "EVENT"): "outbox",
     ("payments", "OPERATION"): "resolve_unknown",
     ("payments", "DEBIT"): "resolve_unknown",
+    ("payments", "DISPUTE"): "dispute_deadlines",
     ("payments", "EXPIRY"): "resolve_unknown",
     ("payments", "SESSION"): "resolve_unknown",
     ("payments", "NETWORK_TOKEN"): "resolve_unknown",

@@ -16,9 +16,12 @@ from farthing.acquiring.sandbox import Post, SandboxAcquirer
 from farthing.payments.operation import OperationState
 from farthing.runtime import PLATFORM, Platform
 from farthing.settlement.batch import BatchName
+from farthing.settlement.batch_file import batch_file
 from farthing.settlement.entry import Operation as Movement
 from farthing.settlement.line import Line
 from farthing.settlement.ports import OutcomeUnknown
+from farthing.settlement.report import Report
+from farthing.settlement.report_file import read_report
 from farthing.settlement.sandbox import SandboxSettlement
 from farthing.store import TenantScope
 from farthing.vault.card import Card
@@ -399,7 +402,9 @@ class Wired(Platform):
         super().__init__()
         self._acquirer = acquirer
 
-    def exchange(self, base_url: str, secret: str, answer_bytes_max: int) -> Post:
+    def exchange(
+        self, base_url: str, secret: str, answer_bytes_max: int, content_type: str = ""
+    ) -> Post:
         return self._acquirer.post(secret)
 
 
@@ -411,24 +416,31 @@ def settling() -> Iterator[tuple[Place, SandboxSettlement]]:
     PLATFORM.reset(before)
 
 
+def submit(settlement: SandboxSettlement, *lines: Line, number: int = 1) -> str:
+    reference = replace(NAME, number=number).reference
+    settlement.submit(reference, batch_file(reference, lines))
+    return reference
+
+
+def reported(settlement: SandboxSettlement, number: int = 1) -> Report:
+    name = replace(NAME, number=number)
+    file = settlement.report(name, ())
+    assert file is not None
+    return read_report(file, name.reference)
+
+
 def test_a_batch_is_paid_from_the_books_and_each_row_once(
     settling: tuple[Place, SandboxSettlement],
 ) -> None:
     place, settlement = settling
     place.send(Kind.AUTHORIZE)
     unknown = replace(LINE, entry_id="op_2-capture", reference="NOBODY")
-    assert settlement.look_up(NAME.reference) is None
-    settlement.submit(NAME, [LINE, LINE, unknown])
-    found = settlement.look_up(NAME.reference)
-    assert found is not None
-    assert found.report is not None
-    assert found.report.adds_up
-    assert [line.reference for line in found.report.lines] == ["R1"]
-    settlement.submit(replace(NAME, number=2), [LINE])
-    again = settlement.look_up(replace(NAME, number=2).reference)
-    assert again is not None
-    assert again.report is not None
-    assert again.report.lines == ()
+    assert not settlement.has(NAME.reference)
+    submit(settlement, LINE, LINE, unknown)
+    assert reported(settlement).adds_up
+    assert [line.reference for line in reported(settlement).lines] == ["R1"]
+    submit(settlement, LINE, number=2)
+    assert reported(settlement, 2).lines == ()
 
 
 def test_a_submission_whose_answer_is_lost_is_found(
@@ -437,33 +449,30 @@ def test_a_submission_whose_answer_is_lost_is_found(
     place, settlement = settling
     place.meets(Fault.SILENCE)
     with pytest.raises(OutcomeUnknown):
-        settlement.submit(NAME, [LINE])
+        submit(settlement, LINE)
     place.meets()
-    assert settlement.look_up(NAME.reference) is not None
+    assert settlement.has(NAME.reference)
 
 
 def test_a_batch_with_other_lines_is_a_violation(
     settling: tuple[Place, SandboxSettlement],
 ) -> None:
     _, settlement = settling
-    settlement.submit(NAME, [LINE])
-    settlement.submit(NAME, [LINE])
+    submit(settlement, LINE)
+    submit(settlement, LINE)
     with pytest.raises(Violation, match="invariant 7"):
-        settlement.submit(NAME, [])
+        submit(settlement, LINE, LINE)
 
 
 def test_a_report_may_be_late(settling: tuple[Place, SandboxSettlement]) -> None:
     place, settlement = settling
     place.meets(Fault.REPORT_LATE)
-    settlement.submit(NAME, [LINE])
+    submit(settlement, LINE)
     place.meets()
-    found = settlement.look_up(NAME.reference)
-    assert found is not None
-    assert found.report is None
+    assert settlement.has(NAME.reference)
+    assert settlement.report(NAME, ()) is None
     place.clock.sleep(2 * DAY_SECONDS)
-    later = settlement.look_up(NAME.reference)
-    assert later is not None
-    assert later.report is not None
+    assert settlement.report(NAME, ()) is not None
 
 
 def test_a_seed_is_a_whole_history() -> None:

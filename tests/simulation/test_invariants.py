@@ -832,11 +832,11 @@ def batch(facts: AtRest, **changes: Any) -> None:
 
 
 def unbalance(facts: AtRest) -> None:
-    change(
-        facts.watch.ledger,
-        only(facts.watch.ledger),
-        postings=[posting("DEBIT", 1000), posting("CREDIT", 999)],
-    )
+    """The payment's transaction; its settlement has one of its own."""
+    ledger = facts.watch.ledger
+    (charge,) = (key for key, item in ledger.items() if "intent_id" in item)
+    postings = [posting("DEBIT", 1000), posting("CREDIT", 999)]
+    change(ledger, charge, postings=postings)
 
 
 def drop(rows: dict[Any, Any]) -> None:

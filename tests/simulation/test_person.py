@@ -59,7 +59,7 @@ def test_a_settlement_is_crashed_where_it_writes() -> None:
         run = begin(seed, **SETTLING_CLAIMS.arguments(seed))
         assert found_in(run) is None
         for (point, what), times in run.world.coverage.counts.items():
-            if point == "settle dynamodb.transact_write_items(payments+settlement)":
+            if point == "settle_batch dynamodb.transact_write_items(payments+settlement)":
                 struck[what] += times
     assert struck["crash before"] and struck["crash after"]
 

@@ -665,7 +665,7 @@ def test_every_crash_of_a_charge_strikes_where_it_should(prepared: Prepared) -> 
 
     assert runs == len(reached) >= 2 * reached[0]
     here, _ = payment(1, prepared)
-    later = ("settle ", "vault_purge ")
+    later = ("settle", "vault_purge ")
     first_phase = {point for point in here.coverage.points() if not point.startswith(later)}
     wanted = {(point, fault.value) for point in first_phase for fault in CRASHES}
     assert wanted <= struck

@@ -21,6 +21,10 @@ SLOW = (
     "refund.failed",
     "payment_method.updated",
     "acquirer.timeout",
+    "refund.returned",
+    "dispute.opened",
+    "dispute.won",
+    "dispute.lost",
 )
 """What needs banks, schedules and recovery. The others are in tests/unit/cli/test_trigger.py."""
 

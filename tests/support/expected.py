@@ -48,8 +48,28 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "fraud.list_entries": {"statusCode": 200, "body": {"has_more": False}},
     "fraud.malformed_rules": {"statusCode": 400, "body": {"code": "invalid_request"}},
     "sandbox_acquirer.transactions": {"statusCode": 200, "body": {"data": []}},
-    "settle.schedule": {"exceptions": 0},
+    "settle.schedule": {"run": None},
+    "settle_batch.merchant": {"batchItemFailures": []},
+    "settlements.report_of_none": {"statusCode": 404, "body": {"code": "not_found"}},
     "settlements.list": {"statusCode": 200},
+    "breaks.list": {"statusCode": 200, "body": {"data": []}},
+    "breaks.of_no_settlement": {"statusCode": 404, "body": {"code": "not_found"}},
+    "breaks.get_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "breaks.assign_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "breaks.note_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "breaks.resolve_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "reconcile.schedule": {"missed": 0},
+    "reconcile.bucket_connected": {"batchItemFailures": []},
+    "reconcile.no_file": {
+        "batchItemFailures": [{"itemIdentifier": "0d0c6f0e-93a7-4f0c-8d0c-0f3a6c1f2b78"}]
+    },
+    "balances.balance": {"statusCode": 200, "body": {"livemode": False}},
+    "balances.list": {"statusCode": 200},
+    "balances.none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "balances.unknown_kind": {"statusCode": 400, "body": {"code": "invalid_request"}},
+    "project_balances.capture": {"batchItemFailures": []},
+    "trial_balance.sqs": {"batchItemFailures": []},
+    "trial_balance.no_merchant": {"error": "there is no merchant mer_00000000000000000000000000"},
     "acquirer_webhooks.unsigned": {"statusCode": 401, "body": {"code": "signature_refused"}},
     "acquirer_webhooks.stripe_unsigned": {
         "statusCode": 401,
@@ -64,6 +84,12 @@ EXPECTED: dict[str, dict[str, Any]] = {
     "acquirer_events.unreadable": {
         "batchItemFailures": [{"itemIdentifier": "6b0d6f0e-93a7-4f0c-8d0c-0f3a6c1f2b77"}]
     },
+    "charge.nothing_to_answer": {"outcome": "UNKNOWN", "case": None},
+    "disputes.list": {"statusCode": 200, "body": {"data": [], "has_more": False}},
+    "disputes.get_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "disputes.evidence_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "disputes.accept_none": {"statusCode": 404, "body": {"code": "not_found"}},
+    "dispute_deadlines.schedule": {"reminded": 0, "failed": 0},
     "resolve_unknown.schedule": {"requiring_decision": 0},
     "resolve_unknown.sqs": {
         "batchItemFailures": [{"itemIdentifier": "c0a3c0de-5f0e-4f58-9c64-1b9a5e0b7d21"}]

@@ -28,7 +28,7 @@ DECLINED = "4000000000000002"
 ANSWER_NEVER_COMES = "4000009900000012"
 FIRST_IS_LOST = "4000009900000038"
 
-QUEUES = ("resolve", "acquirer-events", "sandbox")
+QUEUES = ("resolve", "acquirer-events", "settle", "sandbox", "trial-balance")
 
 Exchanged = tuple[int, bytes, str]
 
@@ -206,6 +206,8 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
     secrets = boto3.client("secretsmanager")
     for name in ("acquirer", "reporting", "webhook", "tokens", "token-webhook"):
         secrets.create_secret(Name=name, SecretString=f"{name}-secret")
+    place = {"LocationConstraint": "eu-west-1"}
+    boto3.client("s3").create_bucket(Bucket="files", CreateBucketConfiguration=place)
     sqs = boto3.client("sqs")
     queues = {name: sqs.create_queue(QueueName=name)["QueueUrl"] for name in QUEUES}
     looks = Looks(boto3.client("sqs"), queues["resolve"])
@@ -213,6 +215,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
         "VAULT_KEY_ID": vault_key,
         "FINGERPRINT_KEY_ID": fingerprint_key["KeyMetadata"]["KeyId"],
         "CHARGE_FUNCTION": "charge",
+        "FILES_BUCKET": "files",
         "ACQUIRER_URL": "http://acquirer.invalid",
         "ACQUIRER_SECRET_ID": "acquirer",
         "ACQUIRER_REPORTING_SECRET_ID": "reporting",
@@ -222,13 +225,16 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
         "TOKEN_WEBHOOK_SECRET_ID": "token-webhook",
         "RESOLVE_QUEUE_URL": queues["resolve"],
         "ACQUIRER_EVENTS_QUEUE_URL": queues["acquirer-events"],
+        "SETTLE_QUEUE_URL": queues["settle"],
         "SANDBOX_QUEUE_URL": queues["sandbox"],
+        "TRIAL_BALANCE_QUEUE_URL": queues["trial-balance"],
         "SANDBOX_FAULTS": "front",
         "DELIVERIES_QUEUE_URL": "https://sqs.invalid/deliveries",
         "EXHAUSTED_QUEUE_URL": "https://sqs.invalid/exhausted",
         "NOTICES_TOPIC_ARN": "arn:aws:sns:eu-west-1:123456789012:notices",
         "WEBHOOKS_ALLOW_LOOPBACK": "true",
         "STRIPE_KEYS_PREFIX": "stack/stripe-keys",
+        "STRIPE_REPORTING_PREFIX": "stack/stripe-reporting",
         "STRIPE_WEBHOOKS_PREFIX": "stack/stripe-webhooks",
         "TOKENS_PER_MINUTE": "1000000",
     }
@@ -247,7 +253,7 @@ def start(monkeypatch: pytest.MonkeyPatch) -> Stack:
     monkeypatch.setattr(
         runtime.platform(),
         "exchange",
-        lambda _url, secret, _max: (
+        lambda _url, secret, _max, _content_type="application/json": (
             lambda method, path, body, _: line.shown(secret, method, path, body)
         ),
     )

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from farthing.disputes.dispute import ENTITY as DISPUTE
 from farthing.payments.counted import is_failure
 from farthing.payments.operation import Operation
 from farthing.payments.review import ReviewStatus
@@ -68,6 +69,8 @@ class Gathering:
                 )
             case "refund" if _says(item.get("reason")):
                 self._label(item["intent_id"], item["created_at"], Source.REFUND)
+            case one if one == DISPUTE and _says(item.get("reason")):
+                self._label(item["intent_id"], item["opened_at"], Source.DISPUTE)
             case one if one == DECISION:
                 self._unsent(item)
             case one if one == NOTICE:
@@ -123,7 +126,8 @@ class Gathering:
         )
 
     def _notice(self, item: Mapping[str, Any]) -> None:
-        """A dispute names the payment by the acquirer's name of it."""
+        """A dispute that was kept as it was told names the payment by the acquirer's name of it:
+        one of before disputes had rows."""
         told = item["facts"]
         if told.get("object") != "dispute" or not _says(told.get("reason")):
             return

@@ -51,6 +51,11 @@ svg .dot.a { fill: var(--a); } svg .dot.b { fill: var(--paper); stroke-dasharray
 svg .whisker { stroke-dasharray: none; stroke-width: 1; }
 svg .good { fill: var(--good); } svg .fraud { fill: var(--fraud); }
 svg .allow { fill: var(--good); } svg .review { fill: var(--b); } svg .block { fill: var(--fraud); }
+svg .whole { fill: var(--a); } svg .less { fill: var(--fraud); } svg .more { fill: var(--good); }
+svg .none { fill: var(--line); }
+svg text.amount { font-size: 10px; }
+@media print { main { width: 100%; margin: 0; } figure, tr { break-inside: avoid; }
+  .wide { overflow: visible; } }
 footer { margin-top: 3rem; color: var(--soft); font-size: .92rem; }
 """
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"

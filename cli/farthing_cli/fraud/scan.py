@@ -13,13 +13,14 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from farthing.acquiring.port import Kind
+from farthing.disputes.dispute import ENTITY as DISPUTE
 from farthing.payments.told import NOTICE
 from farthing.store.item import Item, item_from_wire
 from farthing_cli.failure import Failure
 from farthing_cli.place import one_line
 
 DECISION, REVIEW = "fraud_decision", "review"
-ENTITIES = ("operation", "intent", "refund", NOTICE, DECISION, REVIEW)
+ENTITIES = ("operation", "intent", "refund", DISPUTE, NOTICE, DECISION, REVIEW)
 TRIES_MAX = 6
 PAUSE_SECONDS_MAX = 8.0
 

@@ -16,6 +16,7 @@ Given = Mapping[str, Any]
 
 MANUAL = {"capture_method": "MANUAL"}
 BANK_DECIDES_SECONDS, BANK_TAKES_BACK_SECONDS = 21, 31
+DISPUTED_AFTER_SECONDS, REFUND_COMES_BACK_SECONDS = 11, 21
 LOOKS, LOOK_PAUSE_SECONDS = 60, 0.5
 
 
@@ -67,6 +68,37 @@ def refund_too_late(demo: Demo, given: Given) -> str:
     )
     if status >= 400 and answer.get("code") != "card_declined":
         raise Failure(f"The refund was not even sent: {status} {answer.get('code')}")
+    return intent_id
+
+
+def refund_that_comes_back(demo: Demo, given: Given) -> str:
+    """A refund that succeeds, and that the payer's bank sends back."""
+    intent_id = refund(demo, given)
+    demo.advance(REFUND_COMES_BACK_SECONDS)
+    return intent_id
+
+
+def dispute(demo: Demo, given: Given) -> str:
+    """A payment whose payer disputes it."""
+    return charge(demo, given)
+
+
+def decide_dispute(demo: Demo, given: Given) -> str:
+    """A dispute is answered by evidence, or accepted, and decided."""
+    intent_id = charge(demo, given)
+    demo.advance(DISPUTED_AFTER_SECONDS)
+    for _ in range(LOOKS):
+        query = {"payment_intent_id": intent_id}
+        if found := demo.api.get("/v1/disputes", **query)["data"]:
+            break
+        time.sleep(LOOK_PAUSE_SECONDS)
+    else:
+        raise Failure(f"Nobody disputes {intent_id}.")
+    path = f"/v1/disputes/{part(found[0]['dispute_id'])}"
+    if given["evidence"] == "none":
+        demo.post(f"{path}/accept", {})
+    else:
+        demo.post(f"{path}/evidence", {"uncategorized_text": given["evidence"], "submit": True})
     return intent_id
 
 

@@ -22,6 +22,9 @@ APPROVED, DECLINED = "4242424242424242", "4000000000000002"
 REVIEWED, NEVER_ANSWERS = "4000000000009235", "4000009900000012"
 PAYS, TAKES_BACK = "DE73009900000000000004", "DE28009900000000000038"
 
+DISPUTED, COMES_BACK = "4000000000000259", "4000009900000186"
+
+DISPUTE_OPENED = "dispute.opened"
 CREATED, SUCCEEDED = "payment_intent.created", "payment_intent.succeeded"
 CANCELLED, PROCESSING = "payment_intent.cancelled", "payment_intent.processing"
 AUTHORIZED, RETURNED = "payment_intent.authorized", "payment_intent.returned"
@@ -124,6 +127,30 @@ SCENARIOS: Mapping[str, Scenario] = MappingProxyType(
             acts.refund_too_late,
             (CREATED, PROCESSING, SUCCEEDED, "refund.failed", RETURNED),
             {**MONEY, "iban": TAKES_BACK},
+        ),
+        "refund.returned": Scenario(
+            "a refund that the payer's bank sends back; moves the clock on by 21 s",
+            acts.refund_that_comes_back,
+            (CREATED, SUCCEEDED, "refund.succeeded", "refund.returned"),
+            _paid_by(COMES_BACK, refund_cents=None),
+        ),
+        "dispute.opened": Scenario(
+            "a payer disputes a payment, after 10 s; an amount that ends with 91 is only inquired",
+            acts.dispute,
+            (CREATED, SUCCEEDED, DISPUTE_OPENED),
+            _paid_by(DISPUTED),
+        ),
+        "dispute.won": Scenario(
+            "it is answered, and won; moves the clock on by 11 s",
+            acts.decide_dispute,
+            (CREATED, SUCCEEDED, DISPUTE_OPENED, "dispute.updated", "dispute.won"),
+            _paid_by(DISPUTED, evidence="WINNING_EVIDENCE"),
+        ),
+        "dispute.lost": Scenario(
+            "it is accepted; evidence=LOSING_EVIDENCE: it is answered, and lost",
+            acts.decide_dispute,
+            (CREATED, SUCCEEDED, DISPUTE_OPENED, "dispute.lost"),
+            _paid_by(DISPUTED, evidence="none"),
         ),
         "review.opened": Scenario(
             "a payment waits for a person", acts.await_review, (CREATED, OPENED), _paid_by(REVIEWED)

@@ -1,7 +1,7 @@
 """A small Stripe in this process, built from its documentation, for what localstripe lacks.
 
 It knows what the connector uses: PaymentIntents with their charges, refunds, customers, payment
-methods that pay once, lists, search that lags, events. What a payment method does is in its name:
+methods that pay once, disputes, lists, search that lags, events. What a method does is in its name:
 `pm_7_stolen` is declined, `pm_7` approved. One that begins with `pm_card_` may pay again and again,
 as Stripe's own test methods do.
 """
@@ -19,6 +19,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from farthing.acquiring.exchange import Exchanged
+from tests.support.stripe import disputes
 from tests.support.stripe.idempotency import IdempotencyLayer, error
 
 SEARCH_LAG_SECONDS = 60
@@ -56,6 +57,7 @@ class StripeDouble:
     refunds: dict[str, Row] = field(default_factory=dict)
     customers: dict[str, Row] = field(default_factory=dict)
     methods: dict[str, Row] = field(default_factory=dict)
+    disputes: dict[str, Row] = field(default_factory=dict)
     events: list[Row] = field(default_factory=list)
     requests: list[tuple[str, str]] = field(default_factory=list)
     fail: Callable[[str, str], Exchanged | None] = lambda method, path: None
@@ -109,7 +111,7 @@ class StripeDouble:
             raise invalid("parameter_unknown", begun=False)
         if not 1 <= int(fields["amount"]) <= 99_999_999 or fields["currency"] == "iqd":
             raise invalid("amount_too_small", begun=False)
-        payment = self._new("payment_intent", "pi") | {
+        payment = self.new("payment_intent", "pi") | {
             "amount": int(fields["amount"]),
             "amount_capturable": 0,
             "amount_received": 0,
@@ -152,17 +154,17 @@ class StripeDouble:
         payment["latest_charge"] = charge
         if refused is not None:
             payment["last_payment_error"] = {"type": "card_error", **refused}
-            self._tell("payment_intent.payment_failed", payment)
+            self.tell("payment_intent.payment_failed", payment)
             told = {**refused, "payment_intent": shown(payment)}
             raise Refused(402, "card_error", **told)
         method["reusable"] = method["reusable"] or "setup_future_usage" in fields
         payment["last_payment_error"] = None
         if payment["capture_method"] == "manual":
             payment |= {"status": "requires_capture", "amount_capturable": payment["amount"]}
-            self._tell("payment_intent.amount_capturable_updated", payment)
+            self.tell("payment_intent.amount_capturable_updated", payment)
         else:
             payment |= {"status": "succeeded", "amount_received": payment["amount"]}
-            self._tell("payment_intent.succeeded", payment)
+            self.tell("payment_intent.succeeded", payment)
         return shown(payment)
 
     def _capture(self, id_: str, fields: Row) -> Row:
@@ -176,7 +178,7 @@ class StripeDouble:
         payment["metadata"] |= fields.get("metadata", {})
         payment["latest_charge"]["amount_refunded"] = payment["amount"] - amount
         payment["latest_charge"]["captured"] = True
-        self._tell("payment_intent.succeeded", payment)
+        self.tell("payment_intent.succeeded", payment)
         return shown(payment)
 
     def _cancel(self, id_: str, fields: Row) -> Row:
@@ -186,7 +188,7 @@ class StripeDouble:
         payment |= {"status": "canceled", "canceled_at": int(self.now), "amount_capturable": 0}
         if payment["latest_charge"] is not None:
             payment["latest_charge"]["amount_refunded"] = payment["amount"]
-        self._tell("payment_intent.canceled", payment)
+        self.tell("payment_intent.canceled", payment)
         return shown(payment)
 
     def _search(self, fields: Row) -> Row:
@@ -202,10 +204,11 @@ class StripeDouble:
     def _charge(self, payment: Row, token: str, refused: dict[str, str] | None) -> Row:
         manual = payment["capture_method"] == "manual"
         before = int(self.now) + AUTHORIZED_FOR_SECONDS if manual and not refused else None
-        return self._new("charge", "ch") | {
+        return self.new("charge", "ch") | {
             "amount": payment["amount"],
             "amount_refunded": 0,
             "captured": not manual and refused is None,
+            "metadata": dict(payment["metadata"]),  # a copy: it does not follow
             "payment_intent": payment["id"],
             "payment_method_details": {
                 "type": "card",
@@ -235,7 +238,7 @@ class StripeDouble:
             raise invalid("charge_already_refunded" if not left else None)
         pends = charge["token"].endswith("_pending")
         charge["amount_refunded"] += amount
-        refund = self._new("refund", "re") | {
+        refund = self.new("refund", "re") | {
             "amount": amount,
             "currency": payment["currency"],
             "failure_reason": None,
@@ -244,7 +247,7 @@ class StripeDouble:
             "status": "pending" if pends else "succeeded",
         }
         self.refunds[refund["id"]] = refund
-        self._tell("refund.created", refund)
+        self.tell("refund.created", refund)
         return dict(refund)
 
     def end_refunds(self, status: str = "succeeded", reason: str | None = None) -> None:
@@ -252,7 +255,7 @@ class StripeDouble:
         for refund in self.refunds.values():
             if refund["status"] == "pending":
                 refund |= {"status": status, "failure_reason": reason}
-                self._tell("refund.failed" if status == "failed" else "refund.updated", refund)
+                self.tell("refund.failed" if status == "failed" else "refund.updated", refund)
 
     def fail_refund(self, id_: str) -> None:
         """The bank sends one back, days later."""
@@ -261,12 +264,12 @@ class StripeDouble:
         self._payment(refund["payment_intent"])["latest_charge"]["amount_refunded"] -= refund[
             "amount"
         ]
-        self._tell("refund.failed", refund)
+        self.tell("refund.failed", refund)
 
     # --- customers and methods -----------------------------------------------------------------
 
     def _customer(self, fields: Row) -> Row:
-        customer = self._new("customer", "cus")
+        customer = self.new("customer", "cus")
         self.customers[customer["id"]] = customer
         return customer
 
@@ -311,7 +314,11 @@ class StripeDouble:
 
     # --- what several need ---------------------------------------------------------------------
 
-    def _new(self, kind: str, prefix: str) -> Row:
+    def refusal(self, status: int, **more: Any) -> Refused:
+        """What an endpoint refuses with."""
+        return Refused(status, "invalid_request_error", begun=False, **more)
+
+    def new(self, kind: str, prefix: str) -> Row:
         id_ = f"{prefix}_{next(self._numbers):024d}"
         return {"id": id_, "object": kind, "created": int(self.now), "livemode": False}
 
@@ -323,8 +330,8 @@ class StripeDouble:
     def _wrong_state(self, payment: Row) -> Refused:
         return invalid("payment_intent_unexpected_state", payment_intent=shown(payment))
 
-    def _tell(self, kind: str, row: Row) -> None:
-        event = self._new("event", "evt") | {"type": kind, "data": {"object": shown(row)}}
+    def tell(self, kind: str, row: Row) -> None:
+        event = self.new("event", "evt") | {"type": kind, "data": {"object": shown(row)}}
         self.events.append(event)
 
 
@@ -362,4 +369,5 @@ _ROUTES: list[tuple[str, str, Callable[..., Row]]] = [
     ("POST", r"/v1/customers", StripeDouble._customer),
     ("GET", r"/v1/payment_methods/(\w+)", StripeDouble._method),
     ("POST", r"/v1/payment_methods/(\w+)/attach", StripeDouble._attach),
+    *disputes.ROUTES,
 ]

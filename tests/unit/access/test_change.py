@@ -50,7 +50,10 @@ def test_what_is_not_said_stays() -> None:
             Change(connectors={"EUR": "stripe"}),
             {"connectors": {"test": {"*": "sandbox", "eur": "stripe"}}},
         ),
-        (Change(connectors={"*": ""}), {"connectors": {"test": {}}}),
+        (
+            Change(connectors={"*": ""}),
+            {"connectors": {"test": {}}, "left": {"test": ["sandbox"]}},
+        ),
         (
             Change(mode=Mode.LIVE, connectors={"eur": "stripe"}),
             {"connectors": {"live": {"eur": "stripe"}}},
@@ -65,6 +68,21 @@ def test_the_connectors_of_the_other_mode_stay() -> None:
     before = replace(BEFORE, connectors={"live": {"eur": "stripe"}, "test": {"usd": "sandbox"}})
     after = changed(before, Change(connectors={"usd": "", "gbp": "sandbox"}), KNOWN)
     assert after.connectors == {"live": {"eur": "stripe"}, "test": {"gbp": "sandbox"}}
+
+
+def test_a_connector_that_is_named_no_more_is_remembered_until_it_is_again() -> None:
+    """Its money is still to be settled."""
+    both = changed(BEFORE, Change(connectors={"eur": "stripe"}), KNOWN)
+    one = changed(both, Change(connectors={"*": ""}), KNOWN)
+    none = changed(one, Change(connectors={"eur": ""}), KNOWN)
+    again = changed(none, Change(connectors={"usd": "sandbox"}), KNOWN)
+
+    assert [account.ever_named("test") for account in (BEFORE, both, one, none, again)] == [
+        ["sandbox"],
+        *[["sandbox", "stripe"]] * 4,
+    ]
+    assert again.left == {"test": ["stripe"]}
+    assert Account.from_item(again.to_item()) == again
 
 
 @pytest.mark.parametrize(

@@ -32,8 +32,11 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
         place = Place(boto3.client("secretsmanager"), "shop", "https://api.example")
         monkeypatch.setattr(Place, "of", lambda stack: place)
 
-        def run(*lines: str, mode: str = "test", merchant: str = MERCHANT) -> Result:
+        def run(
+            *lines: str, mode: str = "test", merchant: str = MERCHANT, reporting: bool = False
+        ) -> Result:
             command = ["connector", "add", "stripe", "--merchant", merchant, "--mode", mode]
+            command += ["--reporting"] if reporting else []
             return CliRunner().invoke(app, command, input="\n".join(lines))
 
         yield run
@@ -90,6 +93,17 @@ def test_what_cannot_be_is_refused_and_nothing_is_stored(
         assert not line or line not in str(result.exception)
     assert stored(f"stripe-keys/{MERCHANT}/{mode}") is None
     assert stored(f"stripe-webhooks/{MERCHANT}/{mode}") is None
+
+
+def test_the_key_that_settlement_reads_with_is_a_restricted_one_in_a_secret_of_its_own(
+    run: Run,
+) -> None:
+    assert run("rk_test_balance", reporting=True).exit_code == 0
+    assert stored(f"stripe-reporting/{MERCHANT}/test") == {"secret_key": "rk_test_balance"}
+    assert stored(f"stripe-keys/{MERCHANT}/test") is None
+    for wrong in ("sk_test_51AbcDef", "rk_live_balance", ""):
+        assert isinstance(run(wrong, reporting=True).exception, Failure)
+    assert stored(f"stripe-reporting/{MERCHANT}/test") == {"secret_key": "rk_test_balance"}
 
 
 def test_a_merchant_that_cannot_be_is_refused(run: Run) -> None:

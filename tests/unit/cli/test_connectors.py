@@ -56,11 +56,21 @@ def test_make_deploy_asks_before_it_deploys() -> None:
 def test_a_guarantee_follows_the_parameter_that_turns_it_off(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert connectors.settings({}) == {"SANDBOX_IDEMPOTENT": "true"}
+    by_default = {"SANDBOX_IDEMPOTENT": "true", "ACQUIRER_CALENDARS": ""}
+    assert connectors.settings({}) == by_default
     monkeypatch.setenv("FARTHING_SANDBOX_IDEMPOTENT", "false")
     settings = connectors.settings(parameters("http://127.0.0.1:1", "http://127.0.0.1:2"))
     sandbox, *_ = connectors.declared(settings)
     assert not sandbox.capabilities.idempotent_by_reference
+
+
+def test_a_calendar_is_checked_before_anything_is_deployed() -> None:
+    calendar = "sandbox=Europe/Berlin,17:00,SAT,SUN"
+    (sandbox, *_) = connectors.declared(connectors.settings({"AcquirerCalendars": calendar}))
+    assert str(sandbox.capabilities.calendar) == "Europe/Berlin,17:00,SAT,SUN"
+    for wrong, why in {"sandbox=Mars": "no time zone", "paypal=UTC": "no connector paypal"}.items():
+        with pytest.raises(Failure, match=why):
+            connectors.settings({"AcquirerCalendars": wrong})
 
 
 def test_a_wrong_setting_or_environment_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,8 +17,10 @@ from typer.testing import CliRunner
 from farthing import runtime
 from farthing.acquiring.answer import Answer, Outcome
 from farthing.acquiring.decline import decline
+from farthing.acquiring.dispute import Case, Stage, Standing
 from farthing.acquiring.port import Kind
 from farthing.clock import to_text
+from farthing.disputes.dispute import new_dispute
 from farthing.fraud.action import Action
 from farthing.fraud.decide import decide
 from farthing.fraud.facts import Known
@@ -170,6 +172,24 @@ def dispute(number: int, day: int, **facts: Any) -> None:
     put(notice_key(OURS, "stripe", str(item["event_id"])), item)
 
 
+def dispute_row(number: int, day: int, reason: str) -> None:
+    """A dispute as it is written, from the first look at it."""
+    case = Case(
+        reference=f"du_{number}",
+        order_id=id_of("pi", number),
+        merchant_reference=f"{OURS.merchant_id}:{OURS.mode}",
+        stage=Stage.INQUIRY,
+        standing=Standing.NEEDS_RESPONSE,
+        amount_cents=1999,
+        fee_cents=0,
+        currency="eur",
+        reason=reason,
+        opened_at=to_text(at(day)),
+    )
+    one = new_dispute(OURS, "stripe", id_of("pi", number), case)
+    put(one.key, one.to_item(at(day + 3)))
+
+
 @pytest.fixture
 def exported(tmp_path: Path) -> Callable[..., list[dict[str, Any]]]:
     """The lines of an export; what it says is left in `said`."""
@@ -215,6 +235,9 @@ def test_a_line_says_what_was_decided_on_what_and_what_became_of_it(exported: Ex
     ("label", "since", "source"),
     [
         (lambda: dispute(1, 9, reason="fraudulent"), 9, "DISPUTE"),
+        (lambda: dispute_row(1, 9, "fraudulent"), 9, "DISPUTE"),
+        (lambda: dispute_row(1, 9, "product_not_received"), None, None),
+        (lambda: dispute_row(2, 9, "fraudulent"), None, None),
         (lambda: refund(1, 5, " Fraudulent"), 5, "REFUND"),
         (lambda: refund(1, 5, "requested_by_customer"), None, None),
         (lambda: refund(1, 5, None), None, None),

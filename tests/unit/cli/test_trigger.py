@@ -27,6 +27,10 @@ ELSEWHERE = {
     "payment_intent.processing",  # its bank decides in 20 s
     "payment_intent.returned",
     "refund.failed",  # moves the clock
+    "refund.returned",
+    "dispute.opened",  # a payer disputes 10 s after the capture
+    "dispute.won",
+    "dispute.lost",
     "acquirer.timeout",  # recovery's queue
     "payment_method.updated",  # the minute's tick
     "webhook.duplicate",

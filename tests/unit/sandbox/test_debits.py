@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from farthing_sandbox import acquirer, banks, maturity, runtime
-from tests.unit.sandbox.conftest import QUEUE_URL, SECRETS
+from tests.unit.sandbox.conftest import QUEUE_URL
+from tests.unit.sandbox.settling import report, submit, sums
 from tests.unit.sandbox.test_pending import Receiver, register
 
 if TYPE_CHECKING:
@@ -367,27 +368,14 @@ def test_a_settlement_pays_the_debit_and_takes_the_return(client: Client) -> Non
     answer = debit(client, RETURNED)
     client.move_clock(BACK)
     client.look_up(answer["reference"])
-    entries = [
-        {
-            "entry_id": kind,
-            "operation": kind,
-            "amount_cents": 1000,
-            "reference": answer["reference"],
-        }
-        for kind in ("CAPTURE", "RETURN")
+    submit(
+        client,
+        *((answer["reference"], kind, 1000) for kind in ("CAPTURE", "RETURN")),
+        currency="eur",
+    )
+    lines = report(client)[:-1]
+    assert [(line["type"], line["net_cents"]) for line in lines] == [
+        ("CAPTURE", "976"),
+        ("RETURN", "-1000"),
     ]
-    day = {
-        "reference": "s-1",
-        "merchant_reference": "mer-1",
-        "business_day": "2026-11-22",
-        "currency": "eur",
-        "entries": entries,
-    }
-    key = SECRETS["reporting"]
-    client.ask("/v1/settlements", day, secret=key)
-    report = json.loads(client.send("GET", "/v1/settlements/s-1", secret=key)["body"])["report"]
-    assert [(line["operation"], line["net_cents"]) for line in report["lines"]] == [
-        ("CAPTURE", 976),
-        ("RETURN", -1000),
-    ]
-    assert (report["gross_cents"], report["net_cents"]) == (0, -24)
+    assert sums(client) == (0, 24, -24)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.threads import one_call_at_a_time
 from tests.unit.sandbox.conftest import SECRETS, signature
+from tests.unit.sandbox.settling import submit, sums
 
 if TYPE_CHECKING:
     from tests.unit.sandbox.conftest import Client
@@ -148,22 +149,8 @@ def test_a_settlement_pays_nothing_that_has_not_landed(client: Client) -> None:
     client.send("POST", "/v1/authorizations", body)
     for seconds, name in ((0, "early"), (LANDED_SECONDS, "late")):
         client.move_clock(seconds)
-        day = {
-            "reference": name,
-            "merchant_reference": "mer-1",
-            "business_day": "2026-11-22",
-            "currency": "EUR",
-            "entries": [
-                {
-                    "entry_id": "e-1",
-                    "reference": body["reference"],
-                    "operation": "CAPTURE",
-                    "amount_cents": 1000,
-                }
-            ],
-        }
-        assert client.ask("/v1/settlements", day, secret=SECRETS["reporting"])["status"]
+        answer = submit(client, (body["reference"], "CAPTURE", 1000), reference=name)
+        assert answer["statusCode"] == 200
     # Then the second one pays it
     for name, paid in (("early", 0), ("late", 1000)):
-        answer = client.send("GET", f"/v1/settlements/{name}", secret=SECRETS["reporting"])
-        assert json.loads(answer["body"])["report"]["gross_cents"] == paid
+        assert sums(client, name)[0] == paid

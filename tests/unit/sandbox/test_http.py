@@ -29,6 +29,7 @@ KEYED = [
     ("PUT", "/v1/webhook_endpoint", "acquirer"),
     ("POST", "/v1/settlements", "reporting"),
     ("GET", "/v1/settlements/x", "reporting"),
+    ("GET", "/v1/settlements/x/report", "reporting"),
 ]
 
 

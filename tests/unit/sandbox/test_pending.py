@@ -13,6 +13,7 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from farthing_sandbox import acquirer, runtime
 from farthing_sandbox.notices import Undelivered
 from tests.unit.sandbox.conftest import QUEUE_URL, SECRETS
+from tests.unit.sandbox.settling import submit, sums
 from tests.unit.sandbox.test_http import event
 
 if TYPE_CHECKING:
@@ -281,18 +282,9 @@ def test_without_a_queue_it_stays_pending_and_the_log_says_so(
 def test_a_settlement_pays_a_refund_only_when_it_has_ended(client: Client) -> None:
     body = pending(client)
     [message] = client.messages()
-    entry = {"entry_id": "e", "operation": "REFUND", "amount_cents": 600}
-    day = {
-        "merchant_reference": "mer-1",
-        "business_day": "2026-11-22",
-        "currency": "EUR",
-        "entries": [entry | {"reference": body["reference"]}],
-    }
     for name, paid in (("before", 0), ("after", -600)):
-        key = SECRETS["reporting"]
-        client.ask("/v1/settlements", day | {"reference": name}, secret=key)
-        answer = client.send("GET", f"/v1/settlements/{name}", secret=key)
-        assert json.loads(answer["body"])["report"]["gross_cents"] == paid
+        submit(client, (body["reference"], "REFUND", 600), reference=name)
+        assert sums(client, name)[0] == paid
         client.wake(message)
 
 

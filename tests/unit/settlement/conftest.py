@@ -16,15 +16,24 @@ from tests.unit.settlement.wire import SECRET, Asked, Server, serving, through_t
 PAYMENTS_SECRET = "payments-secret-of-the-test"
 
 
+BUCKET = "files"
+
+
 @dataclass
 class SandboxAcquirer:
     """The sandbox, where money can be moved for a test."""
 
     server: Server
 
-    def charge(self, reference: str, amount_cents: int, currency: str = "eur") -> None:
+    def charge(
+        self,
+        reference: str,
+        amount_cents: int,
+        currency: str = "eur",
+        number: str = "4242424242424242",
+    ) -> None:
         """A combined charge: authorized and captured under one reference."""
-        card = {"number": "4242424242424242", "exp_month": 12, "exp_year": 2030, "cvc": "123"}
+        card = {"number": number, "exp_month": 12, "exp_year": 2030, "cvc": "123"}
         self._ask(
             "/v1/authorizations",
             {
@@ -65,6 +74,12 @@ def real_sandbox(aws: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox
     secrets = boto3.client("secretsmanager")
     secrets.create_secret(Name="AcquirerSecret", SecretString=PAYMENTS_SECRET)
     secrets.create_secret(Name="AcquirerReportingSecret", SecretString=SECRET)
+    place = {"LocationConstraint": "eu-west-1"}
+    boto3.client("s3").create_bucket(Bucket=BUCKET, CreateBucketConfiguration=place)
+    monkeypatch.setenv("FILES_BUCKET", BUCKET)
+    queue = boto3.client("sqs").create_queue(QueueName="settle")
+    monkeypatch.setenv("SETTLE_QUEUE_URL", queue["QueueUrl"])
+    monkeypatch.setenv("STRIPE_REPORTING_PREFIX", "stack/stripe-reporting")
     sandbox_runtime.forget()
     with serving(through_the_sandbox) as server:
         monkeypatch.setenv("ACQUIRER_URL", server.url)

@@ -68,7 +68,9 @@ class Tables:
             case Update():
                 old = self.items.get(write.key, write.key.attributes())
                 added = {name: old.get(name, 0) + more for name, more in write.add.items()}
-                self.items[write.key] = {**old, **write.set, **added}
+                new = {**old, **write.set, **added}
+                kept = {name: value for name, value in new.items() if name not in write.remove}
+                self.items[write.key] = kept
             case Delete():
                 del self.items[write.key]
             case Check():
@@ -77,16 +79,25 @@ class Tables:
 
 @dataclass
 class MemoryStore:
-    """The tables as one merchant's store, in pages of three."""
+    """The tables as one merchant's store, in short pages."""
 
     tables: Tables
     scope: TenantScope
     steps: Steps
     before_write: Callable[..., None] = lambda *writes: None
+    page_items: int = 3
 
     def get(self, key: Key) -> Item | None:
         self.scope.check(key.pk)
         return self.steps.around(lambda: self.tables.items.get(key))  # type: ignore[no-any-return]
+
+    def batch_get(self, keys: Sequence[Key]) -> dict[Key, Item]:
+        for key in keys:
+            self.scope.check(key.pk)
+        found = ((key, self.tables.items.get(key)) for key in keys)
+        return self.steps.around(  # type: ignore[no-any-return]
+            lambda: {key: dict(item) for key, item in found if item is not None}
+        )
 
     def query(
         self,
@@ -97,12 +108,13 @@ class MemoryStore:
         sk_before: str | None = None,
         sk_after: str | None = None,
         newest_first: bool = False,
-        limit: int = 3,
+        limit: int = 1000,
         start: Item | None = None,
     ) -> Page:
         assert (sk_before, sk_after, newest_first) == (None, None, False)
         self.scope.check(pk)
         after = start["sk"] if start else ""
+        limit = min(limit, self.page_items)
 
         def read() -> Page:
             found = sorted(
@@ -122,3 +134,18 @@ class MemoryStore:
             self.scope.check(write.key.pk)
         self.before_write(*writes)
         self.steps.around(lambda: self.tables.write(writes))
+
+
+@dataclass
+class MemoryFiles:
+    """Where files are."""
+
+    kept: dict[str, bytes]
+    steps: Steps
+
+    def put(self, key: str, content: bytes, content_type: str) -> None:
+        assert content_type == "text/csv"
+        self.steps.around(lambda: self.kept.__setitem__(key, content))
+
+    def get(self, key: str) -> bytes:
+        return self.kept[key]

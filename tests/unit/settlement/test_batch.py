@@ -15,7 +15,7 @@ from farthing.settlement.batch import Batch, BatchName
 from farthing.settlement.entry import Operation, entry_id_of, entry_key, settlement_entry
 from farthing.settlement.view import settlement_object
 from farthing.store import TenantScope
-from tests.unit.settlement.world import TENANT, World, at
+from tests.unit.settlement.world import TENANT, World, at, day
 
 NAME = BatchName(TENANT, "sandbox", "eur", date(2026, 11, 1))
 names = st.builds(
@@ -68,7 +68,16 @@ def test_each_part_of_the_name_makes_another_batch(other: BatchName) -> None:
 
 def test_an_entry_is_found_in_its_day_and_named_after_its_operation() -> None:
     key, item = settlement_entry(
-        TENANT, "pi_1", "op_1", "ref_1", Operation.CAPTURE, 1000, "eur", "sandbox", at(0, hour=23)
+        TENANT,
+        "pi_1",
+        "op_1",
+        "ref_1",
+        Operation.CAPTURE,
+        1000,
+        "eur",
+        "sandbox",
+        day(0),
+        at(1, hour=3),
     )
 
     assert entry_id_of("op_1", Operation.REFUND) == "op_1-refund"
@@ -83,7 +92,16 @@ def test_an_entry_is_found_in_its_day_and_named_after_its_operation() -> None:
 def test_an_entry_has_a_positive_amount(cents: int) -> None:
     with pytest.raises(ValueError, match="positive"):
         settlement_entry(
-            TENANT, "pi_1", "op_1", "ref_1", Operation.REFUND, cents, "eur", "sandbox", at(0)
+            TENANT,
+            "pi_1",
+            "op_1",
+            "ref_1",
+            Operation.REFUND,
+            cents,
+            "eur",
+            "sandbox",
+            day(0),
+            at(0),
         )
 
 

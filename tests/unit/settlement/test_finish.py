@@ -9,23 +9,29 @@ from datetime import timedelta
 import pytest
 
 from farthing.settlement.batch import NEXT, STILL, Paid, Reason, Status
-from farthing.settlement.claim import progress_key
 from farthing.settlement.entry import Operation
+from farthing.settlement.fan_out import RunIncomplete
 from farthing.settlement.finish import Finisher, Wait
 from farthing.settlement.ports import Refused
+from farthing.settlement.progress import progress_key
 from farthing.settlement.report import Report
-from farthing.settlement.run import RunIncomplete
+from farthing.settlement.transition import moved
 from farthing.store import ConditionFailed, Write
 from tests.unit.settlement.bank import FakeAcquirer, silence, summed, with_paid
-from tests.unit.settlement.memory import MemoryStore
+from tests.unit.settlement.memory import MemoryFiles, MemoryStore
 from tests.unit.settlement.steps import Steps, TurnTaking
-from tests.unit.settlement.world import ACQUIRER, TENANT, Clock, World, at, day
+from tests.unit.settlement.world import ACQUIRER, TENANT, Clock, World, at, day, taking
+
+
+def store_of(world: World) -> MemoryStore:
+    return MemoryStore(world.tables, TENANT, Steps())
 
 
 def finisher(world: World) -> Finisher:
-    store = MemoryStore(world.tables, TENANT, Steps())
-    acquirer = FakeAcquirer(world.bank, Steps())
-    return Finisher(TENANT, ACQUIRER, acquirer, store, Clock(at(2)))
+    store, clock = store_of(world), Clock(at(2))
+    acquirer, files = FakeAcquirer(world.bank, Steps()), MemoryFiles(world.files, Steps())
+    take = taking(store, clock)
+    return Finisher(TENANT, ACQUIRER, acquirer, store, files, clock, take)
 
 
 def test_a_settled_batch_shows_gross_fee_and_net_of_the_acquirers_report() -> None:
@@ -236,30 +242,32 @@ def turn_a_line(report: Report) -> Report:
 
 
 @pytest.mark.parametrize(
-    ("tamper", "reason"),
+    ("tamper", "breaks"),
     [
-        (drop_a_line, Reason.REPORT_LINES_DIFFER),
-        (double_a_line, Reason.REPORT_LINES_DIFFER),
-        (change_an_amount, Reason.REPORT_LINES_DIFFER),
-        (rename_a_line, Reason.REPORT_LINES_DIFFER),
-        (turn_a_line, Reason.REPORT_LINES_DIFFER),
-        (lambda r: with_paid(r, gross_cents=1), Reason.REPORT_GROSS_DIFFERS),
-        (lambda r: with_paid(r, fee_cents=0), Reason.REPORT_DOES_NOT_ADD_UP),
-        (lambda r: with_paid(r, net_cents=0), Reason.REPORT_DOES_NOT_ADD_UP),
+        (double_a_line, "1 DUPLICATE_LINE"),
+        (change_an_amount, "1 AMOUNT_MISMATCH"),
+        (rename_a_line, "1 MISSING_IN_LEDGER, 1 lines that no report has yet"),
+        (
+            turn_a_line,
+            "1 BATCH_TOTAL_MISMATCH, 1 MISSING_IN_LEDGER, 1 lines that no report has yet",
+        ),
+        (lambda r: with_paid(r, gross_cents=1), "1 BATCH_TOTAL_MISMATCH"),
+        (lambda r: with_paid(r, fee_cents=0), "1 BATCH_TOTAL_MISMATCH"),
+        (lambda r: with_paid(r, net_cents=0), "1 BATCH_TOTAL_MISMATCH"),
         (
             lambda r: replace(r, lines=(replace(r.lines[0], net_cents=0), *r.lines[1:])),
-            Reason.REPORT_DOES_NOT_ADD_UP,
+            "1 BATCH_TOTAL_MISMATCH, 1 FEE_MISMATCH",
         ),
         (
             lambda r: replace(
                 r, lines=(replace(r.lines[0], fee_cents=9, net_cents=991), *r.lines[1:])
             ),
-            Reason.REPORT_DOES_NOT_ADD_UP,
+            "1 BATCH_TOTAL_MISMATCH, 1 FEE_MISMATCH",
         ),
     ],
 )
 def test_a_report_that_differs_is_never_silently_settled(
-    tamper: Callable[[Report], Report], reason: Reason
+    tamper: Callable[[Report], Report], breaks: str
 ) -> None:
     world = World()
     world.enter(0, 1000)
@@ -272,15 +280,31 @@ def test_a_report_that_differs_is_never_silently_settled(
     assert summary["exceptions"] == 1
     assert batch.status is Status.EXCEPTION
     assert batch.trouble is not None
-    assert batch.trouble.reason is reason
+    assert (batch.trouble.reason, batch.trouble.detail) == (Reason.OPEN_BREAKS, breaks)
     assert batch.settled_at is None
     assert batch.paid is not None  # what the report said is kept for whoever looks at it
+
+
+def test_a_batch_whose_report_lacks_a_line_waits_for_it_and_nobody_is_called() -> None:
+    world = World()
+    world.enter(0, 1000)
+    world.enter(0, 2000)
+    world.bank.tamper = drop_a_line
+
+    world.run(0)
+    world.run(3)
+
+    assert world.batch().status is Status.SUBMITTED
+    assert {progress.wait for progress in world.logged} == {Wait.LINES_AWAITED}
+    world.bank.tamper = lambda report: report
+    world.run(4)
+    assert world.batch().status is Status.SETTLED
 
 
 def test_an_exception_is_left_alone_by_later_runs() -> None:
     world = World()
     world.enter(0)
-    world.bank.tamper = drop_a_line
+    world.bank.tamper = double_a_line
     world.run(0)
     before = world.state()
     world.bank.tamper = lambda report: report
@@ -302,7 +326,7 @@ def test_each_transition_holds_only_from_the_state_before_it(status: Status) -> 
     stale = replace(settled, status=status)
     for target in NEXT[status]:
         with pytest.raises(ConditionFailed, match=f"STILL_{status}"):
-            finisher(world)._move(stale, target)
+            store_of(world).write(*moved(stale, target))
 
     assert world.batch() == settled
 
@@ -315,7 +339,7 @@ def test_totals_are_written_only_while_the_batch_closes() -> None:
     assert settled.totals is not None
 
     with pytest.raises(ConditionFailed, match="STILL_CLOSING"):
-        finisher(world)._write_totals(settled, replace(settled.totals, entry_count=7))
+        finisher(world)._write_totals(settled, replace(settled.totals, entry_count=7), "")
 
 
 def test_no_state_is_skipped() -> None:
@@ -324,7 +348,7 @@ def test_no_state_is_skipped() -> None:
     unheard_run(world)
 
     with pytest.raises(ValueError, match="does not lead"):
-        finisher(world)._move(world.batch(), Status.SETTLED)
+        moved(world.batch(), Status.SETTLED)
 
 
 def test_the_end_of_a_batch_that_nothing_lists_is_a_fault() -> None:
@@ -337,7 +361,7 @@ def test_the_end_of_a_batch_that_nothing_lists_is_a_fault() -> None:
     del world.tables.items[submitted.name.marker_key]
 
     with pytest.raises(ConditionFailed, match="EXISTS"):
-        finisher(world)._move(submitted, Status.SETTLED)
+        store_of(world).write(*moved(submitted, Status.SETTLED))
 
 
 def test_a_listed_batch_that_is_not_there_is_a_fault() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,12 +14,16 @@ import boto3
 import pytest
 
 from farthing import runtime
+from farthing.access.account import Account
+from farthing.access.change import Change, changed, write_change
 from farthing.access.issue import open_account
+from farthing.access.keys import merchant_row
 from farthing.settlement import batch as batch_module
-from farthing.settlement import claim, read, run
+from farthing.settlement import claim, fan_out, read
 from farthing.settlement.batch import TAKES_LINES
 from farthing.settlement.entry import Operation, settlement_entry
-from farthing.settlement.run import RunIncomplete
+from farthing.settlement.fan_out import RunIncomplete
+from farthing.settlement.report_file import read_report
 from farthing.settlement.wiring import EXCEPTIONS_METRIC
 from farthing.store import NOT_CREATED, Put, TenantScope
 from tests.support import lambdas
@@ -38,9 +45,37 @@ def stack(real_sandbox: SandboxAcquirer, monkeypatch: pytest.MonkeyPatch) -> San
 
 
 def settle(**asked: Any) -> dict[str, Any]:
+    """A firing that somebody waits for, all its messages, and what came of them.
+
+    Raises RunIncomplete if messages failed.
+    """
+    event = event_of("settle.schedule") | {"follow": True} | asked
+    sent = call_settle(event)
+    failed = work_off()
+    result = call_settle({"run": sent["run"]})
+    assert result["jobs"] == result["done"]
+    if failed:
+        raise RunIncomplete(f"{failed} of {result['jobs']}")
+    return result | {"merchants": sent["merchants"]}
+
+
+def call_settle(event: dict[str, Any]) -> dict[str, Any]:
     context = lambdas.Context(remaining_milliseconds=300_000)
-    answer: dict[str, Any] = load("settle").handler(event_of("settle.schedule") | asked, context)
+    answer: dict[str, Any] = load("settle").handler(event, context)
     return answer
+
+
+def work_off() -> int:
+    """Every message of the queue, by the function that reads it. How many failed."""
+    sqs, url, failed = boto3.client("sqs"), os.environ["SETTLE_QUEUE_URL"], 0
+    while messages := sqs.receive_message(QueueUrl=url).get("Messages"):
+        [message] = messages
+        record = {"messageId": message["MessageId"], "body": message["Body"]}
+        context = lambdas.Context(remaining_milliseconds=300_000)
+        answer = load("settle_batch").handler({"Records": [record]}, context)
+        failed += len(answer["batchItemFailures"])
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return failed
 
 
 def enter(
@@ -63,6 +98,7 @@ def enter(
         cents,
         currency,
         acquirer,
+        at.date(),
         at,
     )
     runtime.system_store().write(Put(key, item, NOT_CREATED))
@@ -116,46 +152,67 @@ def test_the_schedule_settles_yesterday_and_a_second_firing_changes_nothing(
     assert len(stack.server.asked) == asked
 
 
-def test_money_at_an_acquirer_that_settles_by_itself_is_in_no_batch_and_stops_none(
+def change_connectors(connectors: dict[str, str]) -> None:
+    store = runtime.system_store()
+    row = store.get(merchant_row(MERCHANT))
+    assert row is not None
+    wanted = Change(connectors=connectors)
+    account = changed(Account.from_item(row), wanted, ("sandbox", "stripe"))
+    write_change(store, MERCHANT, row, account)
+
+
+def test_money_at_an_acquirer_of_which_we_have_no_key_waits_and_stops_none(
     stack: SandboxAcquirer,
 ) -> None:
-    """Stripe pays out of its own accord: its balance is read instead, once there is who reads."""
-    # Given money at both acquirers
+    """Given money at both acquirers, and no secret of the merchant's Stripe account, which no
+    currency names any more."""
+    change_connectors({"usd": "stripe"})
+    change_connectors({"usd": ""})
     charge(stack, 1, 10000)
     enter(2, 700, acquirer="stripe")
     enter(3, 200, Operation.REFUND, acquirer="stripe")
-    # When it is settled
-    assert settle()["settled"] == 1
-    # Then the sandbox's batch holds the sandbox's alone
-    (batch,) = listed()
-    assert (batch["entry_count"], batch["gross_cents"]) == (1, 10000)
-    # And the others wait, unclaimed
-    rows = boto3.client("dynamodb").scan(TableName="PaymentsTable")["Items"]
-    claimed = {row["acquirer"]["S"]: "settlement_id" in row for row in rows}
-    assert claimed == {"sandbox": True, "stripe": False}
+
+    with pytest.raises(RunIncomplete, match="1 of 2"):
+        settle()
+
+    shown = {batch["acquirer"]: batch for batch in listed()}
+    assert (shown["sandbox"]["entry_count"], shown["sandbox"]["status"]) == (1, "SETTLED")
+    assert (shown["stripe"]["entry_count"], shown["stripe"]["status"]) == (2, "SUBMITTED")
+    assert shown["stripe"]["expected_gross_cents"] == 500
 
 
-def test_a_charge_that_the_sandbox_does_not_know_makes_an_exception(
+def test_a_charge_that_the_sandbox_does_not_know_is_awaited(stack: SandboxAcquirer) -> None:
+    charge(stack, 1, 10000)
+    enter(2, 777)
+
+    assert settle()["exceptions"] == 0
+
+    (batch,) = listed(status="SUBMITTED")
+    assert (batch["gross_cents"], batch["expected_gross_cents"]) == (10000, 10777)
+    assert batch["settled_at"] is None
+
+
+def test_a_charge_that_is_settled_twice_makes_an_exception(
     stack: SandboxAcquirer,
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "farthing-dev-settle")
-    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "settle")
-    charge(stack, 1, 10000)
-    enter(2, 777)
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "farthing-dev-settle_batch")
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "settle_batch")
+    stack.charge("r1", 10000, number="4000009900000103")
+    enter(1, 10000)
 
     assert settle()["exceptions"] == 1
-    assert counted(capsys) == [("farthing-dev-settle", "settle")]
+    assert counted(capsys) == [("farthing-dev-settle_batch", "settle_batch")]
 
     (batch,) = listed(status="EXCEPTION")
-    assert batch["exception"]["reason_code"] == "REPORT_LINES_DIFFER"
-    assert (batch["gross_cents"], batch["expected_gross_cents"]) == (10000, 10777)
+    assert batch["exception"] == {"reason_code": "OPEN_BREAKS", "message": "1 DUPLICATE_LINE"}
+    assert (batch["gross_cents"], batch["expected_gross_cents"]) == (20000, 10000)
     assert batch["settled_at"] is None
     (line,) = [vars(record) for record in caplog.records if record.msg == "batch"]
     assert (line["settlement_id"], line["merchant_id"]) == (batch["settlement_id"], MERCHANT)
-    assert (line["status"], line["reason_code"]) == ("EXCEPTION", "REPORT_LINES_DIFFER")
+    assert (line["status"], line["reason_code"]) == ("EXCEPTION", "OPEN_BREAKS")
     assert listed(status="SETTLED") == []
 
 
@@ -324,6 +381,7 @@ def test_lines_are_newest_first_whether_captured_or_refunded(stack: SandboxAcqui
             1000,
             "eur",
             "sandbox",
+            YESTERDAY.date(),
             YESTERDAY,
         )
         store.write(Put(key, item, NOT_CREATED))
@@ -429,47 +487,146 @@ def test_an_id_of_another_form_is_not_found(aws: None, text: str) -> None:
     assert call("settlements", "GET", f"/v1/settlements/{text}").status == 404
 
 
-def test_a_firing_without_time_does_not_begin_with_the_same_merchants_for_ever(
+@pytest.mark.parametrize(
+    ("number", "gross", "status"),
+    [
+        ("4000009900000095", 0, "SUBMITTED"),
+        ("4000009900000103", 2000, "EXCEPTION"),
+        ("4000009900000111", 900, "EXCEPTION"),
+    ],
+)
+def test_a_card_that_is_settled_wrongly_does_not_settle_its_batch(
+    stack: SandboxAcquirer, number: str, gross: int, status: str
+) -> None:
+    """Its capture is missing from the report, in it twice, or in it with another amount."""
+    stack.charge("r1", 1000, number=number)
+    enter(1, 1000)
+
+    settle()
+
+    (batch,) = listed()
+    assert (batch["expected_gross_cents"], batch["gross_cents"]) == (1000, gross)
+    assert batch["status"] == status
+
+
+def test_the_report_is_downloaded_as_it_came(stack: SandboxAcquirer) -> None:
+    charge(stack, 1, 10000)
+    settle()
+    (batch,) = listed()
+    path = f"/v1/settlements/{batch['settlement_id']}/report"
+
+    answer = load("settlements").handler(api_event(path), lambdas.Context())
+
+    assert answer["statusCode"] == 200
+    assert file_type(answer) == "text/csv; charset=utf-8"
+    file = answer["body"].encode()
+    assert hashlib.sha256(file).hexdigest() == batch["report_sha256"]
+    reference = f"{MERCHANT}.test.sandbox.eur.{batch['business_day']}.1"
+    assert read_report(file, reference).paid.net_cents == batch["net_cents"]
+    theirs = call("settlements", "GET", path, merchant_id=OTHER_MERCHANT)
+    assert (theirs.status, theirs.body["code"]) == (404, "not_found")
+
+
+def test_before_it_is_reported_there_is_nothing_to_download(stack: SandboxAcquirer) -> None:
+    charge(stack, 1, 10000)
+    stack.server.respond = lambda _: None
+    with pytest.raises(RunIncomplete):
+        settle()
+    (batch,) = listed()
+
+    answer = call("settlements", "GET", f"/v1/settlements/{batch['settlement_id']}/report")
+
+    assert answer.status == 404
+
+
+def api_event(path: str) -> dict[str, Any]:
+    return event_of("settlements.report_of_none") | {
+        "path": path,
+        "pathParameters": {"settlement_id": path.split("/")[3]},
+    }
+
+
+def file_type(answer: dict[str, Any]) -> str:
+    headers = answer.get("multiValueHeaders") or {
+        name: [value] for name, value in answer["headers"].items()
+    }
+    (value,) = headers["Content-Type"]
+    return str(value)
+
+
+def test_the_files_are_kept_under_their_hashes(stack: SandboxAcquirer) -> None:
+    charge(stack, 1, 10000)
+    settle()
+    (batch,) = listed()
+    folder = f"{MERCHANT}#test#SETTLEMENT/{batch['settlement_id']}"
+
+    found = boto3.client("s3").list_objects_v2(Bucket=os.environ["FILES_BUCKET"])["Contents"]
+
+    assert {one["Key"] for one in found} == {
+        f"{folder}/batch-{batch['content_sha256']}.csv",
+        f"{folder}/report-{batch['report_sha256']}.csv",
+    }
+
+
+def test_an_acquirer_with_a_cut_off_is_settled_by_its_own_days(
     stack: SandboxAcquirer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Given time for one merchant in each firing; when it fires twice; then both were served."""
-    merchants = (MERCHANT, OTHER_MERCHANT)
-    for number, merchant_id in enumerate(merchants, start=1):
-        charge(stack, number, 1000, merchant_id=merchant_id)
+    """Given days that end at 17:00 in New York; at 09:00 UTC on Sunday, Friday is the last one."""
+    calendar = "sandbox=America/New_York,17:00,SAT,SUN"
+    monkeypatch.setenv("ACQUIRER_CALENDARS", calendar)
+    friday, monday = (datetime(2026, 11, day, tzinfo=UTC) for day in (20, 23))
+    charge(stack, 1, 1000, at=friday)
+    charge(stack, 2, 2000, at=monday)
 
-    def settled() -> list[str]:
-        answers = {one: call("settlements", "GET", "/v1/settlements", merchant_id=one)
-                   for one in merchants}  # fmt: skip
-        return [one for one, answer in answers.items() if answer.body["data"]]
+    settle()
 
-    def short_firing() -> None:
-        seconds = iter([300.0, 59.0])
-        monkeypatch.setattr(runtime, "seconds_left", lambda: next(seconds))
-        with pytest.raises(RunIncomplete, match="after 1"):
-            settle()
-
-    short_firing()
-    assert len(settled()) == 1
-    short_firing()
-    assert settled() == list(merchants)
+    assert [(one["business_day"], one["gross_cents"]) for one in listed()] == [("2026-11-20", 1000)]
 
 
-def test_a_merchant_that_ends_the_process_does_not_come_first_again(
+def test_the_schedule_leaves_no_rows_of_its_runs(stack: SandboxAcquirer) -> None:
+    charge(stack, 1, 10000)
+
+    assert call_settle(event_of("settle.schedule"))["run"] is None
+    work_off()
+
+    rows = boto3.client("dynamodb").scan(TableName="SettlementTable")["Items"]
+    assert {row["entity"]["S"] for row in rows}.isdisjoint({"settlement_run", "settlement_job"})
+
+
+def test_a_message_that_cannot_be_read_fails_alone(stack: SandboxAcquirer) -> None:
+    record = {"messageId": "m-1", "body": "{}"}
+
+    answer = load("settle_batch").handler({"Records": [record]}, lambdas.Context())
+
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "m-1"}]}
+
+
+def test_a_firing_without_time_goes_on_behind_the_merchants_that_it_reached(
     stack: SandboxAcquirer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first, second = sorted((MERCHANT, OTHER_MERCHANT))
-    charge(stack, 1, 1000, merchant_id=second)
-    served = run.settle_merchant
+    """Given time for ten merchants in each firing, when it fires twice, all have a message."""
+    store = runtime.system_store()
+    names = [f"mer_01jd00000000000000000000{number:02d}" for number in range(10, 28)]
+    for name in names:
+        open_account(store, name, "Shop", [], NOW - timedelta(days=3))
+    merchants = sorted([MERCHANT, OTHER_MERCHANT, *names])
 
-    def kill(merchant: run.Merchant, *more: Any) -> Any:
-        if merchant.merchant_id == first:
-            raise KeyboardInterrupt
-        return served(merchant, *more)
+    def firing(seconds_left: float) -> list[str]:
+        monkeypatch.setattr(runtime, "seconds_left", lambda: seconds_left)
+        with suppress(RunIncomplete):
+            call_settle(event_of("settle.schedule"))
+        return sent_merchants()
 
-    monkeypatch.setattr(run, "settle_merchant", kill)
-    with pytest.raises(KeyboardInterrupt):
-        settle()
-    with pytest.raises(KeyboardInterrupt):
-        settle()
-    answer = call("settlements", "GET", "/v1/settlements", merchant_id=second)
-    assert [batch["status"] for batch in answer.body["data"]] == ["SETTLED"]
+    assert firing(fan_out.SECONDS_TO_END - 1) == merchants[:10]
+    assert firing(fan_out.SECONDS_TO_END - 1) == merchants[10:]
+    assert firing(300) == merchants
+
+
+def sent_merchants() -> list[str]:
+    """Whose messages are in the queue; they are taken out of it."""
+    sqs, url, found = boto3.client("sqs"), os.environ["SETTLE_QUEUE_URL"], []
+    while messages := sqs.receive_message(QueueUrl=url).get("Messages"):
+        [message] = messages
+        found.append(json.loads(message["Body"])["merchant_id"])
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return sorted(found)

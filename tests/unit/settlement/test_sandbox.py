@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import socket
 import threading
 import time
@@ -14,6 +16,7 @@ import pytest
 
 from farthing.settlement import sandbox
 from farthing.settlement.batch import BatchName
+from farthing.settlement.batch_file import batch_file
 from farthing.settlement.entry import Operation
 from farthing.settlement.line import Line
 from farthing.settlement.ports import OutcomeUnknown, Refused
@@ -22,18 +25,14 @@ from tests.unit.settlement.wire import SECRET, Asked, Reply, Server, reply, serv
 from tests.unit.settlement.world import TENANT
 
 NAME = BatchName(TENANT, "sandbox", "eur", date(2026, 11, 1))
-LINE = Line("op_1-capture", "pi_1", "r1", Operation.CAPTURE, 1000, "eur", "2026-11-01")
-REPORT_LINE = {
-    "reference": "r1",
-    "operation": "CAPTURE",
-    "amount_cents": 1000,
-    "fee_cents": 24,
-    "net_cents": 976,
-}
-REPORT = {"lines": [REPORT_LINE], "gross_cents": 1000, "fee_cents": 24, "net_cents": 976}
-FOUND = {"reference": NAME.reference, "status": "ACCEPTED", "report": REPORT}
-ACCEPTED = {"reference": NAME.reference, "status": "ACCEPTED"}
-NOT_FOUND = {"error": {"code": "NOT_FOUND"}}
+FILE = batch_file(
+    NAME.reference,
+    [Line("op_1-capture", "pi_1", "r1", Operation.CAPTURE, 1000, "eur", "2026-11-01")],
+)
+SHA256 = hashlib.sha256(FILE).hexdigest()
+ACCEPTED = {"reference": NAME.reference, "status": "ACCEPTED", "content_sha256": SHA256}
+FOUND = ACCEPTED | {"reported": True}
+NOT_FOUND = {"reference": NAME.reference, "error": {"code": "NOT_FOUND"}}
 
 
 @pytest.fixture
@@ -52,7 +51,7 @@ def say(server: Server, made: Reply | None) -> SandboxSettlement:
 
 
 def test_it_asks_with_the_reporting_secret_and_by_reference(server: Server) -> None:
-    say(server, reply(404, NOT_FOUND)).look_up(NAME.reference)
+    say(server, reply(404, NOT_FOUND)).has(NAME.reference)
 
     (asked,) = server.asked
     assert (asked.method, asked.path) == ("GET", f"/v1/settlements/{NAME.reference}")
@@ -60,14 +59,34 @@ def test_it_asks_with_the_reporting_secret_and_by_reference(server: Server) -> N
 
 
 def test_a_signed_not_found_is_an_answer(server: Server) -> None:
-    assert say(server, reply(404, NOT_FOUND)).look_up(NAME.reference) is None
+    there = say(server, reply(404, NOT_FOUND))
+    assert not there.has(NAME.reference)
+    assert there.report(NAME, ()) is None
 
 
 def test_a_batch_without_a_report_yet_is_known(server: Server) -> None:
-    found = say(server, reply(200, ACCEPTED)).look_up(NAME.reference)
+    there = say(server, reply(200, ACCEPTED | {"reported": False}))
 
-    assert found is not None
-    assert found.report is None
+    assert there.has(NAME.reference)
+    assert there.report(NAME, ()) is None
+    assert [asked.path for asked in server.asked if asked.path.endswith("/report")] == []
+
+
+def test_a_report_is_a_file_as_it_came(server: Server) -> None:
+    file = Reply(200, b"whatever,they,wrote")
+    server.respond = lambda asked: file if asked.path.endswith("/report") else reply(200, FOUND)
+
+    assert at(server).report(NAME, ()) == b"whatever,they,wrote"
+
+
+@pytest.mark.parametrize("made", [None, reply(404, NOT_FOUND), Reply(200, b"x", signature="")])
+def test_a_report_that_was_promised_and_does_not_come_is_unknown(
+    server: Server, made: Reply | None
+) -> None:
+    server.respond = lambda asked: made if asked.path.endswith("/report") else reply(200, FOUND)
+
+    with pytest.raises(OutcomeUnknown):
+        at(server).report(NAME, ())
 
 
 UNKNOWN = [
@@ -77,15 +96,17 @@ UNKNOWN = [
     reply(401, {"error": {"code": "UNAUTHORIZED"}}),
     reply(404, {"error": {"code": "NO_SUCH_ROUTE"}}),
     reply(404, {"error": "NOT_FOUND"}),
+    reply(404, {"error": {"code": "NOT_FOUND"}}),
+    reply(404, NOT_FOUND | {"reference": "another"}),
     reply(429, {"error": {"code": "SLOW_DOWN"}}),
     reply(302, FOUND),
     reply(500, {}),
     Reply(502, b"<html>"),
     Reply(200, b"not json"),
     Reply(200, b'{"reference": "\xff"}'),
-    Reply(404, b'{"error": {"code": "NOT_FOUND"}}', signature=""),
-    Reply(404, b'{"error": {"code": "NOT_FOUND"}}', signature="0" * 64),
-    Reply(404, b'{"error": {"code": "NOT_FOUND"}}', signature="\xe9"),
+    Reply(404, json.dumps(NOT_FOUND).encode(), signature=""),
+    Reply(404, json.dumps(NOT_FOUND).encode(), signature="0" * 64),
+    Reply(404, json.dumps(NOT_FOUND).encode(), signature="\xe9"),
 ]
 
 
@@ -94,30 +115,11 @@ def test_whatever_is_no_answer_of_the_acquirer_is_unknown(
     server: Server, made: Reply | None
 ) -> None:
     with pytest.raises(OutcomeUnknown):
-        say(server, made).look_up(NAME.reference)
+        say(server, made).has(NAME.reference)
     with pytest.raises(OutcomeUnknown):
-        at(server).submit(NAME, [LINE])
-
-
-@pytest.mark.parametrize(
-    "report",
-    [
-        {},
-        [],
-        "report",
-        REPORT | {"lines": None},
-        REPORT | {"gross_cents": "1000"},
-        REPORT | {"fee_cents": 24.0},
-        REPORT | {"net_cents": True},
-        REPORT | {"lines": [{}]},
-        REPORT | {"lines": ["r1"]},
-        REPORT | {"lines": [REPORT_LINE | {"operation": "VOID"}]},
-        REPORT | {"lines": [REPORT_LINE | {"amount_cents": None}]},
-    ],
-)
-def test_a_report_of_another_shape_is_unknown(server: Server, report: Any) -> None:
-    with pytest.raises(OutcomeUnknown, match="shape"):
-        say(server, reply(200, FOUND | {"report": report})).look_up(NAME.reference)
+        at(server).report(NAME, ())
+    with pytest.raises(OutcomeUnknown):
+        at(server).submit(NAME.reference, FILE)
 
 
 @pytest.mark.parametrize("status", [400, 409, 413, 422])
@@ -125,26 +127,30 @@ def test_a_signed_refusal_is_definite(server: Server, status: int) -> None:
     refusal = {"error": {"code": "REFERENCE_REUSED", "message": "…"}}
 
     with pytest.raises(Refused, match="REFERENCE_REUSED"):
-        say(server, reply(status, refusal)).submit(NAME, [LINE])
+        say(server, reply(status, refusal)).submit(NAME.reference, FILE)
 
 
 def test_an_unsigned_refusal_is_unknown(server: Server) -> None:
     unsigned = Reply(400, b'{"error": {"code": "MALFORMED"}}', signature="")
 
     with pytest.raises(OutcomeUnknown):
-        say(server, unsigned).submit(NAME, [LINE])
+        say(server, unsigned).submit(NAME.reference, FILE)
 
 
 def test_a_refusal_without_a_code_is_unknown(server: Server) -> None:
     with pytest.raises(OutcomeUnknown):
-        say(server, reply(400, {})).submit(NAME, [LINE])
+        say(server, reply(400, {})).submit(NAME.reference, FILE)
 
 
 def test_an_acceptance_of_another_batch_is_unknown(server: Server) -> None:
     with pytest.raises(OutcomeUnknown):
-        say(server, reply(200, ACCEPTED | {"reference": "another"})).submit(NAME, [LINE])
+        say(server, reply(200, ACCEPTED | {"reference": "another"})).submit(NAME.reference, FILE)
     with pytest.raises(OutcomeUnknown):
-        say(server, reply(200, ACCEPTED | {"status": "RECEIVED"})).submit(NAME, [LINE])
+        say(server, reply(200, ACCEPTED | {"status": "RECEIVED"})).submit(NAME.reference, FILE)
+    with pytest.raises(OutcomeUnknown):
+        say(server, reply(200, ACCEPTED | {"content_sha256": "0" * 64})).submit(
+            NAME.reference, FILE
+        )
 
 
 def test_silence_is_unknown_after_the_timeout(
@@ -158,7 +164,7 @@ def test_silence_is_unknown_after_the_timeout(
 
     server.respond = sleep
     with pytest.raises(OutcomeUnknown, match=r"deadline|Timeout"):
-        at(server).submit(NAME, [LINE])
+        at(server).submit(NAME.reference, FILE)
     assert len(server.asked) == 1  # it does not try again by itself
 
 
@@ -197,7 +203,7 @@ def test_an_answer_that_drips_ends_at_the_deadline(
     with dripping(head, drop) as url:
         started = time.monotonic()
         with pytest.raises(OutcomeUnknown, match="deadline"):
-            SandboxSettlement(url, lambda: SECRET).look_up(NAME.reference)
+            SandboxSettlement(url, lambda: SECRET).has(NAME.reference)
         assert time.monotonic() - started < 1
 
 
@@ -215,7 +221,7 @@ def test_what_nobody_waits_for_any_more_is_not_sent(
 
     monkeypatch.setattr(socket, "getaddrinfo", slowly)
     with pytest.raises(OutcomeUnknown, match="deadline"):
-        say(server, reply(200, ACCEPTED)).submit(NAME, [LINE])
+        say(server, reply(200, ACCEPTED)).submit(NAME.reference, FILE)
 
     assert resolved.wait(2)
     time.sleep(0.3)
@@ -226,7 +232,7 @@ def test_nobody_there_is_unknown() -> None:
     with serving() as gone:
         pass
     with pytest.raises(OutcomeUnknown):
-        at(gone).look_up(NAME.reference)
+        at(gone).has(NAME.reference)
 
 
 def test_an_answer_that_is_too_long_is_unknown(
@@ -235,4 +241,4 @@ def test_an_answer_that_is_too_long_is_unknown(
     monkeypatch.setattr(sandbox, "ANSWER_BYTES_MAX", 10)
 
     with pytest.raises(OutcomeUnknown, match="too long"):
-        say(server, reply(200, FOUND)).look_up(NAME.reference)
+        say(server, reply(200, FOUND)).has(NAME.reference)

@@ -22,6 +22,7 @@ class Reply:
     status: int
     body: bytes
     signature: str | None = None
+    content_type: str = "application/json"
 
     @property
     def sent_signature(self) -> str:
@@ -71,6 +72,7 @@ def serving(respond: Callable[[Asked], Reply | None] = lambda _: None) -> Iterat
                 return
             self.send_response(made.status)
             self.send_header("Content-Length", str(len(made.body)))
+            self.send_header("Content-Type", made.content_type)
             self.send_header("Sandbox-Signature", made.sent_signature)
             self.end_headers()
             self.wfile.write(made.body)
@@ -106,4 +108,5 @@ def through_the_sandbox(asked: Asked) -> Reply:
     }
     answer = http.respond(event, runtime.services())
     signature = answer["headers"].get("Sandbox-Signature", "")
-    return Reply(answer["statusCode"], answer["body"].encode(), signature)
+    type_ = answer["headers"]["Content-Type"]
+    return Reply(answer["statusCode"], answer["body"].encode(), signature, type_)

@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
+from farthing.reconciliation.take import Reconciler
+from farthing.reconciliation.taking import Taking
+from farthing.reconciliation.terms import FeeSchedule, Terms
 from farthing.settlement.batch import LINES_MAX, Batch, Status
 from farthing.settlement.entry import Entry, Operation, settlement_entry
+from farthing.settlement.fan_out import RunIncomplete
+from farthing.settlement.files import batch_file_key, report_file_key, sha256_of
 from farthing.settlement.finish import Progress
+from farthing.settlement.job import Job
 from farthing.settlement.line import SK_PREFIX, Line
-from farthing.settlement.run import Merchant, Services, settle
+from farthing.settlement.outcome import Outcome
+from farthing.settlement.ports import TakeReport
+from farthing.settlement.work import Services, work
 from farthing.store import Item, Key, TenantScope
-from tests.unit.settlement.bank import Bank, FakeAcquirer
-from tests.unit.settlement.memory import MemoryStore, Tables
+from tests.unit.settlement.bank import FEE, Bank, FakeAcquirer
+from tests.unit.settlement.memory import MemoryFiles, MemoryStore, Tables
 from tests.unit.settlement.steps import Crash, Steps, crash_at
 
 FIRST_DAY = date(2026, 11, 1)
@@ -44,6 +52,14 @@ class Clock:
         return self.instant
 
 
+TERMS = Terms(FeeSchedule(per_mille=0, fixed_cents=FEE))
+
+
+def taking(store: Any, clock: Any) -> TakeReport:
+    """What reconciliation does with the bank's reports."""
+    return Taking(lambda name: Reconciler(name.tenant, ACQUIRER, TERMS, store, clock)).take
+
+
 @dataclass
 class World:
     """One merchant, its tables and its bank."""
@@ -52,6 +68,10 @@ class World:
     bank: Bank = field(default_factory=Bank)
     numbers: Counter[str] = field(default_factory=Counter)
     logged: list[Progress] = field(default_factory=list)
+    files: dict[str, bytes] = field(default_factory=dict)
+    jobs: list[Job] = field(default_factory=list)
+    """All messages that were ever sent."""
+    noted: dict[str, Outcome] = field(default_factory=dict)
 
     def enter(
         self,
@@ -60,6 +80,7 @@ class World:
         operation: Operation = Operation.CAPTURE,
         currency: str = "eur",
         tenant: TenantScope = TENANT,
+        fee_cents: int = 0,
     ) -> Entry:
         """Money moved on day `number`: both sides write it down."""
         self.numbers["operation"] += 1
@@ -74,38 +95,77 @@ class World:
             amount_cents,
             currency,
             ACQUIRER,
+            day(number),
             at(number),
+            fee_cents=fee_cents,
         )
         self.tables.items[key] = {**item, **key.attributes()}
         self.bank.moved[reference, operation] = amount_cents
         return Entry.of(item)
 
+    def services(
+        self,
+        *,
+        now: datetime,
+        on_step: Callable[[], None] = lambda: None,
+        arrives: bool = True,
+        hear: Callable[[], None] = lambda: None,
+        seconds_left: Callable[[], float] = lambda: 300.0,
+        failures: list[Exception] | None = None,
+        before_write: Callable[..., None] = lambda *writes: None,
+        send: Callable[[Sequence[Job]], None] = lambda jobs: None,
+        page_items: int = 3,
+    ) -> Services:
+        """What a message is worked off with."""
+        steps, clock = Steps(on_step), Clock(now)
+        acquirer = FakeAcquirer(self.bank, steps, hear=hear, arrives=arrives)
+
+        def note(job: Job, outcome: Outcome) -> None:
+            self.noted[job.name] = outcome
+
+        return Services(
+            store_of=lambda tenant: MemoryStore(
+                self.tables, tenant, steps, before_write, page_items
+            ),
+            acquirers=lambda tenant: {ACQUIRER: acquirer} if tenant.mode == "test" else {},
+            files=MemoryFiles(self.files, steps),
+            clock=clock,
+            seconds_left=seconds_left,
+            send=lambda jobs: steps.around(lambda: (self.jobs.extend(jobs), send(jobs))),
+            note=note,
+            take=lambda store: taking(store, clock),
+            log_batch=self.logged.append,
+            log_failure=raise_it if failures is None else failures.append,
+        )
+
+    def job(self, until: int, merchant_id: str = MERCHANT_ID) -> Job:
+        """A merchant's message."""
+        return Job(merchant_id, FIRST_DAY, {ACQUIRER: day(until)}, (f"test/{ACQUIRER}",))
+
     def run(
         self,
         until: int,
         *,
-        on_step: Callable[[], None] = lambda: None,
-        arrives: bool = True,
-        hear: Callable[[], None] = lambda: None,
         merchants: Sequence[str] = (MERCHANT_ID,),
-        seconds_left: Callable[[], float] = lambda: 300.0,
-        failures: list[Exception] | None = None,
         now: datetime | None = None,
-        before_write: Callable[..., None] = lambda *writes: None,
-    ) -> dict[str, Any]:
-        """One firing of the schedule that settles all days up to `until`."""
-        steps = Steps(on_step)
-        acquirer = FakeAcquirer(self.bank, steps, hear=hear, arrives=arrives)
-        services = Services(
-            merchants=[Merchant(merchant_id, FIRST_DAY) for merchant_id in merchants],
-            store_of=lambda tenant: MemoryStore(self.tables, tenant, steps, before_write),
-            acquirers={"test": {ACQUIRER: acquirer}, "live": {}},
-            clock=Clock(now or at(until + 1, hour=1)),
-            seconds_left=seconds_left,
-            log_batch=self.logged.append,
-            log_failure=raise_it if failures is None else failures.append,
-        )
-        return settle(day(until), services)
+        **more: Any,
+    ) -> dict[str, int]:
+        """One firing of the schedule that settles all days up to `until`, and all its messages,
+        one after the other."""
+        waiting = deque(self.job(until, merchant_id) for merchant_id in merchants)
+        services = self.services(now=now or at(until + 1, hour=1), send=waiting.extend, **more)
+        counts, incomplete = Counter[str](), 0
+        while waiting:
+            job = waiting.popleft()
+            self.noted.pop(job.name, None)
+            try:
+                work(job, services)
+            except RunIncomplete:
+                incomplete += 1
+            counts += self.noted[job.name].counts if job.name in self.noted else Counter()
+        if incomplete:
+            raise RunIncomplete(f"{incomplete} of {len(merchants)}")
+        return {name: counts[name] for name in ("settled", "exceptions", "waiting")}
 
     def crashing_run(self, until: int, step: int) -> bool:
         """A run that dies at `step`. False if it ended before."""
@@ -165,11 +225,24 @@ class World:
             assert self.tables.items[batch.name.key]["line_count"] == len(mine)
             assert batch.totals.gross_cents == batch.paid.gross_cents == gross
             assert {line.currency for line in mine} == {batch.name.currency}
-            assert set(self.bank.accepted[batch.name.reference]) == set(mine)
+            asked = self.bank.asked(batch.name.reference)
+            assert Counter(asked) == Counter(
+                (line.reference, line.operation, line.amount_cents) for line in mine
+            )
+            self.check_files(batch)
         assert len(self.bank.accepted) == len(self.batches())
         if submitted_once:
             assert set(self.bank.sent.values()) <= {1}
         assert self.rows("settlement_unfinished") == []
+
+    def check_files(self, batch: Batch) -> None:
+        """What went to the acquirer and what came back is kept, under its own hash."""
+        assert batch.content_sha256 is not None and batch.report_sha256 is not None
+        sent = self.bank.accepted[batch.name.reference]
+        assert batch.content_sha256 == sha256_of(sent)
+        assert self.files[batch_file_key(batch.name, batch.content_sha256)] == sent
+        reported = self.files[report_file_key(batch.name, batch.report_sha256)]
+        assert batch.report_sha256 == sha256_of(reported)
 
 
 SIGNS = {

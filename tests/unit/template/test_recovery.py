@@ -126,7 +126,8 @@ def test_who_only_resolves_may_make_these_calls_and_no_others(name: str) -> None
 
 def test_only_what_works_it_off_reads_what_is_due() -> None:
     readers = {role for role in ROLES if "PaymentsTable/index/due" in grants(role)}
-    assert readers == {"ResolveUnknownRole", "OutboxRole", "VaultPurgeRole"}
+    working = {"ResolveUnknownRole", "OutboxRole", "VaultPurgeRole", "DisputeDeadlinesRole"}
+    assert readers == working
 
 
 def test_the_webhook_secret_is_read_by_who_checks_it_and_by_the_sandbox() -> None:
@@ -142,8 +143,16 @@ def test_the_keys_of_merchants_accounts_are_read_by_charge_alone() -> None:
     assert settings["STRIPE_KEYS_PREFIX"] == {"Fn::Sub": "${AWS::StackName}/stripe-keys"}
 
 
+def test_what_settles_has_keys_of_its_own_that_read_and_move_nothing() -> None:
+    readers = {role for role in ROLES if any("stripe-reporting" in name for name in grants(role))}
+    assert readers == {"SettleBatchRole"}
+    assert grants("SettleBatchRole")["stripe-reporting/*"] == {"secretsmanager:GetSecretValue"}
+    settings = FUNCTIONS["SettleBatchFunction"]["Properties"]["Environment"]["Variables"]
+    assert settings["STRIPE_REPORTING_PREFIX"] == {"Fn::Sub": "${AWS::StackName}/stripe-reporting"}
+
+
 def test_a_secret_is_named_within_its_stack_and_account() -> None:
-    for role in ("ChargeRole", "AcquirerWebhooksRole"):
+    for role in ("ChargeRole", "SettleBatchRole", "AcquirerWebhooksRole"):
         (arn,) = (
             resource["Fn::Sub"]
             for statement in ROLES[role]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"]

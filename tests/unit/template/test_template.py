@@ -205,10 +205,10 @@ def test_tokens_puts_what_pays_and_its_face_and_nothing_else() -> None:
 
 
 def test_a_batch_that_only_a_person_can_end_sets_off_an_alarm() -> None:
-    dimensions = {"function_name": {"Ref": "SettleFunction"}, "service": "settle"}
+    dimensions = {"function_name": {"Ref": "SettleBatchFunction"}, "service": "settle_batch"}
     assert watching(METRICS_NAMESPACE, EXCEPTIONS_METRIC, **dimensions) == [("Sum", 0, 60)]
-    settle = FUNCTIONS["SettleFunction"]["Properties"]
-    assert settle["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == "settle"
+    settle = FUNCTIONS["SettleBatchFunction"]["Properties"]
+    assert settle["Environment"]["Variables"]["POWERTOOLS_SERVICE_NAME"] == "settle_batch"
 
 
 @pytest.mark.parametrize("service", ["payment_intents", "checkout_sessions"])

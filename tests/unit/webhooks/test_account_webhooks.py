@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from farthing import runtime
-from farthing.acquiring.inbound import Hint, NotAHint, Notice
+from farthing.acquiring.inbound import DisputeHint, Hint, NotAHint, Notice
 from farthing.acquiring.inbox import LEASE_SECONDS, ItemAddress
 from farthing.acquiring.port import Kind
 from farthing.acquiring.stripe import messages
@@ -25,6 +25,7 @@ from farthing.payments.told import operation_named
 from tests.support import inbox
 from tests.support.lambdas import MERCHANT, OTHER_MERCHANT, Context, load
 from tests.support.stack import APPROVED, Stack
+from tests.support.stripe import disputes
 from tests.support.stripe.stack import WEBHOOK_SECRET, WEBHOOKS, OnDouble, put_secret, start_on
 
 OTHER_SECRET = "whsec_ofsomebodyelse"
@@ -200,7 +201,7 @@ class TestReceiving:
         assert inbox.work_off(*inbox.queued()) == ["0"]
 
 
-def read(**told: Any) -> Hint | Notice | None:
+def read(**told: Any) -> Hint | DisputeHint | Notice | None:
     return messages.read(messages.digest(json.dumps(event(**told)).encode()))
 
 
@@ -253,8 +254,8 @@ class TestReading:
         assert read(metadata={"order": "7"}) is None
         assert read(metadata=None) is None
 
-    def test_a_dispute_is_a_notice_with_what_is_needed_to_find_it(self) -> None:
-        notice = read(
+    def test_a_dispute_is_a_hint_with_what_is_needed_to_find_it(self) -> None:
+        hint = read(
             type="charge.dispute.created",
             object="dispute",
             id="dp_1",
@@ -264,7 +265,10 @@ class TestReading:
             evidence={"customer_name": "Ada"},
             metadata={},
         )
-        assert isinstance(notice, Notice)
+        assert isinstance(hint, DisputeHint)
+        assert (hint.reference, hint.merchant_reference) == ("dp_1", None)
+        notice = hint.notice
+        assert notice is not None
         assert (notice.event_id, notice.type) == ("evt_1", "charge.dispute.created")
         assert notice.facts["due_by"] == 7
         assert notice.facts["payment_intent"] == "pi_3"
@@ -337,14 +341,21 @@ class TestFollowingUp:
             assert inbox.work_off(again) == []
         assert len(shop.stripe.requests) == asked
 
-    def test_a_refund_that_the_bank_sends_back_waits_for_a_person(self, shop: OnDouble) -> None:
+    def test_a_refund_that_the_bank_sends_back_is_a_fact_of_its_own(self, shop: OnDouble) -> None:
         paid = shop.pay().body["intent_id"]
-        shop.refund(paid, amount_cents=400)
+        refund_id = shop.refund(paid, amount_cents=400).body["refund_id"]
         (id_,) = shop.stripe.refunds
         shop.stripe.fail_refund(id_)
-        # The message is not acknowledged, comes again, and ends as a dead letter, with an alarm
-        assert inbox.work_off(of(shop, "refund.failed")) == ["0"]
+        # When that is told, twice
+        for event_id in ("evt_a", "evt_b"):
+            assert inbox.work_off(of(shop, "refund.failed", event_id=event_id)) == []
+        # Then the refund stays what it was, and its money is there again
         assert operation(shop, "REFUND")["state"]["S"] == "APPROVED"
+        refund = shop.stack.get(f"refunds/{refund_id}").body
+        assert (refund["status"], refund["returned"]["amount_cents"]) == ("SUCCEEDED", 400)
+        payment = shop.stack.get(f"payment_intents/{paid}").body
+        assert payment["amount_refunded_cents"] == 0
+        assert shop.refund(paid).body["amount_cents"] == 1000
 
     def test_a_late_message_about_what_was_undone_since_contradicts_nothing(
         self, shop: OnDouble
@@ -381,16 +392,27 @@ class TestFollowingUp:
             with pytest.raises(NotAHint):
                 operation_named(hint, ItemAddress.parse(message))
 
-    def test_a_dispute_is_kept_once(self, shop: OnDouble) -> None:
-        told = event(type="charge.dispute.created", object="dispute", id="dp_1", metadata={})
+    def test_a_dispute_of_a_payment_that_was_made_without_us_is_kept_once(
+        self, shop: OnDouble
+    ) -> None:
+        row = disputes.dispute(shop.stripe, "pi_others")
+        told = [one for one in shop.stripe.events if one["type"] == "charge.dispute.created"][-1]
         again = heard(told, event_id="evt_2", at=inbox.HEARD_AT + timedelta(days=40))
         assert inbox.work_off(heard(told)) == []
         assert inbox.work_off(again) == []
+        (kept,) = shop.stack.items("acquirer_notice")
+        assert kept["received_at"]["S"] == "2026-11-22T09:00:00.000Z"
+        assert kept["merchant_id"]["S"] == MERCHANT
+        assert kept["type"]["S"] == "charge.dispute.created"
+        assert kept["facts"]["M"]["id"]["S"] == row["id"]
+        assert shop.stack.items("dispute") == []
+
+    def test_a_warning_is_kept_once(self, shop: OnDouble) -> None:
+        told = event(type="radar.early_fraud_warning.created", object="x", id="issfr_1")
+        assert inbox.work_off(heard(told)) == []
+        assert inbox.work_off(heard(told, event_id="evt_2")) == []
         (row,) = shop.stack.items("acquirer_notice")
-        assert row["received_at"]["S"] == "2026-11-22T09:00:00.000Z"
-        assert row["merchant_id"]["S"] == MERCHANT
-        assert row["type"]["S"] == "charge.dispute.created"
-        assert row["facts"]["M"]["id"]["S"] == "dp_1"
+        assert row["facts"]["M"]["id"]["S"] == "issfr_1"
 
     def test_what_others_did_at_the_same_account_is_left_alone(self, shop: OnDouble) -> None:
         assert inbox.work_off(heard(event(metadata={}))) == []

@@ -26,6 +26,9 @@ _BRANDS: tuple[tuple[str, str, range], ...] = (
 )
 """Brand, prefix of the number, lengths. The first that fits is the brand (ISO/IEC 7812 ranges)."""
 
+BRANDS = frozenset(brand for brand, _, _ in _BRANDS)
+"""The brands that are known by a number."""
+
 _BETWEEN_GROUPS = r"[\s.,/|_\-\u2010-\u2015\u200b-\u200f\u2060\ufeff]{1,4}"
 """Whatever people, and those who hide numbers, write between them: invisible characters too."""
 _GROUPED_DIGITS = re.compile(rf"\d+(?:{_BETWEEN_GROUPS}\d+)*")

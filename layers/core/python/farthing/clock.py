@@ -7,7 +7,7 @@ condition can compare them.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -40,8 +40,3 @@ def epoch_seconds(at: datetime) -> int:
 def later(at: datetime, *, seconds: int) -> str:
     """The text of the instant `seconds` after `at`."""
     return to_text(at + timedelta(seconds=seconds))
-
-
-def business_day(at: datetime) -> date:
-    """The day whose settlement the instant `at` falls into: UTC days until acquirers differ."""
-    return at.astimezone(UTC).date()

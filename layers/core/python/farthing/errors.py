@@ -125,6 +125,15 @@ WRONG_STATE = _register("wrong_state", 409, "The payment's state does not allow 
 AMOUNT_TOO_LARGE = _register(
     "amount_too_large", 409, "More than is left of the payment", Retry.NEW_KEY
 )
+PAYMENT_DISPUTED = _register(
+    "payment_disputed",
+    409,
+    "The payment is disputed: a refund could give the money back twice",
+    Retry.AFTER_RESOLUTION,
+)
+DISPUTE_NOT_ANSWERABLE = _register(
+    "dispute_not_answerable", 409, "No answer to this dispute is waited for", Retry.NEVER
+)
 LIMIT_REACHED = _register("limit_reached", 409, "There are as many as may be", Retry.NEVER)
 ENDPOINT_DISABLED = _register(
     "endpoint_disabled", 409, "The webhook endpoint is turned off", Retry.NEVER

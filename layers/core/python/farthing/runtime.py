@@ -92,11 +92,18 @@ class Platform:
             waiting = [pool.submit(copy_context().run, do, thing) for thing in things]
             return [each.result() for each in waiting]
 
-    def exchange(self, base_url: str, secret: str, answer_bytes_max: int) -> Post:
+    def exchange(
+        self,
+        base_url: str,
+        secret: str,
+        answer_bytes_max: int,
+        content_type: str = "application/json",
+    ) -> Post:
         """HTTP to an acquirer."""
         from farthing.acquiring.http import Exchange
 
-        return Exchange(base_url, secret, answer_bytes_max=answer_bytes_max)
+        headers = {"Content-Type": content_type}
+        return Exchange(base_url, secret, answer_bytes_max=answer_bytes_max, headers=headers)
 
     def form_exchange(
         self,

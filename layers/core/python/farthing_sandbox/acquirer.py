@@ -7,13 +7,21 @@ and concurrent refunds never exceed what was captured.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from farthing_sandbox import items, journal, maturity, reports, settlement, token_books
+from farthing_sandbox import (
+    cards,
+    dispute_books,
+    items,
+    journal,
+    maturity,
+    reports,
+    settlement,
+    token_books,
+)
 from farthing_sandbox.asks import Authorize, Due, Operation
 from farthing_sandbox.books import recorded
 from farthing_sandbox.cards import Fault
@@ -108,6 +116,8 @@ class Acquirer:
             entry = self.decide(ask, now, numbers)
             if entry.is_pending:
                 self.defer_end(entry)
+            for due, seconds in entry.goes_on():
+                self.defer(as_json(vars(due)), seconds)
             if self.books.record(entry, once=self.idempotent):
                 return recorded(entry)
             self.pause(attempt)
@@ -155,6 +165,9 @@ class Acquirer:
         charge = self.books.charge(reference)
         if charge is not None and charge.taken_at_once:
             maturity.mature(self.books, charge.order_id, charge.entry, now)
+            charge = self.books.charge(reference)
+        if charge is not None and cards.behaviour_tagged(charge.behaviour).disputed:
+            dispute_books.open_if_due(self.books, charge.order_id, charge.entry, now)
             charge = self.books.charge(reference)
         return charge if charge is not None and landed(charge.visible_at, now) else None
 
@@ -225,6 +238,9 @@ class Acquirer:
         if answer["method"] == "BANK":
             debit = maturity.mature(self.books, found.order_id, found.entry, now)
             return answer if debit is None else answer | maturity.present(debit)
+        if answer["operation"] == Operation.REFUND:
+            refund = maturity.mature_refund(self.books, found.order_id, found.entry, now)
+            return answer if refund is None else answer | maturity.stands(refund)
         row = self.books.row(found.order_id, found.entry, Operation(answer["operation"]))
         return answer if row is None else answer | {"status": row.row.status.value}
 
@@ -237,7 +253,8 @@ class Acquirer:
     def transactions_of_order(self, order_id: str, now: datetime) -> list[Row]:
         """What was really done for an order."""
         rows = self.books.rows_of_order(order_id)
-        if maturity.mature_all(self.books, order_id, rows, now):
+        happened = maturity.mature_all(self.books, order_id, rows, now)
+        if dispute_books.mature_all(self.books, order_id, rows, now) or happened:
             rows = self.books.rows_of_order(order_id)
         return [it.row for it in rows if it.is_public(now)]
 
@@ -252,11 +269,10 @@ class Acquirer:
 
         Raises ReferenceReused, Busy. One that died half-way is gone on with when it comes again.
         """
-        content = hashlib.sha256(repr(asked).encode()).hexdigest()
         for turn in range(ATTEMPTS_MAX):
             head = reports.find_head(self.books, asked.reference)
             if head is not None:
-                if head.content != content:
+                if head.content != asked.sha256:
                     raise ReferenceReused(asked.reference)
                 return
             books = self.books.rows((e.reference, e.operation) for e in asked.entries)
@@ -265,15 +281,23 @@ class Acquirer:
             if not self.books.pay(paid, asked.reference):
                 self.pause(turn)
                 continue
-            report = settlement.report_on(paid)
-            if reports.keep(self.books, asked.reference, content, attempt, report):
+            report = settlement.report_on(asked, paid, now.date())
+            if reports.keep(self.books, asked.reference, asked.sha256, attempt, report):
                 return
         raise Busy(asked.reference)
 
-    def report(self, reference: str) -> dict[str, Any] | None:
+    def settled(self, reference: str) -> reports.Head | None:
+        """An accepted settlement."""
+        return reports.find_head(self.books, reference)
+
+    def report(self, reference: str) -> settlement.Report | None:
         """The report of an accepted settlement."""
         head = reports.find_head(self.books, reference)
-        return None if head is None else reports.read(self.books, reference, head).body()
+        return None if head is None else reports.read(self.books, reference, head)
+
+    def transfers(self, booked_on: str, now: datetime) -> list[settlement.Transfer]:
+        """What banks have booked on a day: nothing before it has come."""
+        return reports.transfers(self.books, booked_on) if booked_on <= rfc3339(now)[:10] else []
 
 
 def seconds_until(at: str, since: str) -> int:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -35,10 +35,11 @@ class Answer:
     body: str
     headers: dict[str, str] = field(default_factory=dict)
     reference: str = ""
+    content_type: str = "application/json"
 
     def proxied(self) -> dict[str, Any]:
         """As API Gateway wants it."""
-        headers = {"Content-Type": "application/json"} | self.headers
+        headers = {"Content-Type": self.content_type} | self.headers
         return {"statusCode": self.status.value, "headers": headers, "body": self.body}
 
 
@@ -46,7 +47,7 @@ def signed(answer: Answer, secret: bytes) -> Answer:
     """The same answer, with proof that it is ours."""
     proof = hmac.new(secret, answer.body.encode(), hashlib.sha256).hexdigest()
     headers = answer.headers | {SIGNATURE_HEADER: proof}
-    return Answer(answer.status, answer.body, headers, answer.reference)
+    return replace(answer, headers=headers)
 
 
 def unanswered(fault: Fault, faults_at_front: bool, sleep: Callable[[int], None]) -> Answer:

@@ -131,7 +131,7 @@ class Listing:
 @dataclass(frozen=True)
 class Due:
     """What is due by now: where its row lies, and who asked for it. `what` is a REFUND that ends,
-    a bank's DECISION about a debit, or its RETURN."""
+    a bank's DECISION about a debit, or its RETURN; a REFUND_RETURN, or a DISPUTE of a charge."""
 
     order_id: str
     entry: str
@@ -172,20 +172,20 @@ class IssuerActs:
 
 @dataclass(frozen=True)
 class SettlementEntry:
-    """One thing that the client believes was captured or refunded."""
+    """One thing that the client believes moved money."""
 
-    entry_id: str
     reference: str
     operation: Operation
+    order_id: str
+    currency: str
     amount_cents: int
 
 
 @dataclass(frozen=True)
 class Settlement:
-    """A day of one merchant in one currency, submitted for settlement."""
+    """A file submitted for settlement, all in one currency. `sha256` is of its bytes."""
 
     reference: str
-    merchant_reference: str
-    business_day: str
     currency: str
     entries: tuple[SettlementEntry, ...]
+    sha256: str

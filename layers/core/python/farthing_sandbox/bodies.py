@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 AMOUNT_MAX_CENTS: Final = 99_999_999
-SETTLEMENT_ENTRIES_MAX: Final = 10_000
 FAULTS_SHOWN_MAX: Final = 5
 PAYLOAD_LENGTH_MAX: Final = 16 * 1024
 LISTED_DAYS_MAX: Final = 36
@@ -152,32 +151,43 @@ class WebhookEndpointBody(Body):
     batches: bool = False
 
 
+class TransfersQuery(Body):
+    """The query of GET /transfers."""
+
+    booked_on: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+
+
 class DueBody(Body):
     """A message that this acquirer sent to itself."""
 
     order_id: Reference
     entry: Annotated[str, Field(pattern=cursor.ENTRY)]
     reference: Reference
-    what: Literal["REFUND", "DECISION", "RETURN"] = "REFUND"
+    what: Literal["REFUND", "DECISION", "RETURN", "REFUND_RETURN", "DISPUTE"] = "REFUND"
+
+
+class ReferenceBody(Body):
+    """A reference alone."""
+
+    reference: Reference
 
 
 class EntryBody(Body):
-    """One entry of a settlement."""
-
-    entry_id: Reference
-    reference: Reference
-    operation: Literal["CAPTURE", "REFUND", "RETURN"]
-    amount_cents: Amount
-
-
-class SettlementBody(Body):
-    """POST /v1/settlements."""
+    """A line of a settlement's file."""
 
     reference: Reference
-    merchant_reference: Reference
-    business_day: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$")]
+    operation: Literal[
+        "CAPTURE",
+        "REFUND",
+        "RETURN",
+        "REFUND_RETURN",
+        "DISPUTE",
+        "DISPUTE_REVERSAL",
+        "DISPUTE_FEE",
+    ]
+    order_id: Reference
     currency: Currency
-    entries: Annotated[tuple[EntryBody, ...], Field(max_length=SETTLEMENT_ENTRIES_MAX)]
+    amount_cents: Amount
 
 
 def authorize(raw: bytes) -> asks.Authorize:
@@ -263,16 +273,9 @@ def due(raw: str) -> asks.Due:
     return asks.Due(**vars(read(DueBody, raw.encode())))
 
 
-def settlement(raw: bytes) -> asks.Settlement:
-    """A settlement. Raises Malformed."""
-    body = read(SettlementBody, raw)
-    entries = tuple(
-        asks.SettlementEntry(e.entry_id, e.reference, Operation(e.operation), e.amount_cents)
-        for e in body.entries
-    )
-    return asks.Settlement(
-        body.reference, body.merchant_reference, body.business_day, body.currency, entries
-    )
+def transfers(query: Mapping[str, str]) -> str:
+    """The day of which transfers are asked for. Raises Malformed."""
+    return read(TransfersQuery, as_json(dict(query)).encode()).booked_on
 
 
 def read(shape: type[Shape], raw: bytes) -> Shape:

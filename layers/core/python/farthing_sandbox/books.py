@@ -28,7 +28,10 @@ NOTHING_CAPTURED: Final = "left_to_capture_cents = :amount"
 NOTHING_REFUNDED: Final = "left_to_refund_cents = :amount"
 STILL_PENDING: Final = "#status = :pending"
 
-CAPTURE_ONCE: Final = "SET left_to_capture_cents = :none, left_to_refund_cents = :amount"
+CAPTURE_ONCE: Final = (
+    "SET left_to_capture_cents = :none, left_to_refund_cents = :amount, captured_cents = :amount, "
+    "captured_at = :at"
+)
 TAKE_REFUND: Final = "SET left_to_refund_cents = left_to_refund_cents - :amount"
 REVERSE_CHARGE: Final = (
     "SET #status = :reversed, left_to_capture_cents = :none, left_to_refund_cents = :none"
@@ -115,13 +118,17 @@ class Books:
 
     def rows_of_order(self, order_id: str) -> list[Booked]:
         """All that ever happened for an order, oldest first."""
+        return [items.booked_of(item) for item in self.query(f"ORDER#{order_id}")]
+
+    def query(self, pk: str) -> list[Item]:
+        """All items of a partition, in their order."""
         pages = self.client.get_paginator("query").paginate(
             TableName=self.table,
             ConsistentRead=True,
             KeyConditionExpression="pk = :pk",
-            ExpressionAttributeValues=wire({":pk": f"ORDER#{order_id}"}),
+            ExpressionAttributeValues=wire({":pk": pk}),
         )
-        return [items.booked_of(plain(item)) for page in pages for item in page["Items"]]
+        return [plain(item) for page in pages for item in page["Items"]]
 
     def rows(self, wanted: Iterable[tuple[str, Operation]]) -> dict[tuple[str, Operation], Booked]:
         """The rows of many (reference, operation) pairs; absent ones are left out."""
@@ -189,7 +196,7 @@ class Books:
         """The writes that change a charge, each on the condition that it has not moved on."""
         charge, amount = change.charge, change.amount_cents
         if change.operation is Operation.CAPTURE:
-            return [self.update(charge, CAPTURE_ONCE, ENOUGH_LEFT_TO_CAPTURE, amount)]
+            return [self.update(charge, CAPTURE_ONCE, ENOUGH_LEFT_TO_CAPTURE, amount, change.at)]
         if change.operation is Operation.REFUND:
             return [self.update(charge, TAKE_REFUND, ENOUGH_LEFT_TO_REFUND, amount)]
         if charge.status is Status.PENDING:
@@ -202,12 +209,15 @@ class Books:
             {"Update": self.expression(captured, REVERSE_ROW, {":reversed": "REVERSED"})},
         ]
 
-    def update(self, charge: Charge, change: str, when: str, amount_cents: int) -> Item:
+    def update(
+        self, charge: Charge, change: str, when: str, amount_cents: int, at: str = ""
+    ) -> Item:
         """A conditional change of a charge's counters."""
         key = items.row_key(charge.order_id, charge.entry, Operation.AUTHORIZE)
         known = {
             ":amount": amount_cents,
             ":none": 0,
+            ":at": at,
             ":reversed": "REVERSED",
             ":pending": "PENDING",
         }
@@ -254,6 +264,10 @@ class Books:
         except self.client.exceptions.ConditionalCheckFailedException:
             return False
         return True
+
+    def create_all(self, created: Iterable[Item]) -> bool:
+        """Put items, all of them if there is none under any of their keys."""
+        return self.transact([self.put(item, when=NOT_CREATED) for item in created])
 
     def replace(self, item: Item) -> None:
         """Put one item, whatever was there."""

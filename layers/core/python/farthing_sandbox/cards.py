@@ -29,6 +29,7 @@ INSUFFICIENT_FUNDS: Final = Decline("51", "Insufficient funds")
 EXPIRED_CARD: Final = Decline("54", "Expired card")
 SECURITY_VIOLATION: Final = Decline("63", "Security violation")
 PROCESSING_ERROR: Final = Decline("96", "System malfunction")
+ACCOUNT_CLOSED: Final = Decline("AC04", "Account closed")
 INCORRECT_CVC: Final = Decline("N7", "Card verification code missing or incorrect")
 TOKEN_REFUSED: Final = Decline("T1", "Network token not usable")
 CRYPTOGRAM_REFUSED: Final = Decline("T2", "Token cryptogram missing, used or of another request")
@@ -44,6 +45,14 @@ class Fault(StrEnum):
     RESET = "reset"
     BAD_GATEWAY = "bad-gateway"
     WRONG_AMOUNT = "wrong-amount"
+
+
+class Settles(StrEnum):
+    """What is wrong with a charge's capture in the settlement report, and in what is paid."""
+
+    NEVER = "NEVER"
+    TWICE = "TWICE"
+    OTHERWISE = "OTHERWISE"
 
 
 class Later(StrEnum):
@@ -81,6 +90,12 @@ class Behaviour:
     """Its network token is refused wherever it pays."""
     token_answer_lost: bool = False
     """Its network token is given, and the first answer that says so never comes."""
+    settles: Settles | None = None
+    """How its capture is settled, if not as it was booked. The books themselves stay right."""
+    disputed: bool = False
+    """Its payer disputes it a while after the capture."""
+    refunds_come_back: bool = False
+    """A refund is approved, and the payer's bank sends it back a while later."""
     issuer: Later | None = None
     """What the issuer does ten seconds after there is a network token."""
 
@@ -98,6 +113,11 @@ BEHAVIOURS: Final[dict[str, Behaviour]] = {
     "4000000000000069": declined(EXPIRED_CARD),
     "4000000000000127": declined(INCORRECT_CVC),
     "4000000000000119": declined(PROCESSING_ERROR),
+    "4000000000000259": Behaviour(
+        "disputed",
+        "approved, and disputed 10 s after the capture: see disputes",
+        disputed=True,
+    ),
     "4000009900000012": Behaviour(
         "no_answer", "approved, but the answer never comes", answer_fault=Fault.NO_ANSWER
     ),
@@ -134,6 +154,21 @@ BEHAVIOURS: Final[dict[str, Behaviour]] = {
         "approved; a refund stays PENDING for 10 s, and its success is told by webhook",
         refunds_pend=True,
     ),
+    "4000009900000095": Behaviour(
+        "settles_never",
+        "approved; its capture is missing from the settlement report, and is never paid",
+        settles=Settles.NEVER,
+    ),
+    "4000009900000103": Behaviour(
+        "settles_twice",
+        "approved; its capture is in the settlement report twice, and is paid twice",
+        settles=Settles.TWICE,
+    ),
+    "4000009900000111": Behaviour(
+        "settles_otherwise",
+        "approved; its capture is settled, and paid, with a tenth less than was captured",
+        settles=Settles.OTHERWISE,
+    ),
     "4000009900000129": Behaviour(
         "replaced",
         "approved; charged again, the number is declined: the issuer replaced the card. Its "
@@ -158,6 +193,11 @@ BEHAVIOURS: Final[dict[str, Behaviour]] = {
         "token_suspended",
         "approved; the issuer suspends its network token after 10 s, and tells by webhook",
         issuer=Later.SUSPENDS,
+    ),
+    "4000009900000186": Behaviour(
+        "refunds_come_back",
+        "approved; a refund is approved too, and the payer's bank sends it back 20 s later",
+        refunds_come_back=True,
     ),
 }
 

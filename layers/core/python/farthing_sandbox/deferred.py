@@ -7,14 +7,24 @@ Messages come at least once and so does the webhook; the thing happens once.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from farthing_sandbox import batch, bodies, notices, token_bodies, token_books
+from farthing_sandbox import (
+    batch,
+    bodies,
+    dispute_books,
+    dispute_notices,
+    maturity,
+    notices,
+    token_bodies,
+    token_books,
+)
 from farthing_sandbox.acquirer import NotBooked
 from farthing_sandbox.notices import Undelivered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
 
     from farthing_sandbox.acquirer import Acquirer
@@ -51,11 +61,8 @@ def done(record: Mapping[str, Any], services: Services) -> bool:
             issuer_acts(acts, services)
             return True
         due = bodies.due(record["body"])
-        if due.what == "REFUND":
-            end_refund(due, services)
-        else:
-            debit_due(due, services)
-    except (NotBooked, Undelivered, bodies.Malformed) as error:
+        WHAT_IS_DUE[due.what](due, services)
+    except (NotBooked, Undelivered, bodies.Malformed, dispute_books.BusyDispute) as error:
         services.complain(f"a message could not be dealt with: {type(error).__name__}: {error}")
         return False
     return True
@@ -83,6 +90,44 @@ def debit_due(due: Due, services: Services) -> None:
     if "returned_at" in debit:
         facts.append(notices.debit_updated(debit, "returned"))
     tell_client(facts, services)
+
+
+def refund_comes_back(due: Due, services: Services) -> None:
+    """Tell that a refund came back, if its bank sent it. Raises NotBooked, Undelivered."""
+    books = services.acquirer.books
+    refund = maturity.mature_refund(books, due.order_id, due.entry, services.now())
+    if refund is None:
+        if books.operation(due.reference) is None:
+            raise NotBooked(due.reference)
+        return
+    if "returned_at" in refund:
+        tell_client([dispute_notices.refund_returned(refund)], services)
+
+
+def dispute_due(due: Due, services: Services) -> None:
+    """Tell what became of a charge's dispute by now, and come again for what will.
+
+    Raises NotBooked, Undelivered, BusyDispute.
+    """
+    books, now = services.acquirer.books, services.now()
+    dispute = dispute_books.open_if_due(books, due.order_id, due.entry, now)
+    if dispute is None:
+        if books.operation(due.reference) is None:
+            raise NotBooked(due.reference)
+        return
+    if dispute.next_at is not None:
+        dispute_notices.put_off(dispute, services.acquirer, now)
+    tell_client(dispute_notices.told_of(dispute), services)
+    dispute_books.note_told(books, dispute)
+
+
+WHAT_IS_DUE: Mapping[str, Callable[[Due, Services], None]] = {
+    "REFUND": end_refund,
+    "DECISION": debit_due,
+    "RETURN": debit_due,
+    "REFUND_RETURN": refund_comes_back,
+    "DISPUTE": dispute_due,
+}
 
 
 def issuer_acts(due: IssuerActs, services: Services) -> None:

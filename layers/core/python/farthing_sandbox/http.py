@@ -14,10 +14,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote
 
-from farthing_sandbox import bodies, notices, token_http
+from farthing_sandbox import bodies, dispute_http, files, notices, token_http
 from farthing_sandbox.acquirer import Busy, NoAnswer, ReferenceReused
 from farthing_sandbox.answers import Answer, not_found, refusal, signed, unanswered
 from farthing_sandbox.asks import Operation
+from farthing_sandbox.dispute_books import BusyDispute
 from farthing_sandbox.items import as_json
 from farthing_sandbox.operations import rfc3339
 
@@ -107,7 +108,7 @@ def guarded(run: Callable[[Call], Answer], call: Call) -> Answer:
     except ReferenceReused:
         message = "this reference was used before, with other content"
         return refusal(HTTPStatus.CONFLICT, "REFERENCE_REUSED", message)
-    except Busy:
+    except (Busy, BusyDispute):
         return refusal(HTTPStatus.SERVICE_UNAVAILABLE, "BUSY", "nothing was done, try again")
 
 
@@ -185,20 +186,35 @@ def transactions(call: Call) -> Answer:
 
 
 def settle(call: Call) -> Answer:
-    """POST /v1/settlements."""
-    services, asked = call.services, bodies.settlement(call.body)
+    """POST /v1/settlements, with a CSV."""
+    services, asked = call.services, files.settlement(call.body)
     services.acquirer.settle(asked, services.numbers().entry_id, services.now())
-    body = as_json({"reference": asked.reference, "status": "ACCEPTED"})
-    return Answer(HTTPStatus.OK, body, reference=asked.reference)
+    accepted = {"reference": asked.reference, "status": "ACCEPTED", "content_sha256": asked.sha256}
+    return Answer(HTTPStatus.OK, as_json(accepted), reference=asked.reference)
 
 
 def find_settlement(call: Call) -> Answer:
     """GET /v1/settlements/{reference}."""
+    head = call.services.acquirer.settled(call.reference)
+    if head is None:
+        return not_found(call.reference)
+    found = {"reference": call.reference, "status": "ACCEPTED", "content_sha256": head.content}
+    return Answer(HTTPStatus.OK, as_json(found | {"reported": True}))
+
+
+def find_report(call: Call) -> Answer:
+    """GET /v1/settlements/{reference}/report, a CSV."""
     report = call.services.acquirer.report(call.reference)
     if report is None:
         return not_found(call.reference)
-    body = {"reference": call.reference, "status": "ACCEPTED", "report": report}
-    return Answer(HTTPStatus.OK, as_json(body))
+    body = files.report(call.reference, report)
+    return Answer(HTTPStatus.OK, body, content_type=files.CONTENT_TYPE)
+
+
+def transfers(call: Call) -> Answer:
+    """GET /transfers?booked_on=…, for everybody: the statement of every client's bank, a CSV."""
+    booked = call.services.acquirer.transfers(bodies.transfers(call.query), call.services.now())
+    return Answer(HTTPStatus.OK, files.transfers(booked), content_type=files.CONTENT_TYPE)
 
 
 IT: Final = r"(?P<it>[A-Za-z0-9_.:~-]{1,80})"
@@ -233,9 +249,14 @@ ROUTES: Final = (
     Route("POST", "/v1/reversals", payments, reverse),
     Route("GET", "/v1/operations", payments, list_operations),
     Route("GET", f"/v1/operations/{IT}", payments, find_operation),
+    Route("GET", f"/v1/disputes/{IT}", payments, dispute_http.find),
+    Route("POST", f"/v1/disputes/{IT}/evidence", payments, dispute_http.answer),
+    Route("POST", f"/v1/disputes/{IT}/acceptance", payments, dispute_http.accept),
     Route("PUT", "/v1/webhook_endpoint", payments, register_webhook_endpoint),
     Route("POST", "/v1/settlements", reporting, settle),
+    Route("GET", f"/v1/settlements/{IT}/report", reporting, find_report),
     Route("GET", f"/v1/settlements/{IT}", reporting, find_settlement),
+    Route("GET", "/transfers", None, transfers),
     Route("GET", "/transactions", None, transactions),
 )
 

@@ -7,7 +7,9 @@
 | `ORDER#{order_id}` | `ROW#{time}#{random}#{rank}` | a line of the books and its counters |
 | `JOURNAL#{day}` | `{time}#{random}` | the same operation in the list of all, by time |
 | `NETWORK_REFERENCE#{it}` | `ISSUED` | to which card it was issued |
+| `DISPUTE#{reference}` | `DISPUTE` | a dispute, with what it comes to next |
 | `SETTLEMENT#{reference}` | `REPORT`, `LINES#{attempt}#{n}` | a report and its lines |
+| `TRANSFERS#{day}` | `{reference}` | what was transferred to a bank for a settlement |
 | `WEBHOOK_ENDPOINT` | `WEBHOOK_ENDPOINT` | where to post |
 
 An order has a partition of its own, so its books are read consistently: a
@@ -17,19 +19,28 @@ double charge is not hidden by an index that lags.
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
+from farthing_sandbox import cards
 from farthing_sandbox.asks import Operation
-from farthing_sandbox.operations import Booked, Charge, Row, Status
+from farthing_sandbox.cards import Settles
+from farthing_sandbox.operations import (
+    REFUND_COMES_BACK_SECONDS,
+    Booked,
+    Charge,
+    Row,
+    Status,
+    rfc3339,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from farthing_sandbox.operations import Entry
+    from farthing_sandbox.operations import Change, Entry
 
 SCHEMA_VERSION: Final = 1
 
@@ -102,6 +113,16 @@ def lines_key(reference: str, attempt: str, part: int) -> Item:
     return {"pk": f"SETTLEMENT#{reference}", "sk": f"LINES#{attempt}#{part:04d}"}
 
 
+def transfer_key(booked_on: str, reference: str) -> Item:
+    """A transfer among those of its day."""
+    return {"pk": transfers_partition(booked_on), "sk": reference}
+
+
+def transfers_partition(booked_on: str) -> str:
+    """Where the transfers of a day are listed."""
+    return f"TRANSFERS#{booked_on}"
+
+
 def row_item(row: Row, entry: Entry) -> Item:
     """A line of the books, with the charge's counters if it opens one."""
     item = {**row_key(row.order_id, entry.entry, row.operation), **vars(row)}
@@ -110,6 +131,8 @@ def row_item(row: Row, entry: Entry) -> Item:
         "visible_at": entry.visible_at,
         "merchant_reference": entry.ask.merchant_reference,
     }
+    if row.operation is Operation.CAPTURE and (quirk := entry.settles) is not None:
+        item["settles"] = quirk.value
     charge = entry.opens
     if charge is not None and row.operation is Operation.AUTHORIZE:
         item |= {
@@ -121,9 +144,22 @@ def row_item(row: Row, entry: Entry) -> Item:
             "authorization_code": charge.authorization_code,
             "network_reference": charge.network_reference,
         }
+        if charge.left_to_refund_cents:
+            item |= {"captured_at": row.created_at, "captured_cents": charge.left_to_refund_cents}
+    if row.operation is Operation.REFUND and entry.change is not None:
+        item |= refund_coming_back(entry.change)
     if entry.debit is not None:
         item |= vars(entry.debit)
     return item
+
+
+def refund_coming_back(change: Change) -> Item:
+    """Whether a refund will come back, and of which charge it is."""
+    if not cards.behaviour_tagged(change.charge.behaviour).refunds_come_back:
+        return {}
+    at = datetime.fromisoformat(change.at) + timedelta(seconds=REFUND_COMES_BACK_SECONDS)
+    of = {"charge_entry": change.charge.entry, "return_code": cards.ACCOUNT_CLOSED.code}
+    return {"returns_at": rfc3339(at), **of}
 
 
 def journal_item(entry: Entry) -> Item:
@@ -171,11 +207,19 @@ def booked_of(item: Mapping[str, Any]) -> Booked:
         merchant_reference=item.get("merchant_reference"),
         ended_at=item.get("ended_at"),
         due_at=due_at(item),
+        settles=Settles(item["settles"]) if "settles" in item else None,
+        may_be_disputed=may_be_disputed(item),
     )
 
 
+def may_be_disputed(item: Mapping[str, Any]) -> bool:
+    """Whether an authorization's row is of a charge that was captured, and that payers dispute."""
+    return "captured_at" in item and cards.behaviour_tagged(item["behaviour"]).disputed
+
+
 def due_at(item: Mapping[str, Any]) -> str | None:
-    """When a debit will be decided, or taken back; None if nothing more happens to it."""
+    """When a debit will be decided, or taken back, or a refund come back; None if nothing more
+    happens to it."""
     if item["status"] == Status.PENDING:
         return item.get("decides_at")
     ended = item["status"] != Status.APPROVED or "returned_at" in item

@@ -70,6 +70,8 @@ def present_states(books: Books, shown: list[Item], now: datetime) -> dict[str, 
         key = keys[item["entry"]]
         row = rows[key["pk"], key["sk"]]
         if (at := items.due_at(row)) is not None and at <= rfc3339(now):
-            row = maturity.mature(books, item["order_id"], item["entry"], now) or row
+            refund = item["operation"] == Operation.REFUND
+            happen = maturity.mature_refund if refund else maturity.mature
+            row = happen(books, item["order_id"], item["entry"], now) or row
         found[item["entry"]] = {"status": row["status"], "returned": "returned_at" in row}
     return found

@@ -13,15 +13,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from farthing_sandbox import cards
-from farthing_sandbox.asks import Ask, Authorize, FollowUp, Operation, Reversal
+from farthing_sandbox.asks import Ask, Authorize, Due, FollowUp, Operation, Reversal
 from farthing_sandbox.refusals import Paying, expiry, refuse_follow_up
 
 if TYPE_CHECKING:
-    from farthing_sandbox.cards import Decline, Fault
+    from collections.abc import Iterator
+
+    from farthing_sandbox.cards import Decline, Fault, Settles
     from farthing_sandbox.debits import Debit
+
+
+DISPUTED_AFTER_SECONDS: Final = 10
+"""After the capture."""
+REFUND_COMES_BACK_SECONDS: Final = 20
 
 
 class Status(StrEnum):
@@ -62,7 +69,8 @@ class Booked:
     """A row where the books keep it, and the settlement that paid it.
 
     Nobody can see it before `visible_at`. A refund that was pending has `ended_at`. `due_at` is
-    when a debit will be decided or taken back.
+    when a debit will be decided or taken back, or a refund come back. `may_be_disputed`: it is a
+    charge that was captured and is of the kind that is.
     """
 
     row: Row
@@ -72,6 +80,8 @@ class Booked:
     merchant_reference: str | None
     ended_at: str | None
     due_at: str | None = None
+    settles: Settles | None = None
+    may_be_disputed: bool = False
 
     def is_public(self, now: datetime) -> bool:
         """Whether the public books show it: by now, and if something is decided."""
@@ -113,6 +123,7 @@ class Change:
     operation: Operation
     charge: Charge
     amount_cents: int
+    at: str
 
 
 @dataclass(frozen=True)
@@ -134,9 +145,30 @@ class Entry:
     debit: Debit | None = None
 
     @property
+    def settles(self) -> Settles | None:
+        """How a capture among its rows is settled, if not as it is booked."""
+        charge = self.opens or (self.change.charge if self.change is not None else None)
+        return cards.behaviour_tagged(charge.behaviour).settles if charge is not None else None
+
+    @property
     def is_pending(self) -> bool:
         """Whether it waits for an end."""
         return self.rows[0].status is Status.PENDING
+
+    def goes_on(self) -> Iterator[tuple[Due, int]]:
+        """What happens later by itself, in how many seconds: a captured charge is disputed, a
+        refund comes back."""
+        charge = self.opens or (self.change.charge if self.change else None)
+        if charge is None:
+            return
+        does = cards.behaviour_tagged(charge.behaviour)
+        last = self.rows[-1].operation
+        if does.disputed and last is Operation.CAPTURE:
+            due = Due(charge.order_id, charge.entry, self.ask.reference, "DISPUTE")
+            yield due, DISPUTED_AFTER_SECONDS + 1
+        if does.refunds_come_back and last is Operation.REFUND and self.change is not None:
+            due = Due(charge.order_id, self.entry, self.ask.reference, "REFUND_RETURN")
+            yield due, REFUND_COMES_BACK_SECONDS + 1
 
 
 def decide_authorize(ask: Authorize, paying: Paying, now: datetime, numbers: Numbers) -> Entry:
@@ -189,7 +221,7 @@ def decide_follow_up(
     status = Status.PENDING if pends else Status.APPROVED
     return replace(
         follow_up_entry(ask, charge, status, None, now, numbers),
-        change=Change(ask.operation, charge, ask.amount_cents),
+        change=Change(ask.operation, charge, ask.amount_cents, rfc3339(now)),
         fault=behaviour.capture_fault if ask.operation is Operation.CAPTURE else None,
     )
 

@@ -3,14 +3,20 @@
 A client's amounts are not believed. An entry that the books do not know is not
 in the report, and one that was submitted twice is in it once. What another
 settlement has paid is not paid again.
+
+What it pays is what it reports: its net is transferred to the client's bank on
+the next day. So the captures of some cards are not only reported wrongly, but
+paid wrongly, while the books show what was captured.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Final
 
 from farthing_sandbox.asks import Operation
+from farthing_sandbox.cards import Settles
 from farthing_sandbox.operations import Status
 
 if TYPE_CHECKING:
@@ -35,13 +41,27 @@ class Line:
     amount_cents: int
     fee_cents: int
     net_cents: int
+    order_id: str
+    currency: str
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """The net of a settlement, at the client's bank: negative if the client pays."""
+
+    booked_on: str
+    currency: str
+    amount_cents: int
+    reference: str
 
 
 @dataclass(frozen=True)
 class Report:
-    """The lines, and their sums: gross is captures − refunds − returns, net is gross − fee."""
+    """The lines, and their sums: gross is what came less what went back, net is gross − fee."""
 
     lines: tuple[Line, ...]
+    currency: str
+    settled_on: str
 
     def totals(self) -> dict[str, int]:
         """Minor units; each may be negative but the fee."""
@@ -49,9 +69,11 @@ class Report:
         net = sum(line.net_cents for line in self.lines)
         return {"gross_cents": net + fee, "fee_cents": fee, "net_cents": net}
 
-    def body(self) -> dict[str, Any]:
-        """As the API shows it."""
-        return {"lines": [vars(line) for line in self.lines], **self.totals()}
+    def transfer(self, reference: str) -> Transfer:
+        """What the client's bank books the next day."""
+        booked_on = date.fromisoformat(self.settled_on) + timedelta(days=1)
+        net = self.totals()["net_cents"]
+        return Transfer(booked_on.isoformat(), self.currency, net, reference)
 
 
 def payable(asked: Settlement, books: Mapping[tuple[str, Operation], Booked]) -> tuple[Booked, ...]:
@@ -70,16 +92,39 @@ def pays(booked: Booked, asked: Settlement) -> bool:
     )
 
 
-def report_on(paid: Iterable[Booked]) -> Report:
+def report_on(asked: Settlement, paid: Iterable[Booked], today: date) -> Report:
     """The report of what is paid."""
-    return Report(tuple(line(booked.row) for booked in paid))
+    lines = tuple(line for booked in paid for line in settled(booked))
+    return Report(lines, asked.currency.lower(), today.isoformat())
+
+
+def settled(booked: Booked) -> tuple[Line, ...]:
+    """How a row is settled: once and as it is, but for the captures of some cards."""
+    row = booked.row
+    match booked.settles:
+        case Settles.NEVER:
+            return ()
+        case Settles.TWICE:
+            return line(row), line(row)
+        case Settles.OTHERWISE:
+            less = max(1, row.amount_cents // 10)
+            return (line(replace(row, amount_cents=row.amount_cents - less or 2)),)
+    return (line(row),)
 
 
 def line(row: Row) -> Line:
     """One line: a capture costs a fee, and nothing else does."""
     gross = row.amount_cents if row.operation in BRINGS else -row.amount_cents
     fee = capture_fee_minor(row.amount_cents) if row.operation is Operation.CAPTURE else 0
-    return Line(row.reference, row.operation.value, row.amount_cents, fee, gross - fee)
+    return Line(
+        row.reference,
+        row.operation.value,
+        row.amount_cents,
+        fee,
+        gross - fee,
+        row.order_id,
+        row.currency.lower(),
+    )
 
 
 def capture_fee_minor(amount_minor: int) -> int:

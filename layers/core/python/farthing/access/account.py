@@ -7,10 +7,12 @@ minute for which the gateway keeps the authorizer's answer.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from farthing.access.fees import NO_FEES, FeePlan
 
 ANY_CURRENCY = "*"
 CONNECTORS_BY_DEFAULT: Mapping[str, Mapping[str, str]] = {"test": {ANY_CURRENCY: "sandbox"}}
@@ -30,7 +32,7 @@ class Settings:
 
     `connectors` names the connector of each currency (lower case), `*` that of all others.
     `vault_key_id` is the merchant's own key for card numbers, None for the stack's. `name` and
-    `colour` are what its payers see of it.
+    `colour` are what its payers see of it. `fees` is what we take of its captures.
     """
 
     connectors: Mapping[str, str] = field(default_factory=dict)
@@ -38,6 +40,7 @@ class Settings:
     vault_key_id: str | None = None
     name: str = ""
     colour: str | None = None
+    fees: FeePlan = NO_FEES
 
     def connector(self, currency: str) -> str | None:
         """Who takes this currency; None if nobody does."""
@@ -50,14 +53,16 @@ class Settings:
 
     def to_text(self) -> str:
         """As the authorizer hands it on: the gateway's context holds texts alone."""
-        return json.dumps({**vars(self), "connectors": dict(self.connectors)})
+        plain = {"connectors": dict(self.connectors), "fees": self.fees.to_item()}
+        return json.dumps({**vars(self), **plain}, separators=(",", ":"))
 
     @classmethod
     def of_text(cls, text: str) -> Settings:
         """As the authorizer handed it on."""
         item = json.loads(text)
         known = {name: item[name] for name in cls.__dataclass_fields__ if name in item}
-        return cls(**{**known, "card_entry": CardEntry(item["card_entry"])})
+        fees = FeePlan.from_item(item["fees"]) if "fees" in item else NO_FEES
+        return cls(**{**known, "card_entry": CardEntry(item["card_entry"]), "fees": fees})
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,9 @@ class Account:
 
     `origins` are the web origins that may embed the card fields. `colour` (`#rrggbb`) is for its
     hosted pages. `connectors` by mode; a mode that is missing has those of CONNECTORS_BY_DEFAULT.
-    `vault_key_since` is when it got that key. Once `closed_at`, none of its API keys works.
+    `left` are those, by mode, that no currency names any more: their money is settled all the same.
+    `vault_key_since` is when it got that key. `fees` by mode; a mode that is missing has none. Once
+    `closed_at`, none of its API keys works.
     """
 
     name: str
@@ -78,14 +85,26 @@ class Account:
     vault_key_id: str | None = None
     vault_key_since: str | None = None
     closed_at: str | None = None
+    fees: Mapping[str, FeePlan] = field(default_factory=dict)
+    left: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def named(self, mode: str) -> Mapping[str, str]:
+        """The connector of each currency in a mode."""
+        return self.connectors.get(mode, CONNECTORS_BY_DEFAULT.get(mode, {}))
+
+    def ever_named(self, mode: str) -> list[str]:
+        """Every connector that may ever have taken money of this merchant in a mode."""
+        return sorted({*self.named(mode).values(), *self.left.get(mode, ())})
 
     def settings(self, mode: str) -> Settings:
         """What a request in this mode needs to know."""
-        named = self.connectors.get(mode, CONNECTORS_BY_DEFAULT.get(mode, {}))
-        return Settings(named, self.card_entry, self.vault_key_id, self.name, self.colour)
+        named, fees = self.named(mode), self.fees.get(mode, NO_FEES)
+        return Settings(named, self.card_entry, self.vault_key_id, self.name, self.colour, fees)
 
     def to_item(self) -> dict[str, Any]:
         """As stored."""
+        fees = {mode: plan.to_item() for mode, plan in self.fees.items()}
+        left = {mode: list(names) for mode, names in self.left.items()}
         return {
             "entity": "merchant",
             "name": self.name,
@@ -98,6 +117,8 @@ class Account:
             # Absent rather than null: conditions ask for presence.
             **({"vault_key_since": self.vault_key_since} if self.vault_key_since else {}),
             **({"closed_at": self.closed_at} if self.closed_at else {}),
+            **({"fees": fees} if fees else {}),
+            **({"left": left} if left else {}),
         }
 
     @classmethod
@@ -113,4 +134,6 @@ class Account:
             vault_key_id=item.get("vault_key_id"),
             vault_key_since=item.get("vault_key_since"),
             closed_at=item.get("closed_at"),
+            fees={mode: FeePlan.from_item(plan) for mode, plan in item.get("fees", {}).items()},
+            left=item.get("left", {}),
         )

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from farthing.access.account import ANY_CURRENCY, CONNECTORS_BY_DEFAULT, Account, CardEntry
+from farthing.access.account import ANY_CURRENCY, Account, CardEntry
 from farthing.access.keys import merchant_row
 from farthing.access.origin import parse_origin
 from farthing.access.principal import Mode
@@ -66,7 +66,9 @@ def changed(account: Account, change: Change, known: Collection[str]) -> Account
     if change.card_entry is not None:
         account = replace(account, card_entry=change.card_entry)
     if change.connectors is not None:
-        account = replace(account, connectors=_connectors(account, change, known))
+        connectors = _connectors(account, change, known)
+        left = _left(account, change.mode.value, connectors)
+        account = replace(account, connectors=connectors, left=left)
     return account
 
 
@@ -128,7 +130,7 @@ def _connectors(
 ) -> dict[str, Mapping[str, str]]:
     """Those of all modes, with those of one mode changed."""
     mode = change.mode.value
-    named = dict(account.connectors.get(mode, CONNECTORS_BY_DEFAULT.get(mode, {})))
+    named = dict(account.named(mode))
     for code, name in (change.connectors or {}).items():
         currency = code.lower()
         if currency != ANY_CURRENCY and currency not in EXPONENTS:
@@ -142,3 +144,12 @@ def _connectors(
             raise ValueError(f"{name} moves no money: it is for test mode")
         named[currency] = name
     return {**account.connectors, mode: named}
+
+
+def _left(
+    account: Account, mode: str, connectors: Mapping[str, Mapping[str, str]]
+) -> dict[str, Sequence[str]]:
+    """The connectors of each mode that took money once and are named no more."""
+    left = sorted({*account.ever_named(mode)} - {*connectors[mode].values()})
+    others = {name: names for name, names in account.left.items() if name != mode}
+    return {**others, mode: left} if left else others

@@ -29,5 +29,12 @@ MODES: Mapping[str, Mode] = {
 }
 """Acquirers with one secret for all merchants, and whose mode they may speak of."""
 
+CONNECTORS: Mapping[str, str] = {
+    "sandbox": "sandbox",
+    "sandbox_batch": "sandbox",
+    "stripe": "stripe",
+}
+"""By which connector an acquirer is asked about what it told."""
+
 OF_ACCOUNTS = ADAPTERS.keys() - MODES.keys()
 """Acquirers at which each merchant has an account and secrets of its own."""

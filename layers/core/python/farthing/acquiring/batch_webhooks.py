@@ -25,7 +25,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from farthing.acquiring.inbound import Acknowledgement, Hint, Item, NotAHint, Secrets
+from farthing.acquiring.inbound import Acknowledgement, DisputeHint, Hint, Item, NotAHint, Secrets
 from farthing.acquiring.port import Kind
 from farthing.webhooks.signature import SignatureRefused
 
@@ -41,6 +41,19 @@ KINDS = {
     "CHARGEBACK": Kind.AUTHORIZE,
 }
 """A debit that its bank took back is found under the debit's own reference."""
+
+DISPUTES = frozenset(
+    {
+        "REQUEST_FOR_INFORMATION",
+        "INFORMATION_SUPPLIED",
+        "NOTIFICATION_OF_CHARGEBACK",
+        "CHARGEBACK_REVERSED",
+        "SECOND_CHARGEBACK",
+        "PREARBITRATION_WON",
+        "PREARBITRATION_LOST",
+    }
+)
+"""Of these `originalReference` names the dispute."""
 
 
 class BatchWebhooks:
@@ -61,12 +74,14 @@ class BatchWebhooks:
         """What Adyen's classic receivers say."""
         return ACCEPTED
 
-    def subject(self, body: str) -> Hint:
-        """The operation of an item. Raises NotAHint."""
+    def subject(self, body: str) -> Hint | DisputeHint:
+        """The operation or the dispute of an item. Raises NotAHint."""
         try:
             item = json.loads(body)
             merchant_id, mode = item["merchantAccountCode"].split(".")
             order_id, reference = item["merchantReference"].split(".")
+            if item["eventCode"] in DISPUTES:
+                return DisputeHint(item["originalReference"], f"{merchant_id}:{mode}")
             kind = KINDS[item["eventCode"]]
         except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
             raise NotAHint("no notification about an operation") from error

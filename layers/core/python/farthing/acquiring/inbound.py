@@ -82,7 +82,18 @@ class Notice:
     facts: Mapping[str, Any]
 
 
-Subject = Hint | TokenHint | Notice
+@dataclass(frozen=True)
+class DisputeHint:
+    """A dispute, by its acquirer's own reference. `merchant_reference` is None where the account
+    says whose it is. `notice` is kept if it turns out to be of a payment that was made without
+    us."""
+
+    reference: str
+    merchant_reference: str | None
+    notice: Notice | None = None
+
+
+Subject = Hint | TokenHint | DisputeHint | Notice
 
 
 class Adapter(Protocol):

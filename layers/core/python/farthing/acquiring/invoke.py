@@ -21,6 +21,7 @@ from botocore.exceptions import (
 )
 
 from farthing.acquiring.answer import NOT_SENT, UNKNOWN, Answer
+from farthing.acquiring.dispute import NOT_ANSWERED, PERHAPS_ANSWERED, Answered, Case
 from farthing.acquiring.port import (
     Books,
     Found,
@@ -31,9 +32,11 @@ from farthing.acquiring.port import (
     TransactionPage,
     Undone,
 )
+from farthing.disputes.answer import AnswerAddress
 from farthing.network_tokens.on_file import MethodAddress
 from farthing.network_tokens.port import TokenState
 from farthing.payments.address import Address
+from farthing.store import TenantScope
 
 INVOKE_TIMEOUT_SECONDS = 22
 _REFUSED_BEFORE_RUNNING = frozenset(
@@ -52,6 +55,8 @@ class Task(StrEnum):
     FORGET_CVC = "FORGET_CVC"
     REENCRYPT = "REENCRYPT"
     TEND = "TEND"
+    FIND_DISPUTE = "FIND_DISPUTE"
+    ANSWER_DISPUTE = "ANSWER_DISPUTE"
 
 
 FAILED = "FAILED"
@@ -90,6 +95,22 @@ def page_from_item(item: Mapping[str, Any]) -> TransactionPage:
     if item["found"] == FAILED:
         raise LookUpFailed
     return TransactionPage(tuple(map(Transaction.from_item, item["transactions"])), item["next"])
+
+
+def case_to_item(look: Callable[[], Case | None]) -> dict[str, Any]:
+    """A dispute as it goes back to the caller."""
+    try:
+        case = look()
+    except LookUpFailed:
+        return {"found": FAILED}
+    return {"found": Found.FOUND.value, "case": case.to_item() if case else None}
+
+
+def case_from_item(item: Mapping[str, Any]) -> Case | None:
+    """A dispute as it came back. Raises LookUpFailed, or KeyError or ValueError for nonsense."""
+    if item["found"] == FAILED:
+        raise LookUpFailed
+    return Case.from_item(item["case"]) if item["case"] else None
 
 
 @dataclass(frozen=True)
@@ -147,6 +168,28 @@ class ChargeFunction:
             return TokenState.from_item(item["token"]) if item["token"] else None
         except (*_NO_ANSWER, LookUpFailed):
             return None
+
+    def find_dispute(self, tenant: TenantScope, connector: str, reference: str) -> Case | None:
+        """A dispute as its acquirer has it; None if it has none. Raises LookUpFailed."""
+        books = Books(connector, tenant.mode, tenant.merchant_id)
+        asked = {"task": Task.FIND_DISPUTE.value, **books.to_item(), "reference": reference}
+        try:
+            return case_from_item(self._call(asked))
+        except _NO_ANSWER as error:
+            raise LookUpFailed from error
+
+    def answer_dispute(self, address: AnswerAddress) -> Answered:
+        """Send the answer at `address`. NOT_SENT only if nothing left this side."""
+        asked = {"task": Task.ANSWER_DISPUTE.value, "answer": str(address)}
+        try:
+            return Answered.from_item(self._call(asked))
+        except (EndpointConnectionError, ConnectTimeoutError):
+            return NOT_ANSWERED
+        except ClientError as error:
+            refused = error.response["Error"]["Code"] in _REFUSED_BEFORE_RUNNING
+            return NOT_ANSWERED if refused else PERHAPS_ANSWERED
+        except (*_NO_ANSWER, LookUpFailed):
+            return PERHAPS_ANSWERED
 
     def _invoke(self, task: Task, address: Address) -> dict[str, Any]:
         return self._call({"task": task.value, "operation": str(address)})

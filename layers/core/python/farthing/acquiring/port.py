@@ -11,6 +11,8 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from farthing.acquiring.answer import Answer
+from farthing.acquiring.dispute import Answered, Case, CaseAnswer
+from farthing.business_calendar import UTC_DAYS, Calendar
 from farthing.method_type import MethodType
 from farthing.vault.source import Source
 
@@ -191,7 +193,8 @@ class Capabilities:
     `max_flight_seconds`: the longest time from our sending to its books; what is not there by
     then, and cannot be sent again, will never be. `clock_skew_seconds`: how far the clocks of its
     answers may disagree. `methods`: what it can be paid by. `network_tokens`: whether it takes a
-    scheme's token for a card's number.
+    scheme's token for a card's number. `calendar`: how it counts the days that it settles.
+    `evidence_files`: whether it takes documents as evidence.
     """
 
     idempotent_by_reference: bool
@@ -205,6 +208,8 @@ class Capabilities:
     clock_skew_seconds: int = 0
     methods: frozenset[MethodType] = frozenset({MethodType.CARD})
     network_tokens: bool = False
+    calendar: Calendar = UTC_DAYS
+    evidence_files: bool = False
 
 
 class Acquirer(Protocol):
@@ -236,4 +241,15 @@ class Acquirer(Protocol):
 
     def transactions(self, since: str, after: str | None) -> TransactionPage:
         """What its books say since an instant. Raises LookUpFailed."""
+        ...
+
+    def find_dispute(self, reference: str) -> Case | None:
+        """A dispute by the acquirer's own reference; None if it has none. Raises LookUpFailed."""
+        ...
+
+    def answer_dispute(self, answer: CaseAnswer) -> Answered:
+        """Answer a dispute, once for the answer's reference.
+
+        Never raises for anything that the network does.
+        """
         ...

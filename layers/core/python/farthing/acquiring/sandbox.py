@@ -15,6 +15,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from farthing.acquiring.answer import NOT_SENT, UNKNOWN, Answer, Outcome
+from farthing.acquiring.calendars import calendar_of
+from farthing.acquiring.dispute import (
+    NOT_ANSWERED,
+    PERHAPS_ANSWERED,
+    Answered,
+    Case,
+    CaseAnswer,
+)
 from farthing.acquiring.exchange import NoByteSent, NoUsableAnswer, Post
 from farthing.acquiring.port import (
     Capabilities,
@@ -28,6 +36,7 @@ from farthing.acquiring.port import (
     Undone,
 )
 from farthing.acquiring.sandbox_answers import instant, read_answer, transaction
+from farthing.acquiring.sandbox_disputes import answer_request, path_of, read_case
 from farthing.acquiring.sandbox_sources import shown
 from farthing.method_type import MethodType
 from farthing.vault.source import Source
@@ -57,15 +66,17 @@ CAPABILITIES = Capabilities(
     timeout_seconds=ANSWER_TIMEOUT_SECONDS,
     methods=frozenset(MethodType),
     network_tokens=True,
+    evidence_files=True,
 )
 IDEMPOTENT_SETTING = "SANDBOX_IDEMPOTENT"
 
 
 def declared(settings: Mapping[str, str]) -> Capabilities:
     """What this deployment's sandbox guarantees: its idempotency can be switched off."""
+    here = replace(CAPABILITIES, calendar=calendar_of("sandbox", settings))
     if settings.get(IDEMPOTENT_SETTING, "true") != "false":
-        return CAPABILITIES
-    return replace(CAPABILITIES, idempotent_by_reference=False, key_retention_seconds=0)
+        return here
+    return replace(here, idempotent_by_reference=False, key_retention_seconds=0)
 
 
 @dataclass(frozen=True)
@@ -146,6 +157,36 @@ class SandboxAcquirer:
             return TransactionPage(listed, document["next"])
         except (KeyError, TypeError, ValueError) as error:
             raise LookUpFailed from error
+
+    def find_dispute(self, reference: str) -> Case | None:
+        """A dispute as it stands. Raises LookUpFailed."""
+        status, document = self._read(path_of(reference))
+        asked = document.get("reference") == reference
+        if status == 404 and asked and _error_code(document) == "NOT_FOUND":
+            return None
+        case = read_case(document, reference) if status == 200 else None
+        if case is None:
+            raise LookUpFailed(str(status))
+        return case
+
+    def answer_dispute(self, answer: CaseAnswer) -> Answered:
+        """Send evidence, or that it is accepted."""
+        path, body = answer_request(answer)
+        sent = json.dumps(body).encode()
+        try:
+            status, raw, signature = self.exchange("POST", path, sent, ANSWER_TIMEOUT_SECONDS)
+            document = self._document(raw, signature)
+        except NoByteSent:
+            return NOT_ANSWERED
+        except NoUsableAnswer:
+            return PERHAPS_ANSWERED
+        refused = status == 409 and document.get("reference") == answer.reference
+        if refused and _error_code(document) == "NOT_ANSWERABLE":
+            return Answered(Outcome.DECLINED)
+        case = read_case(document, answer.case_reference) if status == 200 else None
+        if case is None or answer.reference not in case.answered_by:
+            return PERHAPS_ANSWERED
+        return Answered(Outcome.APPROVED, case)
 
     def _read(self, path: str) -> tuple[int, Mapping[str, Any]]:
         try:

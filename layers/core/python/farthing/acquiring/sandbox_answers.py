@@ -76,14 +76,15 @@ def _approved(document: Mapping[str, Any], instruction: Instruction) -> Answer:
         network_reference=document.get("network_reference"),
         expires_at=instant(document.get("expires_at")),
     )
-    if instruction.method is not MethodType.BANK or document.get("returned") is None:
+    goes_back = instruction.method is MethodType.BANK or instruction.kind is Kind.REFUND
+    if not goes_back or document.get("returned") is None:
         return answer
     returned = _returned(document["returned"], instruction)
     return UNKNOWN if returned is None else replace(answer, returned=returned)
 
 
 def _returned(told: Any, instruction: Instruction) -> Returned | None:
-    """A debit that went back; None for what is no return of all of it."""
+    """A debit or a refund that went back; None for what is no return of all of it."""
     if not isinstance(told, dict) or told.get("amount_cents") != instruction.amount_cents:
         return None
     code, reference, at = told.get("code"), told.get("reference"), instant(told.get("at"))

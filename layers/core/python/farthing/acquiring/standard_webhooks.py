@@ -14,6 +14,7 @@ from typing import Any
 from farthing.acquiring.inbound import (
     RECEIVED,
     Acknowledgement,
+    DisputeHint,
     Hint,
     Item,
     NotAHint,
@@ -25,6 +26,7 @@ from farthing.acquiring.port import Kind
 from farthing.webhooks.signature import SignatureRefused, verify
 
 HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+DISPUTE = "DISPUTE"
 KINDS = {kind.value: kind for kind in Kind} | {"RETURN": Kind.AUTHORIZE}
 """A debit that its bank took back is found under the debit's own reference."""
 
@@ -57,8 +59,11 @@ class StandardWebhooks:
             raise NotAHint("no message of the sandbox's") from error
 
 
-def operation_in(data: Mapping[str, Any]) -> Hint:
-    """The operation of the sandbox acquirer's messages. What it says became of it is not read."""
+def operation_in(data: Mapping[str, Any]) -> Hint | DisputeHint:
+    """The operation or the dispute of the sandbox acquirer's messages. What it says became of it is
+    not read."""
+    if data["operation"] == DISPUTE:
+        return DisputeHint(data["dispute"], data["merchant_reference"])
     return Hint(
         KINDS[data["operation"]],
         data["reference"],

@@ -11,9 +11,12 @@ from botocore.exceptions import BotoCoreError, ClientError
 from farthing import runtime
 from farthing.access.principal import Mode
 from farthing.acquiring.charge import CannotSend, ChargeServices
+from farthing.acquiring.charge_disputes import DisputeServices
 from farthing.acquiring.declared import capabilities
 from farthing.acquiring.port import Acquirer, Use
 from farthing.acquiring.sandbox import ANSWER_BYTES_MAX, SandboxAcquirer
+from farthing.disputes.answer import AnswerAddress
+from farthing.files import FileTooLarge, NoSuchFile
 from farthing.method_type import MethodType
 from farthing.observe import log_unhandled, logger
 from farthing.payments.address import Address
@@ -27,7 +30,7 @@ from farthing.vault.source import Source
 
 _USED_ONCE = {MethodType.CARD: forget_cvc, MethodType.WALLET: forget_wallet}
 """What is forgotten when the outcome is definite. An account is kept: its mandate lasts."""
-_TROUBLE = (BotoCoreError, ClientError, StoreBusy, CardUnreadable)
+_TROUBLE = (BotoCoreError, ClientError, StoreBusy, CardUnreadable, NoSuchFile, FileTooLarge)
 
 Given = ParamSpec("Given")
 Got = TypeVar("Got")
@@ -96,6 +99,23 @@ def services(address: Address) -> ChargeServices:
         now=runtime.clock().now,
         seconds_left=runtime.seconds_left,
     )
+
+
+def dispute_services(address: AnswerAddress) -> DisputeServices:
+    """The world as `charge` sees it for an answer to a dispute of one merchant."""
+    return DisputeServices(
+        read=before_sending(runtime.store(address.tenant).get),
+        file=before_sending(lambda key: runtime.files().get(key)),
+        acquirer=before_sending(lambda name: connector(name, address.tenant)),
+        now=runtime.clock().now,
+        seconds_left=runtime.seconds_left,
+    )
+
+
+def log_answer(address: AnswerAddress, outcome: str) -> None:
+    """One line for each answer to a dispute that was sent."""
+    ids = {"merchant_id": address.tenant.merchant_id, "dispute_id": address.dispute_id}
+    logger().info("answered a dispute", extra={**ids, "outcome": outcome})
 
 
 def token_ref(operation: Operation) -> TokenRef:

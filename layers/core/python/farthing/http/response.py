@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 JSON = "application/json"
+CSV = "text/csv; charset=utf-8"
 PROBLEM_JSON = "application/problem+json"
 
 
@@ -37,6 +38,11 @@ def dump(body: Mapping[str, Any]) -> str:
 def ok(body: Mapping[str, Any]) -> Response:
     """200 with the object."""
     return Response(200, dump(body))
+
+
+def csv(text: str) -> Response:
+    """200 with a file."""
+    return Response(200, text, CSV)
 
 
 def created(body: Mapping[str, Any]) -> Response:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from farthing.access.fees import NO_FEES, FeePlan, FeeTerms
 from farthing.acquiring.fit import require_amount
 from farthing.acquiring.port import Initiator, Kind, StoredCredential, Use
 from farthing.clock import later, to_text
@@ -28,7 +29,7 @@ BANK_RETRY_AFTER_SECONDS = 60 * 60
 class Asking:
     """The request behind an operation: its idempotency row and how success is answered.
 
-    `review` is what it means for the payment's review.
+    `review` is what it means for the payment's review, `fees` what we take of a capture.
     """
 
     idempotency_row: str
@@ -37,6 +38,12 @@ class Asking:
     operation_id: str
     now: datetime
     review: ReviewStep | None = None
+    fees: FeePlan = NO_FEES
+
+    def terms(self, intent: Intent, instrument: Instrument | None) -> FeeTerms | None:
+        """What a capture of this payment is under."""
+        brand = instrument.card_brand if instrument is not None else None
+        return self.fees.terms(intent.currency, brand)
 
 
 @dataclass(frozen=True)
@@ -70,12 +77,14 @@ def authorize(
     opens = asking.review is not None and asking.review.status is ReviewStatus.OPEN
     intent = replace(intent, connector=connector)
     stored = stored_credential(intent, instrument)
+    captures = intent.capture_method is CaptureMethod.AUTOMATIC and not opens
     operation = _operation(
         intent,
         Kind.AUTHORIZE,
         intent.amount_cents,
         asking,
-        capture=intent.capture_method is CaptureMethod.AUTOMATIC and not opens,
+        capture=captures,
+        fees=asking.terms(intent, instrument) if captures else None,
         token=instrument.token,
         method_id=instrument.method_id,
         method_type=instrument.type,
@@ -103,7 +112,8 @@ def capture(intent: Intent, amount_cents: int | None, asking: Asking) -> Begun:
             extensions={"amount_capturable_cents": intent.amount_capturable},
         )
     require_amount(intent.connector, amount, intent.currency)
-    return _begun(intent, _operation(intent, Kind.CAPTURE, amount, asking))
+    fees = asking.terms(intent, intent.instrument)
+    return _begun(intent, _operation(intent, Kind.CAPTURE, amount, asking, fees=fees))
 
 
 def void(intent: Intent, asking: Asking, *, expiry: bool = False) -> Begun:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from farthing.acquiring.answer import NO_END, Outcome
@@ -26,7 +26,7 @@ from farthing.payments.conditions import (
     key_held_by,
 )
 from farthing.payments.event import event_put, session_event_put
-from farthing.payments.intent import Intent, changed
+from farthing.payments.intent import Instrument, Intent, changed
 from farthing.payments.operation import FIRST_FENCE, Operation, OperationState
 from farthing.payments.payment_method import method_key
 from farthing.payments.review import ReviewStatus, Waiting, review_put, show_review
@@ -41,9 +41,12 @@ LOOK_PAUSE_SECONDS = 3
 
 
 def intent_writes(
-    concluded: Concluded, new_id: IdSource, now: datetime
+    concluded: Concluded, new_id: IdSource, now: datetime, day: date
 ) -> tuple[Intent, list[Write], Response]:
-    """The transaction that makes `concluded` true, the intent after it, and the answer."""
+    """The transaction that makes `concluded` true, the intent after it, and the answer.
+
+    `day` is the business day of `now` at the acquirer.
+    """
     before, operation = concluded.before, concluded.operation
     after = reviewed(concluded, now)
     after, told = tell(before, after, concluded.event_type, new_id, now)
@@ -54,7 +57,7 @@ def intent_writes(
             operation_update(operation, now),
             *intent_update(before, after, holds_operation(operation.operation_id)),
             *told,
-            *money_writes(operation, concluded.moved_cents, now),
+            *money_writes(operation, concluded.moved_cents, now, day, after.instrument),
             *key_writes(operation, after, answer, now),
             *method_writes(operation, now),
         ],
@@ -169,19 +172,25 @@ def _waiting(operation: Operation, now: datetime) -> Item:
     return waiting | {name: at for name, at in noted.items() if at is not None}
 
 
-def money_writes(operation: Operation, moved_cents: int, now: datetime) -> list[Write]:
-    """The postings and the settlement entry of money that moved: none if none did."""
+def money_writes(
+    operation: Operation,
+    moved_cents: int,
+    now: datetime,
+    day: date,
+    instrument: Instrument | None = None,
+) -> list[Write]:
+    """The postings and the settlement entry of money that moved: none if none did. `instrument` is
+    what paid, as it is known now: our fee depends on its brand."""
     if not moved_cents:
         return []
-    refund = operation.kind is Kind.REFUND
-    post = posting.refund if refund else posting.capture
-    transaction = post(
-        operation.operation_id,
-        Money(moved_cents, operation.currency),
-        operation.connector,
-        intent_id=operation.intent_id,
-        at=now,
-    )
+    refund, fee = operation.kind is Kind.REFUND, 0
+    named = operation.operation_id, Money(moved_cents, operation.currency), operation.connector
+    if refund:
+        transaction = posting.refund(*named, intent_id=operation.intent_id, at=now)
+    else:
+        brand = instrument.card_brand if instrument is not None else None
+        fee = operation.fees.fee_of(moved_cents, brand) if operation.fees is not None else 0
+        transaction = posting.capture(*named, intent_id=operation.intent_id, at=now, fee=fee)
     key, entry = settlement_entry(
         operation.tenant,
         operation.intent_id,
@@ -191,7 +200,9 @@ def money_writes(operation: Operation, moved_cents: int, now: datetime) -> list[
         moved_cents,
         operation.currency,
         operation.connector,
+        day,
         now,
+        fee,
     )
     return [booked(transaction, operation.tenant), Put(key, entry, NOT_CREATED)]
 

@@ -63,6 +63,22 @@ def enough_left_to_refund(amount_cents: int) -> Condition:
     )
 
 
+NOT_DISPUTED = Condition(
+    "NOT_DISPUTED",
+    "attribute_not_exists(#open_disputes) OR #open_disputes = :no_dispute",
+    {"no_dispute": 0},
+)
+"""No acquirer has taken its money for a dispute that is not decided: the payer would have it twice.
+A row of before there were disputes has none."""
+
+
+def disputable(version: int) -> Condition:
+    """DISPUTABLE: money was taken, and what is left of it is what was read."""
+    return Condition(
+        "DISPUTABLE", "#status = :succeeded", {"succeeded": Status.SUCCEEDED.value}
+    ) & same_version(version)
+
+
 def returnable(version: int) -> Condition:
     """RETURNABLE: money was taken, and what is left of it is what was read."""
     return Condition(

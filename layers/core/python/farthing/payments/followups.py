@@ -86,4 +86,11 @@ def _read(intent_id: str, request: IdempotentRequest, services: Services) -> Int
 
 
 def _asking(request: IdempotentRequest, request_id: str, services: Services) -> Asking:
-    return Asking(request.row_id, SUCCESS_STATUS, request_id, services.new_id("op"), services.now())
+    return Asking(
+        request.row_id,
+        SUCCESS_STATUS,
+        request_id,
+        services.new_id("op"),
+        services.now(),
+        fees=services.fees,
+    )

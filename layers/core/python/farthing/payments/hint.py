@@ -2,13 +2,15 @@
 
 An acquirer's message may come before its books show what it says, or while somebody else is looking
 into the operation: so what is still unknown afterwards is looked into once more, soon. What is
-concluded stays so. If a message says otherwise, the acquirer is asked again, and if it still does,
-a person has to look: a charge that came up after all, or a refund that the bank sent back.
+concluded stays so. That a refund came back afterwards is a fact of its own. If a message says
+otherwise than we have concluded, the acquirer is asked again, and if it still does, a person has to
+look: a charge that came up after all.
 """
 
 from __future__ import annotations
 
 from farthing.acquiring.answer import Outcome
+from farthing.payments import refund_returns
 from farthing.payments.address import Address
 from farthing.payments.follow import follow
 from farthing.payments.operation import UNRESOLVED, Operation, OperationState
@@ -27,9 +29,13 @@ def follow_up(address: Address, services: Services, approved: bool | None = None
 
     Raises LookupError if there is none, Contradicted, or LookUpFailed if that cannot be told now.
     """
-    had_succeeded = read_operation(address, services).may_be_returned
+    before = read_operation(address, services)
     operation = follow(address, services)
-    may_yet = had_succeeded and operation.due_at is not None
+    if refund_returns.may_come_back(before) and approved is not True:
+        refund_returns.look(before, services)
+        if refund_returns.is_known(before, services):
+            return operation
+    may_yet = before.may_be_returned and operation.due_at is not None
     if operation.state in UNRESOLVED or may_yet:
         services.later.look(address, AGAIN_SECONDS)
     elif approved is not None and approved is not _is_approved(operation):

@@ -120,9 +120,11 @@ class Intent:
     `checkout` is the session that it is an attempt of, if it is.
 
     `amount_returned` is what the payer's bank took back, and `returned` how that came to be.
-    `amount_overdrawn` is the part of it that the payer has, or may yet get, by a refund as well: so
+    `amount_disputed` is what acquirers took for disputes: for those that are not decided, which
+    `open_disputes` counts, and for those that were lost. `amount_overdrawn` is the part of all this
+    that the payer has, or may yet get, by a refund as well: so
 
-        captured + overdrawn = refundable + refunded + being refunded + returned
+        captured + overdrawn = refundable + refunded + being refunded + returned + disputed
     """
 
     tenant: TenantScope
@@ -145,12 +147,14 @@ class Intent:
     amount_refunded: int = 0
     amount_returned: int = 0
     amount_overdrawn: int = 0
+    amount_disputed: int = 0
     returned: Mapping[str, Any] | None = None
     decline: Mapping[str, Any] | None = None
     outcome: str | None = None
     fraud: Mapping[str, Any] | None = None
     open_operation: str | None = None
     open_refunds: int = 0
+    open_disputes: int = 0
     version: int = 1
     event_sequence: int = 0
     checkout: Checkout | None = None

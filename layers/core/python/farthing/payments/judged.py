@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 
-from farthing.acquiring.port import Transaction
+from farthing.acquiring.port import LookUpFailed, Transaction
+from farthing.payments import refund_returns
 from farthing.payments.follow import follow
 from farthing.payments.intent import Intent, intent_key
 from farthing.payments.operation import UNRESOLVED, Operation, OperationState
+from farthing.payments.refund_returns import may_come_back
 from farthing.payments.resolve import resolve
+from farthing.payments.returned import return_key
 from farthing.payments.services import Services
 from farthing.payments.states import Status
-from farthing.store import TenantScope
+from farthing.store import StoreBusy, TenantScope
 
 MOVED = frozenset({"APPROVED", "PENDING"})
 """What an acquirer's row says if it moved or holds money, or will."""
@@ -50,7 +54,7 @@ def compare(
         return Verdict.MATCHED, "the bank has still to decide"
     if ours.state in UNRESOLVED:
         return _of_unknown_outcome(ours, services, apply=apply)
-    if theirs.returned and ours.may_be_returned:
+    if theirs.returned and (ours.may_be_returned or may_come_back(ours)):
         return _returned(ours, services, apply=apply)
     wrong = theirs.status == "DECLINED" or (
         theirs.status == "REVERSED" and not _was_given_back(ours, services)
@@ -72,20 +76,23 @@ def _of_unknown_outcome(ours: Operation, services: Services, *, apply: bool) -> 
 
 
 def _returned(ours: Operation, services: Services, *, apply: bool) -> tuple[Verdict, str]:
-    """A debit that went back, which is a fact of its own: it may be lost by itself."""
+    """A debit or a refund that went back, a fact of its own: it may be lost by itself."""
     if _knows_of_return(ours, services):
         return Verdict.MATCHED, "ours went back too"
     if not apply:
         return Verdict.WOULD_ADOPT, "that it went back is lost"
-    follow(ours.address, services)
+    if may_come_back(ours):
+        with suppress(LookUpFailed, StoreBusy):
+            refund_returns.look(ours, services)
+    else:
+        follow(ours.address, services)
     if _knows_of_return(ours, services):
         return Verdict.ADOPTED, "that it went back was lost, and is written again"
     return Verdict.REPORTED, "it went back, and that could not be written"
 
 
 def _knows_of_return(ours: Operation, services: Services) -> bool:
-    item = services.store.get(intent_key(ours.tenant, ours.intent_id))
-    return item is not None and Intent.from_item(item).returned is not None
+    return services.store.get(return_key(ours)) is not None
 
 
 def _was_given_back(ours: Operation, services: Services) -> bool:

@@ -15,6 +15,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from farthing.access.fees import FeeTerms
 from farthing.acquiring.answer import Answer, Outcome
 from farthing.acquiring.port import Instruction, Kind, StoredCredential
 from farthing.clock import later, to_text
@@ -61,7 +62,8 @@ class Operation:
     `requires_decision`: only a person can say, who was asked at `asked_at`. `expiry`: a void of
     our own, when the authorization ran out. `fallback_of` is the one whose network token was
     refused, which names this one in `replaced_by`. `wants_token`: if it is approved, its card is to
-    have a network token. `counted` are the partitions of the counters that its outcome goes to.
+    have a network token. `counted` are the partitions of the counters that its outcome goes to, and
+    `fees` what we take of what it captures, as it was when it was begun.
     """
 
     tenant: TenantScope
@@ -99,6 +101,7 @@ class Operation:
     wants_token: bool = False
     counted: tuple[str, ...] = ()
     review: ReviewStep | None = None
+    fees: FeeTerms | None = None
 
     @property
     def address(self) -> Address:
@@ -215,9 +218,7 @@ class Operation:
             "token": self.token,
             "method_id": self.method_id,
             "method_type": self.method_type.value,
-            "stored_credential": (
-                self.stored_credential.to_item() if self.stored_credential else None
-            ),
+            "stored_credential": stored.to_item() if (stored := self.stored_credential) else None,
             "decision": dict(self.decision) if self.decision else None,
             "state": self.state.value,
             "fence": self.fence,
@@ -230,6 +231,7 @@ class Operation:
             "wants_token": self.wants_token,
             "counted": list(self.counted),
             "review": self.review.to_item() if self.review else None,
+            "fees": self.fees.to_item() if self.fees else None,
             "due_pk": due_pk(shard_of(self.operation_id, DUE_SHARDS)),
             "due_at": self.due_at or self.lease_until,
         }
@@ -238,7 +240,7 @@ class Operation:
     def from_item(cls, item: Mapping[str, Any]) -> Operation:
         """The operation of a row."""
         stored, answer = item["stored_credential"], item["answer"]
-        review = item.get("review")
+        review, fees = item.get("review"), item.get("fees")
         return cls(
             tenant=TenantScope(item["merchant_id"], item["mode"]),
             intent_id=item["intent_id"],
@@ -264,6 +266,7 @@ class Operation:
             via=Via(item.get("via", Via.PAN)),
             counted=tuple(item.get("counted", ())),
             review=ReviewStep.from_item(review) if review else None,
+            fees=FeeTerms.from_item(fees) if fees else None,
             **{name: item[name] for name in _MAY_BE_MISSING if name in item},
         )
 

@@ -46,6 +46,7 @@ class PaymentRequest:
             operation_id,
             services.now(),
             review,
+            services.fees,
         )
 
 

@@ -157,7 +157,8 @@ def _conclude(intent: Intent, operation: Operation, answer: Answer, services: Se
     caller until the operation is looked into.
     """
     concluded = conclude(intent, operation, answer)
-    after, writes, response = intent_writes(concluded, services.new_id, services.now())
+    day = services.business_day(operation.connector)
+    after, writes, response = intent_writes(concluded, services.new_id, services.now(), day)
     try:
         try:
             write_outcome(concluded.operation, writes, services)

@@ -13,7 +13,7 @@ from typing import Any
 from farthing.acquiring.fit import require_amount
 from farthing.acquiring.port import Kind
 from farthing.clock import later, to_text
-from farthing.errors import AMOUNT_TOO_LARGE, FarthingError
+from farthing.errors import AMOUNT_TOO_LARGE, PAYMENT_DISPUTED, FarthingError
 from farthing.ids import shard_of
 from farthing.payments import states
 from farthing.payments.begin import Asking, awaiting_bank, in_progress, wrong_state
@@ -55,6 +55,8 @@ class Refund:
     status: RefundStatus = RefundStatus.PENDING
     decline: Mapping[str, Any] | None = None
     status_detail: str | None = None
+    returned: Mapping[str, Any] | None = None
+    """That the payer's bank sent it back after it had succeeded."""
 
     @property
     def key(self) -> Key:
@@ -76,6 +78,7 @@ class Refund:
             "status": self.status.value,
             "decline": dict(self.decline) if self.decline else None,
             "status_detail": self.status_detail,
+            "returned": dict(self.returned) if self.returned else None,
             "list_pk": refund_list_partition(self.tenant, shard_of(self.refund_id, LIST_SHARDS)),
             "list_sk": self.refund_id,
         }
@@ -94,6 +97,7 @@ class Refund:
             status=RefundStatus(item["status"]),
             decline=item["decline"],
             status_detail=item.get("status_detail"),
+            returned=item.get("returned"),
         )
 
 
@@ -108,6 +112,7 @@ def show_refund(refund: Refund) -> dict[str, Any]:
         "status": refund.status.value,
         "status_detail": refund.status_detail,
         "decline": dict(refund.decline) if refund.decline else None,
+        "returned": dict(refund.returned) if refund.returned else None,
         "created_at": refund.created_at,
         "livemode": refund.tenant.mode == "live",
     }
@@ -126,8 +131,9 @@ def reserve(
 ) -> Reservation:
     """Hold an amount of the captured money, or all that is left, for a refund.
 
-    Raises FarthingError if nothing was captured or less is left. The same rule guards the write
-    (ENOUGH_LEFT_TO_REFUND): this one gives a good message, that one holds when refunds race.
+    Raises FarthingError if nothing was captured, less is left, or the payment is disputed. The same
+    rules guard the write (ENOUGH_LEFT_TO_REFUND, NOT_DISPUTED): these give a good message, those
+    hold when refunds race with each other and with disputes.
     """
     if intent.state == states.AWAITING:
         raise awaiting_bank("refunded")
@@ -135,6 +141,8 @@ def reserve(
         raise in_progress()
     if intent.status is not Status.SUCCEEDED:
         raise wrong_state(intent, "refunded")
+    if intent.open_disputes:
+        raise payment_disputed()
     amount = intent.amount_refundable if amount_cents is None else amount_cents
     if not 0 < amount <= intent.amount_refundable:
         raise refund_exceeds_charge(intent)
@@ -173,6 +181,13 @@ def refund_exceeds_charge(intent: Intent) -> FarthingError:
         AMOUNT_TOO_LARGE,
         f"amount_cents: {intent.amount_refundable} is left to refund",
         extensions={"amount_refundable_cents": intent.amount_refundable},
+    )
+
+
+def payment_disputed() -> FarthingError:
+    """The acquirer has taken the money, and nobody has decided whose it is."""
+    return FarthingError(
+        PAYMENT_DISPUTED, "wait until its dispute is decided: won, it can be refunded again"
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 
 from farthing.acquiring.answer import Answer, Outcome
 from farthing.http.response import Response
@@ -88,7 +88,8 @@ def conclude_refund(
     for attempt in range(TRIES_MAX):
         intent, refund = _read(operation, services)
         concluded = decide(intent, refund, operation, answer)
-        writes, response = refund_writes(intent, concluded, services.new_id, services.now())
+        day = services.business_day(operation.connector)
+        writes, response = refund_writes(intent, concluded, services.new_id, services.now(), day)
         try:
             services.store.write(*writes, *also)
         except ConditionFailed as failed:
@@ -101,9 +102,12 @@ def conclude_refund(
 
 
 def refund_writes(
-    before: Intent, concluded: RefundConcluded, new_id: IdSource, now: datetime
+    before: Intent, concluded: RefundConcluded, new_id: IdSource, now: datetime, day: date
 ) -> tuple[list[Write], Response]:
-    """The transaction that makes `concluded` true, and the answer to the refund's request."""
+    """The transaction that makes `concluded` true, and the answer to the refund's request.
+
+    `day` is the business day of `now` at the acquirer.
+    """
     operation, refund = concluded.operation, concluded.refund
     answer = answer_of(operation, show_refund(refund), "refund")
     writes: list[Write] = [
@@ -117,7 +121,7 @@ def refund_writes(
         names = ("status", "status_detail", "decline")
         sets = {name: value for name, value in refund.to_item().items() if name in names}
         writes.append(Update(refund.key, EXISTS, set=sets))
-    writes += money_writes(operation, concluded.moved_cents, now)
+    writes += money_writes(operation, concluded.moved_cents, now, day)
     writes += key_writes(operation, None, answer, now)
     return writes, answer
 

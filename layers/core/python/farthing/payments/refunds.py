@@ -13,7 +13,7 @@ from farthing.payments import idempotency
 from farthing.payments.address import Address
 from farthing.payments.begin import Asking
 from farthing.payments.conclusion import FIRST_LOOK_SECONDS
-from farthing.payments.conditions import enough_left_to_refund
+from farthing.payments.conditions import NOT_DISPUTED, enough_left_to_refund
 from farthing.payments.guarded import Guarded, commit
 from farthing.payments.intent import Intent, intent_key, key_of
 from farthing.payments.listing import Listing, list_ids, page_of
@@ -24,6 +24,7 @@ from farthing.payments.refund import (
     Refund,
     RefundStatus,
     Reservation,
+    payment_disputed,
     refund_exceeds_charge,
     refund_key,
     refund_list_partition,
@@ -126,7 +127,7 @@ def _reservation(
     refund, operation = reservation.refund, reservation.operation
     take = Update(
         intent_key(services.tenant, refund.intent_id),
-        enough_left_to_refund(refund.amount_cents),
+        enough_left_to_refund(refund.amount_cents) & NOT_DISPUTED,
         add={"amount_refundable": -refund.amount_cents, "open_refunds": 1, "version": 1},
     )
     return [
@@ -140,7 +141,8 @@ def _reservation(
 def _too_much(item: Item | None) -> Response:
     if item is None:
         raise LookupError("an intent vanished")
-    raise refund_exceeds_charge(Intent.from_item(item))
+    intent = Intent.from_item(item)
+    raise payment_disputed() if intent.open_disputes else refund_exceeds_charge(intent)
 
 
 def _read(refund_id: str, services: Services) -> Refund:

@@ -17,7 +17,7 @@ from farthing.acquiring.answer import PENDING, UNKNOWN, Answer, Outcome
 from farthing.acquiring.port import Kind, LookUp, LookUpFailed
 from farthing.clock import from_text, to_text
 from farthing.http.response import Response
-from farthing.payments import recovery, refund_outcome, returns
+from farthing.payments import recovery, refund_outcome, refund_returns, returns
 from farthing.payments.address import Address
 from farthing.payments.answers import answer_about, answer_of
 from farthing.payments.conclude import conclude
@@ -101,14 +101,16 @@ def adopt(
     That a debit went back after it had succeeded is a fact of its own, and written after it.
     """
     if operation.kind is Kind.REFUND:
-        with suppress(StoreBusy):
+        with suppress(StoreBusy, LookUpFailed):
             refund_outcome.conclude_refund(operation, answer, services, also)
+            refund_returns.record_if_back(operation, answer, services)
         return
     intent = read_intent(operation, services)
     if intent.open_operation != operation.operation_id:
         return
     concluded = conclude(intent, operation, answer)
-    after, writes, _ = intent_writes(concluded, services.new_id, services.now())
+    day = services.business_day(operation.connector)
+    after, writes, _ = intent_writes(concluded, services.new_id, services.now(), day)
     with suppress(ConditionFailed, StoreBusy):
         write_outcome(concluded.operation, [*writes, *also], services)
         remember(after, concluded.operation, services)

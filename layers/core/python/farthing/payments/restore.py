@@ -182,7 +182,8 @@ def _lost_refund(intent: Intent, operation: Operation) -> Missing | str:
     """A refund that is not in our books. Its debit's return may be restored before it and have
     taken all that was left: what the payer then has twice is overdrawn, as when both are in time.
     """
-    room = intent.amount_refundable + intent.amount_returned - intent.amount_overdrawn
+    gone = intent.amount_returned + intent.amount_disputed - intent.amount_overdrawn
+    room = intent.amount_refundable + gone
     if intent.status is not Status.SUCCEEDED or room < operation.amount_cents:
         return f"the payment has {room} left to refund"
     taken = min(intent.amount_refundable, operation.amount_cents)

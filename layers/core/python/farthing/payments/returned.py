@@ -26,7 +26,7 @@ PREFIX = "rtn"
 
 @dataclass(frozen=True)
 class Return:
-    """One row: there is one for a debit, however often it is told."""
+    """One row: there is one for a debit or for a refund, however often it is told."""
 
     operation: Operation
     returned: Returned
@@ -41,8 +41,7 @@ class Return:
     @property
     def key(self) -> Key:
         """The row, beside its payment."""
-        pk = self.operation.address.key.pk
-        return Key("payments", pk, f"RETURN#{self.operation.operation_id}")
+        return return_key(self.operation)
 
     def shown(self) -> dict[str, Any]:
         """What the payment shows of it."""
@@ -73,8 +72,13 @@ class Return:
         }
 
 
+def return_key(operation: Operation) -> Key:
+    """Where the return of a debit or of a refund is."""
+    return Key("payments", operation.address.key.pk, f"RETURN#{operation.operation_id}")
+
+
 def return_id_of(operation_id: str) -> str:
-    """The one return that a debit can have: its time, and a digest in place of chance."""
+    """The one return that an operation can have: its time, and a digest in place of chance."""
     digest = hashlib.sha256(f"{operation_id} returned".encode()).digest()
     return make_id(PREFIX, instant_of(operation_id), digest[:ENTROPY_BYTES])
 

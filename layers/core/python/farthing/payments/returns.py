@@ -9,7 +9,7 @@ on the version that it read, and is decided anew when a refund was faster.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from farthing.acquiring.answer import Returned
 from farthing.clock import later, to_text
@@ -46,7 +46,9 @@ def record(operation: Operation, returned: Returned, services: Services) -> None
         after, fact = decide(intent, operation, returned, services.now())
         event_id = services.new_id("evt")
         try:
-            services.store.write(*return_writes(intent, after, fact, event_id, services.now()))
+            day = services.business_day(operation.connector)
+            writes = return_writes(intent, after, fact, event_id, services.now(), day)
+            services.store.write(*writes)
         except ConditionFailed as failed:
             if failed.key == fact.key:
                 return
@@ -57,9 +59,12 @@ def record(operation: Operation, returned: Returned, services: Services) -> None
 
 
 def return_writes(
-    before: Intent, after: Intent, fact: Return, event_id: str, now: datetime
+    before: Intent, after: Intent, fact: Return, event_id: str, now: datetime, day: date
 ) -> list[Write]:
-    """The transaction that makes the return true. Its row, put once, keeps it from being two."""
+    """The transaction that makes the return true. Its row, put once, keeps it from being two.
+
+    `day` is the business day of `now` at the acquirer.
+    """
     operation, amount_cents = fact.operation, fact.returned.amount_cents
     transaction = posting.returned(
         fact.return_id,
@@ -77,6 +82,7 @@ def return_writes(
         amount_cents,
         operation.currency,
         operation.connector,
+        day,
         now,
     )
     return [

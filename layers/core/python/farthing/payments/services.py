@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Protocol
 
+from farthing.access.fees import FeePlan
 from farthing.acquiring.answer import Answer
 from farthing.acquiring.port import Books, Capabilities, LookUp, Reversal, TransactionPage
 from farthing.fraud.ports import Fraud
@@ -87,6 +88,8 @@ class Services:
     later: Later
     capabilities: Callable[[str], Capabilities]
     """What the acquirer of a connector guarantees."""
+    business_day: Callable[[str], date]
+    """The day with which the acquirer of a connector settles what happens now."""
     connector: Callable[[str], str | None]
     """Which connector takes this merchant's payments in a currency; None if none does."""
     takes_tokens: Callable[[str], bool]
@@ -96,5 +99,7 @@ class Services:
     new_id: IdSource
     now: Callable[[], datetime]
     seconds_left: Callable[[], float]
+    fees: FeePlan
+    """What we take of this merchant's captures that are begun now."""
     pause: Callable[[int], None]
     """Waits a moment before the next try, longer with its number."""

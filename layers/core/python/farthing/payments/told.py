@@ -1,21 +1,29 @@
-"""What an acquirer told us, followed up: a hint at an operation or at a network token, a notice
-that is kept, or nothing.
+"""What an acquirer told us, followed up: a hint at an operation, at a dispute or at a network
+token, a notice that is kept, or nothing.
 
 An item names whose it is. It may name those of the account whose secret signed it, or, of an
 acquirer with one secret for all merchants, those of its mode.
 
-A notice is something that no operation of ours explains, such as a dispute. It is kept in a row of
-its own, once however often it comes, until there is somebody who understands it.
+A notice is something that nothing of ours explains, such as an early warning. It is kept in a row
+of its own, once however often it comes, until there is somebody who understands it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from farthing.acquiring.adapters import ADAPTERS, MODES
-from farthing.acquiring.inbound import Hint, NotAHint, Notice, NotYet, TokenHint
+from farthing.acquiring.adapters import ADAPTERS, CONNECTORS, MODES
+from farthing.acquiring.inbound import (
+    DisputeHint,
+    Hint,
+    NotAHint,
+    Notice,
+    NotYet,
+    TokenHint,
+)
 from farthing.acquiring.inbox import ItemAddress, Kept
 from farthing.acquiring.port import Kind
+from farthing.disputes.dispute import Dispute
 from farthing.ids import is_id
 from farthing.network_tokens.on_file import MethodAddress
 from farthing.payments.address import Address
@@ -31,9 +39,11 @@ MERCHANT_PREFIX, INTENT_PREFIX, OPERATION_PREFIX, REFUND_PREFIX = "mer", "pi", "
 
 ServicesOf = Callable[[TenantScope], Services]
 Tend = Callable[[MethodAddress], None]
+HearOf = Callable[[TenantScope, str, str], Dispute | None]
+"""Has a dispute looked at: whose, by which connector, and its reference. None if it is nobody's."""
 
 
-def follow(kept: Kept, services_of: ServicesOf, tend: Tend) -> Operation | None:
+def follow(kept: Kept, services_of: ServicesOf, tend: Tend, hear_of: HearOf) -> Operation | None:
     """The operation that an item led to, if it led to one.
 
     Raises NotAHint, NotYet if there is no such operation, or what following up raises.
@@ -44,6 +54,8 @@ def follow(kept: Kept, services_of: ServicesOf, tend: Tend) -> Operation | None:
             return _look(operation_named(told, kept.address), services_of, told.approved)
         case TokenHint():
             tend(method_named(told, kept.address))
+        case DisputeHint():
+            _hear(told, kept, services_of, hear_of)
         case Notice():
             tenant = tenant_of_reference(kept.address.account)
             keep(told, kept, tenant, services_of(tenant))
@@ -97,6 +109,15 @@ def keep(notice: Notice, kept: Kept, tenant: TenantScope, services: Services) ->
 def notice_key(tenant: TenantScope, acquirer: str, event_id: str) -> Key:
     """Where a notice is."""
     return Key("payments", tenant.pk("NOTICE", acquirer, event_id), "NOTICE")
+
+
+def _hear(hint: DisputeHint, kept: Kept, services_of: ServicesOf, hear_of: HearOf) -> None:
+    """Have a dispute looked at. That of a payment which was made without us is kept as a notice."""
+    address = kept.address
+    tenant = _tenant_named(hint.merchant_reference or address.account, address)
+    dispute = hear_of(tenant, CONNECTORS[address.acquirer], hint.reference)
+    if dispute is None and hint.notice is not None:
+        keep(hint.notice, kept, tenant, services_of(tenant))
 
 
 def _look(address: Address, services_of: ServicesOf, approved: bool | None) -> Operation:

@@ -36,6 +36,8 @@ def show_intent(intent: Intent) -> dict[str, Any]:
         "amount_refunded_cents": intent.amount_refunded,
         "amount_returned_cents": intent.amount_returned,
         "amount_overdrawn_cents": intent.amount_overdrawn,
+        "amount_disputed_cents": intent.amount_disputed,
+        "is_disputed": intent.open_disputes > 0,
         "returned": dict(intent.returned) if intent.returned else None,
         "decline": dict(intent.decline) if intent.decline else None,
         "outcome": intent.outcome,

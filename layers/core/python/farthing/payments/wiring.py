@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 
 from farthing import runtime
 from farthing.access.account import Settings
@@ -38,14 +38,21 @@ def services_of(
         sender=ChargeFunction(client, runtime.setting("CHARGE_FUNCTION")),
         later=look_queue(),
         capabilities=capabilities,
+        business_day=business_day,
         connector=settings.connector,
         takes_tokens=takes_tokens,
         fraud=fraud(tenant, viewer),
         new_id=runtime.new_id,
         now=runtime.clock().now,
         seconds_left=runtime.seconds_left,
+        fees=settings.fees,
         pause=runtime.pause,
     )
+
+
+def business_day(connector: str) -> date:
+    """The day with which the acquirer of a connector settles what happens now."""
+    return capabilities(connector).calendar.business_day(now())
 
 
 def takes_tokens(connector: str) -> bool:

@@ -7,21 +7,21 @@
 
 A batch comes to be with its first line and takes lines while it is OPEN. From CLOSING on its
 lines are frozen, so its totals are a function of them. Its name is a function of whose it is, of
-the day, and of its number: 1, until a batch is full and the day goes on in the next one. So two
-runs that want the same batch meet in one row.
+the day, and of its number, so two runs that want the same batch meet in one row. A day's lanes
+share the numbers out: lane 0 has 1, 9, 17, … and goes on in the next one when a batch is full.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 
 from farthing.ids import ENTROPY_BYTES, make_id
-from farthing.settlement.entry import Operation
-from farthing.settlement.line import Line
+from farthing.settlement.entry import SHARDS
+from farthing.settlement.totals import Totals
 from farthing.store.condition import Condition
 from farthing.store.item import Item, Key
 from farthing.store.scope import TenantScope
@@ -84,9 +84,7 @@ class Reason(StrEnum):
     """Why a batch is an EXCEPTION. Reconciliation names the lines."""
 
     REFUSED_BY_ACQUIRER = "REFUSED_BY_ACQUIRER"
-    REPORT_DOES_NOT_ADD_UP = "REPORT_DOES_NOT_ADD_UP"
-    REPORT_LINES_DIFFER = "REPORT_LINES_DIFFER"
-    REPORT_GROSS_DIFFERS = "REPORT_GROSS_DIFFERS"
+    OPEN_BREAKS = "OPEN_BREAKS"
 
 
 @dataclass(frozen=True)
@@ -161,7 +159,13 @@ class BatchName:
             "entity": MARKER_ENTITY,
             "settlement_id": self.settlement_id,
             "business_day": self.business_day.isoformat(),
+            "number": self.number,
         }
+
+
+def lane_of(number: int) -> int:
+    """Which lane fills the batches of this number: they take turns, so no two meet in one."""
+    return (number - 1) % SHARDS
 
 
 def is_full(batch: Item) -> bool:
@@ -185,59 +189,6 @@ def list_pk(tenant: TenantScope) -> str:
 
 
 @dataclass(frozen=True)
-class Totals:
-    """What our lines say. All but `gross_cents` are sums of positive amounts."""
-
-    entry_count: int
-    captured_cents: int
-    refunded_cents: int
-    returned_cents: int = 0
-    refund_returned_cents: int = 0
-    disputed_cents: int = 0
-    dispute_reversed_cents: int = 0
-    dispute_fee_cents: int = 0
-
-    @property
-    def gross_cents(self) -> int:
-        """What the acquirer owes for them before its fees; negative if more went back."""
-        return sum(
-            operation.sign * getattr(self, field) for operation, field in TOTAL_FIELDS.items()
-        )
-
-    @classmethod
-    def of(cls, item: Item) -> Totals:
-        """The totals in a stored batch."""
-        sums = {field: int(item.get(field, 0)) for field in TOTAL_FIELDS.values()}
-        return cls(entry_count=int(item["entry_count"]), **sums)
-
-    def to_item(self) -> Item:
-        """As they are in a stored batch."""
-        return asdict(self)
-
-
-TOTAL_FIELDS: Mapping[Operation, str] = {
-    Operation.CAPTURE: "captured_cents",
-    Operation.REFUND: "refunded_cents",
-    Operation.RETURN: "returned_cents",
-    Operation.REFUND_RETURN: "refund_returned_cents",
-    Operation.DISPUTE: "disputed_cents",
-    Operation.DISPUTE_REVERSAL: "dispute_reversed_cents",
-    Operation.DISPUTE_FEE: "dispute_fee_cents",
-}
-"""Where the sum of each kind of line is."""
-
-
-def totals_of(lines: Iterable[Line]) -> Totals:
-    """Count and sums, from the stored lines and nothing else."""
-    count = 0
-    cents = dict.fromkeys(TOTAL_FIELDS.values(), 0)
-    for line in lines:
-        count += 1
-        cents[TOTAL_FIELDS[line.operation]] += line.amount_cents
-    return Totals(entry_count=count, **cents)
-
-
-@dataclass(frozen=True)
 class Paid:
     """What the acquirer's report says: net is what it pays out, and may be negative."""
 
@@ -248,7 +199,12 @@ class Paid:
 
 @dataclass(frozen=True)
 class Batch:
-    """A stored batch. `totals` are known from CLOSING on, `paid` when the report was read."""
+    """A stored batch. `totals` are known from CLOSING on, `paid` when the report was read.
+
+    `content_sha256` is of the file that went to the acquirer, `report_sha256` of its answer.
+    `matched_count` of its lines are in a report as we have them; the bank showed a transfer of it
+    at `deposited_at`.
+    """
 
     name: BatchName
     status: Status
@@ -258,14 +214,16 @@ class Batch:
     submitted_at: str | None = None
     settled_at: str | None = None
     trouble: Trouble | None = None
+    content_sha256: str | None = None
+    report_sha256: str | None = None
+    matched_count: int = 0
+    deposited_at: str | None = None
 
     @classmethod
     def of(cls, tenant: TenantScope, item: Item) -> Batch:
         """The batch of a stored row."""
         day = date.fromisoformat(item["business_day"])
-        totals = paid = trouble = None
-        if "entry_count" in item:
-            totals = Totals.of(item)
+        paid = trouble = None
         if "net_cents" in item:
             paid = Paid(item["gross_cents"], item["fee_cents"], item["net_cents"])
         if "exception_reason" in item:
@@ -274,9 +232,13 @@ class Batch:
             name=BatchName(tenant, item["acquirer"], item["currency"], day, item["number"]),
             status=Status(item["status"]),
             created_at=item["created_at"],
-            totals=totals,
+            totals=Totals.of(item) if "entry_count" in item else None,
             paid=paid,
             submitted_at=item.get("submitted_at"),
             settled_at=item.get("settled_at"),
             trouble=trouble,
+            content_sha256=item.get("content_sha256"),
+            report_sha256=item.get("report_sha256"),
+            matched_count=item.get("matched_count", 0),
+            deposited_at=item.get("deposited_at"),
         )

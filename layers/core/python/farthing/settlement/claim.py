@@ -7,23 +7,25 @@ The claim, the line and the proof that the batch still takes lines are one trans
     line rows      not there                         → written
 
 So a run may die anywhere, and another one may run beside it or after it: what is claimed has its
-line, what is not claimed is found again. What does not fit into a full batch goes into the next
-number of the same day; an entry that appears in a day whose batch is closed waits for the batch of
-the next day.
+line, what is not claimed is found again. What does not fit into a full batch goes into the lane's
+next number of the same day; an entry that appears in a day whose batch is closed waits for the
+batch of the next day.
+
+A lane is one shard of every day. One run may walk all lanes, and fill the batches of lane 0; or
+eight walk one each, and fill their own.
 
 An entry that cannot be read, or contradicts what is stored, stays where it is and keeps no other:
 it is logged, and looked at again by every run.
 
-Which days: the LOOK_BACK_DAYS up to the day that the merchant's progress row has reached, because
-a transaction begun before midnight may be written after it, and every day since. Counted from the
+Which days: the LOOK_BACK_DAYS up to the day that the lane's progress has reached, because a
+transaction begun before midnight may be written after it, and every day since. Counted from the
 day reached and not from today, so that a schedule that stood still loses nothing.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -38,7 +40,8 @@ from farthing.settlement.batch import (
 from farthing.settlement.entry import ENTRY_UNCLAIMED, SHARDS, Entry, entry_key, shard_pk
 from farthing.settlement.line import line_item, line_sk
 from farthing.settlement.ports import Store
-from farthing.store.condition import NOT_CREATED, Condition
+from farthing.settlement.progress import EVERY_LANE, move, reached
+from farthing.store.condition import NOT_CREATED
 from farthing.store.errors import ConditionFailed
 from farthing.store.item import Item, Key
 from farthing.store.scope import TenantScope
@@ -46,19 +49,28 @@ from farthing.store.write import Put, Update, Write
 
 LOOK_BACK_DAYS = 7
 
-PROGRESS_ENTITY = "settlement_progress"
+
+def never() -> bool:
+    """For a run that has all the time that it needs."""
+    return False
 
 
 @dataclass
 class Claims:
-    """One run's claiming for one merchant at one acquirer, up to the business day `until`."""
+    """One run's claiming for one merchant at one acquirer, up to the business day `until`.
+
+    More than `claims_max` entries, or `out_of_time`, and it stops, to be gone on with by others.
+    """
 
     tenant: TenantScope
     acquirer: str
     until: date
     store: Store
     clock: Clock
-    numbers: dict[str, int] = field(default_factory=lambda: defaultdict(lambda: 1))
+    lanes: Sequence[int] = EVERY_LANE
+    claims_max: int | None = None
+    out_of_time: Callable[[], bool] = never
+    numbers: dict[str, int] = field(default_factory=dict)
     """By currency, the number of the batch of `until` that is being filled."""
     opened: set[str] = field(default_factory=set)
     """Currencies whose batch of that number is known to be there."""
@@ -67,38 +79,54 @@ class Claims:
     failures: list[Exception] = field(default_factory=list)
     broke_off: bool = False
     """Whether claims came to nothing that the next run may well make."""
+    stopped: bool = False
+    """Whether it stopped before the end."""
+    claimed: int = 0
 
     def run(self, first_day: date) -> None:
         """Claim what is due. `first_day` is the earliest that could hold an entry."""
-        reached = self._progress()
-        day = min(reached or first_day, self.until) - timedelta(days=LOOK_BACK_DAYS - 1)
+        through = reached(self.store, self.tenant, self.acquirer, self.lanes)
+        day = min(through or first_day, self.until) - timedelta(days=LOOK_BACK_DAYS - 1)
         nothing_left = True
         while day <= self.until:
             nothing_left = self._claim_day(day) and nothing_left
+            if self.stopped:
+                return
             missed = self.until - day > timedelta(days=LOOK_BACK_DAYS)
-            if nothing_left and (missed or day == self.until):
-                reached = self._progress_to(day, reached)
+            further = through is None or day > through
+            if nothing_left and further and (missed or day == self.until):
+                move(self.store, self.tenant, self.acquirer, self.lanes, day)
             day += timedelta(days=1)
 
     def _claim_day(self, day: date) -> bool:
         """Claim one day's entries. True if none is left unclaimed."""
         left = 0
-        for shard in range(SHARDS):
-            for found in self._pages(shard_pk(self.tenant, self.acquirer, day, shard)):
-                by_currency: dict[str, list[Entry]] = defaultdict(list)
-                for item in found:
-                    if "settlement_id" in item:
-                        continue
-                    try:
-                        entry = Entry.of(item)
-                    except (KeyError, TypeError, ValueError) as error:
-                        self.failures.append(error)
-                        left += 1
-                    else:
-                        by_currency[entry.currency].append(entry)
-                for currency, entries in by_currency.items():
+        for lane in self.lanes:
+            for found in self._pages(shard_pk(self.tenant, self.acquirer, day, lane)):
+                for currency, entries in self._unclaimed(found).items():
                     left += self._claim(currency, entries)
-        return left == 0
+                if self._must_stop():
+                    self.stopped = True
+                    return False
+        return left == 0 and not self.failures
+
+    def _must_stop(self) -> bool:
+        enough = self.claims_max is not None and self.claimed > self.claims_max
+        return enough or self.out_of_time()
+
+    def _unclaimed(self, items: Sequence[Item]) -> dict[str, list[Entry]]:
+        """By currency, the entries that no batch has. One that cannot be read is a failure."""
+        by_currency: dict[str, list[Entry]] = defaultdict(list)
+        for item in items:
+            if "settlement_id" in item:
+                continue
+            try:
+                entry = Entry.of(item)
+            except (KeyError, TypeError, ValueError) as error:
+                self.failures.append(error)
+            else:
+                by_currency[entry.currency].append(entry)
+        return by_currency
 
     def _pages(self, pk: str) -> Iterator[list[Item]]:
         start: Item | None = None
@@ -130,14 +158,13 @@ class Claims:
         """
         wanted, unfit = list(entries), 0
         while wanted and currency not in self.closed:
-            name = BatchName(
-                self.tenant, self.acquirer, currency, self.until, self.numbers[currency]
-            )
+            name = self._name(currency)
             gate = self._gate(name, len(wanted))
             writes = [*gate, *(write for entry in wanted for write in claiming(entry, name))]
             try:
                 self.store.write(*writes)
                 self.opened.add(currency)
+                self.claimed += len(wanted)
                 return unfit
             except ConditionFailed as failed:
                 if failed.index == 0:
@@ -150,6 +177,11 @@ class Claims:
                         self.failures.append(failed)
                         unfit += 1
         return len(wanted) + unfit
+
+    def _name(self, currency: str) -> BatchName:
+        """The batch that is being filled: of the only lane, or of the first one."""
+        number = self.numbers.setdefault(currency, self.lanes[0] + 1)
+        return BatchName(self.tenant, self.acquirer, currency, self.until, number)
 
     def _gate(self, name: BatchName, line_count: int) -> list[Write]:
         """What makes the batch take lines: its opening, or the proof that it takes them still."""
@@ -165,26 +197,10 @@ class Claims:
         if currency not in self.opened:
             self.opened.add(currency)
         elif batch is not None and is_full(batch):
-            self.numbers[currency] += 1
+            self.numbers[currency] += SHARDS
             self.opened.discard(currency)
         else:
             self.closed.add(currency)
-
-    def _progress(self) -> date | None:
-        item = self.store.get(progress_key(self.tenant, self.acquirer))
-        return date.fromisoformat(item["through_day"]) if item else None
-
-    def _progress_to(self, day: date, reached: date | None) -> date:
-        if reached is not None and day <= reached:
-            return reached
-        further = Update(
-            progress_key(self.tenant, self.acquirer),
-            when=progress_behind(day),
-            set={"entity": PROGRESS_ENTITY, "through_day": day.isoformat()},
-        )
-        with suppress(ConditionFailed):  # another run is further, and its word is as good as ours
-            self.store.write(further)
-        return day
 
 
 def claiming(entry: Entry, name: BatchName) -> tuple[Write, Write]:
@@ -198,18 +214,4 @@ def claiming(entry: Entry, name: BatchName) -> tuple[Write, Write]:
             set={"settlement_id": settlement_id},
         ),
         Put(line, line_item(entry, settlement_id), NOT_CREATED),
-    )
-
-
-def progress_key(tenant: TenantScope, acquirer: str) -> Key:
-    """The row that says through which day everything at `acquirer` was claimed."""
-    return Key(TABLE, tenant.pk("PROGRESS", acquirer), "PROGRESS")
-
-
-def progress_behind(day: date) -> Condition:
-    """The recorded day is earlier than `day`, or there is none: progress never goes back."""
-    return Condition(
-        "PROGRESS_BEHIND",
-        "attribute_not_exists(#pk) OR #through_day < :day",
-        {"day": day.isoformat()},
     )

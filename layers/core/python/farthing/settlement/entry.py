@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 
-from farthing.clock import business_day, to_text
+from farthing.clock import to_text
 from farthing.ids import shard_of
 from farthing.store.condition import Condition
 from farthing.store.item import Item, Key
@@ -110,16 +110,16 @@ def settlement_entry(
     amount_cents: int,
     currency: str,
     acquirer: str,
+    day: date,
     at: datetime,
     fee_cents: int = 0,
 ) -> tuple[Key, Item]:
     """The row of one amount that moved, to be put when NOT_CREATED.
 
     `operation_id` is the subject of its ledger transaction, `reference` the one under which the
-    acquirer's books show the movement, `at` the instant that decides the business day. Raises
+    acquirer's books show the movement, `day` its business day there at the instant `at`. Raises
     ValueError unless the amount is positive.
     """
-    day = business_day(at)
     entry = Entry(
         entry_id=entry_id_of(operation_id, operation),
         intent_id=intent_id,

@@ -4,7 +4,8 @@ Every step reads what is stored, does one thing, and writes the next state on th
 the state is still the one that it read. Whoever loses a race reads again and goes on from there.
 
 A batch is looked up at the acquirer before it is submitted, by its reference: a run that died
-after the submission, or never heard the answer, finds it there and does not send it again.
+after the submission, or never heard the answer, finds it there and does not send it again. What
+its report means is decided by whoever takes it.
 """
 
 from __future__ import annotations
@@ -15,33 +16,40 @@ from datetime import date, datetime, timedelta
 from enum import StrEnum
 
 from farthing.clock import Clock, from_text, to_text
+from farthing.files import Files
 from farthing.settlement.batch import (
     NEXT,
-    STILL,
     STILL_CLOSING,
+    STILL_SUBMITTED,
     TABLE,
     Batch,
     Reason,
     Status,
-    Totals,
     Trouble,
     batch_key,
-    totals_of,
     unfinished_pk,
 )
+from farthing.settlement.batch_file import CONTENT_TYPE, batch_file
+from farthing.settlement.files import batch_file_key, report_file_key, sha256_of
 from farthing.settlement.line import SK_PREFIX, Line
-from farthing.settlement.ports import OutcomeUnknown, Refused, SettlementAcquirer, Store
-from farthing.settlement.report import trouble_with
-from farthing.store.condition import EXISTS
+from farthing.settlement.ports import (
+    LinesAwaited,
+    OutcomeUnknown,
+    Refused,
+    SettlementAcquirer,
+    Store,
+    TakeReport,
+)
+from farthing.settlement.report_file import ReportUnreadable, read_report
+from farthing.settlement.totals import Totals, totals_of
+from farthing.settlement.transition import excepted, moved
 from farthing.store.errors import ConditionFailed
-from farthing.store.item import Item, Value
+from farthing.store.item import Item
 from farthing.store.scope import TenantScope
-from farthing.store.write import Delete, Update, Write
+from farthing.store.write import Update
 
 STEPS_MAX = 10
 """Three steps lead to the end; the others are races lost."""
-REPORT_LATE_AFTER = timedelta(hours=20)
-"""Less than a day, so that the next day's run finds the report late."""
 
 
 class NotReportedYet(Exception):
@@ -53,21 +61,34 @@ class Wait(StrEnum):
 
     OUTCOME_UNKNOWN = "OUTCOME_UNKNOWN"
     NOT_REPORTED = "NOT_REPORTED"
+    REPORT_UNREADABLE = "REPORT_UNREADABLE"
+    LINES_AWAITED = "LINES_AWAITED"
     RACES_LOST = "RACES_LOST"
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a batch came, and what it waits for if that is not its end."""
+    """How far a batch came, what it waits for if that is not its end, and how long it may."""
 
     batch: Batch
     wait: Wait | None = None
+    reports_within: timedelta = timedelta()
 
     def must_be_told(self, now: datetime) -> bool:
-        """Whether somebody has to hear that it waits. An acquirer takes hours for a report."""
+        """Whether somebody has to hear that it waits. An acquirer takes hours for a report, and a
+        line that it lacks is reconciliation's to miss."""
         if self.wait is Wait.NOT_REPORTED and self.batch.submitted_at is not None:
-            return now - from_text(self.batch.submitted_at) >= REPORT_LATE_AFTER
-        return self.wait is not None
+            return now - from_text(self.batch.submitted_at) >= self.reports_within
+        return self.wait not in {None, Wait.LINES_AWAITED}
+
+
+@dataclass(frozen=True)
+class Unfinished:
+    """A batch that is listed as unfinished."""
+
+    settlement_id: str
+    business_day: date
+    number: int
 
 
 @dataclass(frozen=True)
@@ -78,10 +99,13 @@ class Finisher:
     acquirer_name: str
     acquirer: SettlementAcquirer
     store: Store
+    files: Files
     clock: Clock
+    take: TakeReport
 
     def finish(self, settlement_id: str) -> Progress:
         """One batch, as far as it comes now: SETTLED, EXCEPTION, or waiting for the acquirer."""
+        within = self.acquirer.reports_within
         for _ in range(STEPS_MAX):
             batch = self._read(settlement_id)
             if not NEXT[batch.status]:
@@ -93,65 +117,53 @@ class Finisher:
             except OutcomeUnknown:
                 return Progress(batch, Wait.OUTCOME_UNKNOWN)
             except NotReportedYet:
-                return Progress(batch, Wait.NOT_REPORTED)
+                return Progress(batch, Wait.NOT_REPORTED, within)
+            except ReportUnreadable:
+                return Progress(batch, Wait.REPORT_UNREADABLE)
+            except LinesAwaited:
+                return Progress(batch, Wait.LINES_AWAITED)
         return Progress(batch, Wait.RACES_LOST)
 
     def _step(self, batch: Batch) -> None:
         if batch.status is Status.OPEN:
-            self._move(batch, Status.CLOSING)
+            self.store.write(*moved(batch, Status.CLOSING))
         elif batch.status is Status.CLOSING:
             self._submit(batch)
         else:
             self._read_back(batch)
 
     def _submit(self, batch: Batch) -> None:
-        lines = list(self._lines(batch))
-        if batch.totals is None:
-            self._write_totals(batch, totals_of(lines))
-        if self.acquirer.look_up(batch.name.reference) is None:
+        lines, reference = list(self._lines(batch)), batch.name.reference
+        file = batch_file(reference, lines)
+        sha256 = sha256_of(file)
+        self._write_totals(batch, totals_of(lines), sha256)
+        if not self.acquirer.has(reference):
+            self.files.put(batch_file_key(batch.name, sha256), file, CONTENT_TYPE)
             try:
-                self.acquirer.submit(batch.name, lines)
+                self.acquirer.submit(reference, file)
             except Refused as refused:
                 trouble = Trouble(Reason.REFUSED_BY_ACQUIRER, f"it answered {refused.code}")
-                self._move(batch, Status.EXCEPTION, **excepted(trouble))
+                self.store.write(*moved(batch, Status.EXCEPTION, **excepted(trouble)))
                 return
-        self._move(batch, Status.SUBMITTED, submitted_at=to_text(self.clock.now()))
+        submitted_at = to_text(self.clock.now())
+        self.store.write(*moved(batch, Status.SUBMITTED, submitted_at=submitted_at))
 
     def _read_back(self, batch: Batch) -> None:
-        found = self.acquirer.look_up(batch.name.reference)
-        if found is None or found.report is None:
+        """Fetch the report, keep it as it is, and have it taken."""
+        file = self.acquirer.report(batch.name, self._lines(batch))
+        if file is None:
             raise NotReportedYet
-        lines = list(self._lines(batch))
-        paid = found.report.paid
-        figures = {
-            "gross_cents": paid.gross_cents,
-            "fee_cents": paid.fee_cents,
-            "net_cents": paid.net_cents,
-        }
-        trouble = trouble_with(found.report, lines, totals_of(lines))
-        if trouble is None:
-            settled_at = to_text(self.clock.now())
-            self._move(batch, Status.SETTLED, settled_at=settled_at, **figures)
-        else:
-            self._move(batch, Status.EXCEPTION, **excepted(trouble), **figures)
+        sha256 = sha256_of(file)
+        if batch.report_sha256 != sha256:
+            self.files.put(report_file_key(batch.name, sha256), file, CONTENT_TYPE)
+            kept = Update(batch.name.key, STILL_SUBMITTED, set={"report_sha256": sha256})
+            self.store.write(kept)
+        report = read_report(file, batch.name.reference)
+        self.take(batch, list(self._lines(batch)), report)
 
-    def _move(self, batch: Batch, status: Status, **changes: Value) -> None:
-        """One transition; with the last one the batch leaves the list of unfinished ones."""
-        if status not in NEXT[batch.status]:
-            raise ValueError(f"{batch.status} does not lead to {status}")
-        writes: list[Write] = [
-            Update(
-                batch.name.key,
-                when=STILL[batch.status],
-                set={"status": status.value, **changes},
-            )
-        ]
-        if not NEXT[status]:
-            writes.append(Delete(batch.name.marker_key, when=EXISTS))
-        self.store.write(*writes)
-
-    def _write_totals(self, batch: Batch, totals: Totals) -> None:
-        self.store.write(Update(batch.name.key, when=STILL_CLOSING, set=totals.to_item()))
+    def _write_totals(self, batch: Batch, totals: Totals, sha256: str) -> None:
+        figures = {**totals.to_item(), "content_sha256": sha256}
+        self.store.write(Update(batch.name.key, when=STILL_CLOSING, set=figures))
 
     def _read(self, settlement_id: str) -> Batch:
         item = self.store.get(batch_key(self.tenant, settlement_id))
@@ -171,23 +183,20 @@ class Finisher:
             if start is None:
                 return
 
-    def unfinished(self, before: date) -> list[str]:
-        """The ids of the unfinished batches of the days before `before`."""
+    def unfinished(self, until: date) -> list[Unfinished]:
+        """The unfinished batches of the days up to `until`, oldest first."""
         pk = unfinished_pk(self.tenant, self.acquirer_name)
-        found: list[str] = []
+        found: list[Unfinished] = []
         start: Item | None = None
         while True:
             page = self.store.query(TABLE, pk, start=start)
-            found += [
-                item["settlement_id"]
-                for item in page.items
-                if item["business_day"] < before.isoformat()
-            ]
+            found += map(_unfinished, page.items)
             start = page.next_start
             if start is None:
-                return found
+                return [one for one in found if one.business_day <= until]
 
 
-def excepted(trouble: Trouble) -> dict[str, Value]:
-    """The attributes of a batch that somebody has to look at."""
-    return {"exception_reason": trouble.reason.value, "exception_detail": trouble.detail}
+def _unfinished(item: Item) -> Unfinished:
+    """A listed batch. One that was listed before lanes were is of the only one."""
+    day = date.fromisoformat(item["business_day"])
+    return Unfinished(item["settlement_id"], day, item.get("number", 1))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from typing import Protocol
 
-from farthing.settlement.batch import BatchName
+from farthing.settlement.batch import Batch, BatchName
 from farthing.settlement.line import Line
 from farthing.settlement.report import Report
 from farthing.store.port import Gets, Queries, Writes
@@ -28,23 +28,36 @@ class Refused(Exception):
         self.code = code
 
 
-@dataclass(frozen=True)
-class Submission:
-    """A batch that the acquirer has. `report` is None until it is written."""
-
-    report: Report | None
+class LinesAwaited(Exception):
+    """A report was taken that lacks lines of ours: they come in a later one, or are missed."""
 
 
 class SettlementAcquirer(Protocol):
-    """Who settles. A reference with the same content is accepted once, however often it is sent."""
+    """Who settles. A reference with the same file is accepted once, however often it is sent."""
 
-    def look_up(self, reference: str) -> Submission | None:
-        """What the acquirer has under `reference`; None if it says that it has nothing.
+    @property
+    def reports_within(self) -> timedelta:
+        """After so long, a batch without a report is late."""
+        ...
 
-        Raises OutcomeUnknown.
+    def has(self, reference: str) -> bool:
+        """Whether the acquirer has a batch under `reference`, or needs none. Raises
+        OutcomeUnknown."""
+        ...
+
+    def submit(self, reference: str, file: bytes) -> None:
+        """Ask for the settlement of a batch's file. Raises Refused or OutcomeUnknown."""
+        ...
+
+    def report(self, name: BatchName, lines: Iterable[Line]) -> bytes | None:
+        """Its report of a batch, as a file; None as long as there is none.
+
+        `lines` are read only if they are needed. Raises OutcomeUnknown.
         """
         ...
 
-    def submit(self, name: BatchName, lines: Sequence[Line]) -> None:
-        """Ask for the settlement of `lines`. Raises Refused or OutcomeUnknown."""
-        ...
+
+TakeReport = Callable[[Batch, Sequence[Line], Report], None]
+"""Compares a report with our lines, and moves the batch on from SUBMITTED.
+
+Raises LinesAwaited if it stays there until the report's missing lines come or are missed."""

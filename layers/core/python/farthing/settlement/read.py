@@ -9,10 +9,12 @@ from typing import Protocol
 
 from farthing.access.principal import Principal
 from farthing.errors import invalid, not_found
+from farthing.files import Files
 from farthing.http.page import PageRequest, choice_filter, page_request, unknown_cursor
 from farthing.ids import is_id
 from farthing.money import EXPONENTS
 from farthing.settlement.batch import PREFIX, TABLE, Batch, Status, batch_key, list_pk
+from farthing.settlement.files import report_file_key
 from farthing.settlement.line import SK_PREFIX, Line, line_sk
 from farthing.settlement.ports import Store
 from farthing.store.condition import Condition
@@ -105,6 +107,13 @@ class Settlements:
             )
         lines = [Line.of(item) for item in answer.items[: page.limit]]
         return lines, len(answer.items) > page.limit
+
+    def report(self, settlement_id: str, files: Files) -> str:
+        """The acquirer's report as it came, CSV. Raises FarthingError while there is none."""
+        batch = self.get(settlement_id)
+        if batch.report_sha256 is None:
+            raise not_found("report of a settlement", settlement_id)
+        return files.get(report_file_key(batch.name, batch.report_sha256)).decode()
 
     def _must_exist(self, cursor: str) -> None:
         if self.store.get(batch_key(self.principal.tenant, cursor)) is None:

@@ -5,15 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from farthing.access.principal import Mode
-from farthing.settlement.batch import TOTAL_FIELDS, Batch
+from farthing.settlement.batch import Batch
 from farthing.settlement.finish import Progress
 from farthing.settlement.line import Line
+from farthing.settlement.totals import TOTAL_FIELDS
 
 
 def settlement_object(batch: Batch) -> dict[str, Any]:
     """A batch. Counts are null till it is closed, what is paid till the report was read.
 
     `expected_gross_cents` is what our lines say, `gross_cents` what the acquirer's report says.
+    The hashes are of the files: the one that was submitted, and the report.
     """
     totals, paid, trouble = batch.totals, batch.paid, batch.trouble
     return {
@@ -24,16 +26,22 @@ def settlement_object(batch: Batch) -> dict[str, Any]:
         "status": batch.status.value,
         "entry_count": totals.entry_count if totals else None,
         **{name: getattr(totals, name) if totals else None for name in TOTAL_FIELDS.values()},
+        "processing_fee_cents": totals.processing_fee_cents if totals else None,
         "expected_gross_cents": totals.gross_cents if totals else None,
         "gross_cents": paid.gross_cents if paid else None,
         "fee_cents": paid.fee_cents if paid else None,
         "net_cents": paid.net_cents if paid else None,
+        "matched_count": batch.matched_count,
+        "unmatched_count": totals.entry_count - batch.matched_count if totals else None,
         "exception": {"reason_code": trouble.reason.value, "message": trouble.detail}
         if trouble
         else None,
+        "content_sha256": batch.content_sha256,
+        "report_sha256": batch.report_sha256,
         "created_at": batch.created_at,
         "submitted_at": batch.submitted_at,
         "settled_at": batch.settled_at,
+        "deposited_at": batch.deposited_at,
         "livemode": batch.name.tenant.mode == Mode.LIVE,
     }
 

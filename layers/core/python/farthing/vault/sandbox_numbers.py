@@ -32,6 +32,8 @@ TEST_NUMBERS = frozenset(
         "4000009900000095",
         "4000009900000103",
         "4000009900000111",
+        # the payer's bank sends a refund back
+        "4000009900000186",
         # their network tokens: the card is replaced, by the second; none; refused; lost; suspended
         "4000009900000129",
         "4000009900000137",

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from farthing.acquiring.answer import NOT_SENT, Answer, Outcome
+from farthing.acquiring.dispute import Answered, Case, CaseAnswer
 from farthing.acquiring.exchange import NoByteSent, NoUsableAnswer
 from farthing.acquiring.port import (
     Capabilities,
@@ -29,7 +30,7 @@ from farthing.acquiring.port import (
     TransactionPage,
     Undone,
 )
-from farthing.acquiring.stripe import books, find, saved, standing
+from farthing.acquiring.stripe import books, disputes, find, saved, standing
 from farthing.acquiring.stripe.api import Api, Deadline, NotExecuted, OutOfTime, Refusal, Reply
 from farthing.acquiring.stripe.declines import NOT_PERMITTED, decline_of
 from farthing.acquiring.stripe.find import PAYMENTS, REFUNDS, NothingThere
@@ -127,6 +128,17 @@ class StripeAcquirer:
             return books.read(self.api, self.merchant_reference, since, after)
         except (*_NO_ANSWER, ValueError) as error:
             raise LookUpFailed from error
+
+    def find_dispute(self, reference: str) -> Case | None:
+        """A dispute of the account. Raises LookUpFailed."""
+        try:
+            return disputes.find(self.api, reference)
+        except _NO_ANSWER as error:
+            raise LookUpFailed from error
+
+    def answer_dispute(self, answer: CaseAnswer) -> Answered:
+        """Send evidence, or that it is accepted. Documents are refused before they come here."""
+        return disputes.answer(self.api, answer)
 
     def _prepared(
         self, deadline: Deadline, asked: Instruction, source: Source | None

@@ -13,7 +13,9 @@ or by search, which may be an hour behind in an outage: so it is believed later 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from farthing.acquiring.calendars import calendar_of
 from farthing.acquiring.port import Capabilities
 
 API_URL = "https://api.stripe.com"
@@ -51,5 +53,5 @@ CAPABILITIES = Capabilities(
 
 
 def declared(settings: Mapping[str, str]) -> Capabilities:
-    """The same in every deployment."""
-    return CAPABILITIES
+    """The same in every deployment, but for the days that its balance is read by."""
+    return replace(CAPABILITIES, calendar=calendar_of("stripe", settings))

@@ -1,7 +1,8 @@
 """Stripe's webhooks: whether Stripe signed one, what is kept of it, and what it is about.
 
     hint      it names an operation of ours: the acquirer is asked what became of it
-    notice    it names none, and may matter: a dispute, a warning. It is kept
+    notice    it names none, and may matter: a dispute of a payment that was made without us, a
+              warning. It is kept
     nothing   a payment that somebody made without us
 
 `Stripe-Signature: t=…,v1=…,v1=…`: HMAC-SHA-256 of `{t}.{body}`, in hexadecimal, by each secret that
@@ -17,7 +18,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from farthing.acquiring.inbound import Hint, Notice
+from farthing.acquiring.inbound import DisputeHint, Hint, Notice
 from farthing.acquiring.port import Kind
 from farthing.acquiring.stripe.payment import KIND, MARK_OF, MERCHANT, ORDER, REFERENCE, REVERSAL
 from farthing.webhooks.signature import TOLERANCE_SECONDS, SignatureRefused
@@ -42,6 +43,7 @@ KEPT = (
 )
 """Fields of a message's object, beside our marks and a dispute's deadline."""
 
+DISPUTE = "dispute"
 APPROVED = frozenset({"succeeded", "requires_capture"})
 REFUND_ENDS = {"succeeded": True, "failed": False, "canceled": False}
 
@@ -94,14 +96,15 @@ def digest(body: bytes) -> str:
     return json.dumps({**named, "object": kept})
 
 
-def read(text: str) -> Hint | Notice | None:
+def read(text: str) -> Hint | DisputeHint | Notice | None:
     """What a digest is about. Raises ValueError for what is none."""
     try:
         event = json.loads(text)
         type_, told = event["type"], event["object"]
         marks, kind = told["metadata"], told.get("object")
         if kind not in {"payment_intent", "charge", "refund"}:
-            return Notice(str(event["id"]), str(type_), told)
+            notice = Notice(str(event["id"]), str(type_), told)
+            return DisputeHint(str(told["id"]), None, notice) if kind == DISPUTE else notice
         if MERCHANT not in marks:
             return None
         return _hint(str(type_), told, marks)

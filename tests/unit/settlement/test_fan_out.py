@@ -1,4 +1,4 @@
-"""Which day a firing settles, and what becomes of it when one merchant fails or time runs out."""
+"""Which days a firing settles, and what becomes of it when one merchant fails."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from typing import Any
 
 import pytest
 
+from farthing.business_calendar import UTC_DAYS, Calendar
 from farthing.settlement.batch import Status
 from farthing.settlement.entry import entry_key
-from farthing.settlement.run import RunIncomplete, day_asked
+from farthing.settlement.fan_out import RunIncomplete, days_asked
 from farthing.store import TenantScope
-from tests.unit.settlement.world import MERCHANT_ID, TENANT, Clock, World, at
+from tests.unit.settlement.world import MERCHANT_ID, Clock, World, at
 
 BROKEN = TenantScope("mer_01jd0000000000000000000000", "test")
+SANDBOX = {"sandbox": UTC_DAYS}
 NOW = Clock(at(9))  # 2026-11-10
 
 
@@ -30,7 +32,7 @@ NOW = Clock(at(9))  # 2026-11-10
     ],
 )
 def test_the_day_that_an_event_asks_for(event: dict[str, Any], day: date) -> None:
-    assert day_asked(event, NOW, has_test_clock=True) == day
+    assert days_asked(event, SANDBOX, NOW, has_test_clock=True) == {"sandbox": day}
 
 
 @pytest.mark.parametrize(
@@ -47,12 +49,12 @@ def test_the_day_that_an_event_asks_for(event: dict[str, Any], day: date) -> Non
 )
 def test_a_day_that_is_not_over_is_refused(event: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r".+"):
-        day_asked(event, NOW, has_test_clock=True)
+        days_asked(event, SANDBOX, NOW, has_test_clock=True)
 
 
 def test_today_is_settled_only_where_the_clock_can_be_moved() -> None:
     with pytest.raises(ValueError, match="test clock"):
-        day_asked({"include_today": True}, NOW, has_test_clock=False)
+        days_asked({"include_today": True}, SANDBOX, NOW, has_test_clock=False)
 
 
 def test_one_merchants_failure_does_not_keep_the_money_of_the_others() -> None:
@@ -69,20 +71,15 @@ def test_one_merchants_failure_does_not_keep_the_money_of_the_others() -> None:
     assert world.batch().status is Status.SETTLED
 
 
-def test_a_run_without_time_left_says_so_and_the_next_one_goes_on() -> None:
-    world = World()
-    world.enter(0, tenant=BROKEN)
-    world.enter(0)
-    seconds = iter([300.0, 59.0])
+def test_each_acquirer_is_settled_up_to_its_own_last_day() -> None:
+    """Given an acquirer that rests on weekends, on a Monday morning its last day is Friday."""
+    calendars = {"sandbox": UTC_DAYS, "stripe": Calendar.parse("UTC,SAT,SUN")}
+    monday = Clock(at(8))  # 2026-11-09
 
-    with pytest.raises(RunIncomplete, match="after 1"):
-        world.run(
-            0,
-            merchants=(BROKEN.merchant_id, MERCHANT_ID),
-            seconds_left=lambda: next(seconds),
-        )
-    assert world.batches() == []
-    assert len(world.batches(BROKEN)) == 1
+    def asked(**event: Any) -> dict[str, str]:
+        found = days_asked(event, calendars, monday, has_test_clock=True)
+        return {name: day.isoformat() for name, day in found.items()}
 
-    world.run(0, merchants=(BROKEN.merchant_id, MERCHANT_ID))
-    assert [batch.status for batch in world.batches(TENANT)] == [Status.SETTLED]
+    assert asked() == {"sandbox": "2026-11-08", "stripe": "2026-11-06"}
+    assert asked(until_day="2026-11-07") == {"sandbox": "2026-11-07", "stripe": "2026-11-06"}
+    assert asked(include_today=True) == {"sandbox": "2026-11-09", "stripe": "2026-11-09"}

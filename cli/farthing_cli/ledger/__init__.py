@@ -1,0 +1,1 @@
+"""`farthing ledger`: balances, transactions, and whether the books are right."""

@@ -1,0 +1,1 @@
+"""`farthing reconcile` and `farthing breaks`."""
