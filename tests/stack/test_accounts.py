@@ -72,6 +72,7 @@ def test_the_key_is_read_by_charge_and_the_webhook_secret_by_who_checks_it(
             "acquirer_events": {"key": refused, "webhooks": refused},
             "tokens": {"key": refused, "webhooks": refused},
             "settle": {"key": refused, "webhooks": refused},
+            "settle_batch": {"key": refused, "webhooks": refused},
         }.items():
             assert probe.as_(function, calls)["said"] == said, function
     finally:
