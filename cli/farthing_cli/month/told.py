@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from farthing.money import Money
+from farthing.reconciliation.kind import Kind
+from farthing.reconciliation.resolution import Resolution
 from farthing_cli import wide
+from farthing_cli.api import Document
 from farthing_cli.ledger.trial import sums
 from farthing_cli.month.figures import tables
 from farthing_cli.month.finance import Books, Story
@@ -57,9 +62,23 @@ def summary(books: Books) -> list[str]:
         f"kinds, {ended} of them resolved.",
         f"Trial balance of {counts['entries']} entries: {counts['differences']} differences.",
     ]
+    lines += [
+        f"Paid twice, and to be taken back by the acquirer: {Money(cents, currency)}."
+        for currency, cents in sorted(to_be_taken_back(books.breaks).items())
+    ]
     if books.others:
         lines.append(f"Breaks of an earlier month that are resolved as well: {books.others}.")
     return lines
+
+
+def to_be_taken_back(breaks: Iterable[Document]) -> Counter[str]:
+    """What the acquirer paid and corrects, in minor units by currency: it stays receivable, on its
+    other side, until then."""
+    found: Counter[str] = Counter()
+    for one in breaks:
+        if one["kind"] == Kind.DUPLICATE_LINE and one["resolution"] == Resolution.ACQUIRER_CORRECTS:
+            found[one["reported"]["currency"]] += one["reported"]["net_cents"]
+    return found
 
 
 def as_json(books: Books, seconds: float) -> dict[str, Any]:
