@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from farthing.reconciliation.bodies import AssignBreak
 from farthing_cli import state
 from farthing_cli.failure import Failure
 from farthing_cli.ledger.trier import Trier
@@ -51,8 +53,11 @@ def month(
     if something is left that nothing explains.
     """
     began = time.monotonic()
+    person = _person(getpass.getuser() if by is None else by)
+    if html is not None and not html.parent.is_dir():
+        raise Failure(f"{html.parent} is no folder.")
     with in_words():
-        books = _played(days, payments, seed, by or getpass.getuser())
+        books = _played(days, payments, seed, person)
     took = time.monotonic() - began
     if as_json:
         console.print_json(data=in_json(books, took))
@@ -64,6 +69,14 @@ def month(
         raise Failure(f"Not every cent is explained: {len(books.problems)} problems.")
     if not as_json:
         console.print(f"Every cent is explained. [dim]{took:.0f} s[/]", highlight=False)
+
+
+def _person(name: str) -> str:
+    """A name that breaks can be resolved by: better refused now than after the month."""
+    try:
+        return AssignBreak(to=name, by=name).by
+    except ValidationError:
+        raise Failure("--by takes a person's name, of 1 to 100 characters.") from None
 
 
 def _played(days: int, payments: int, seed: int, by: str) -> Books:

@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import date, timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.console import Console
+from typer.testing import CliRunner
 
 from farthing.access.principal import Mode
 from farthing.reconciliation.deposit_row import Deposit
 from farthing.settlement.batch import BatchName
 from farthing.store.scope import TenantScope
 from farthing_cli.failure import Failure
-from farthing_cli.month import explain
+from farthing_cli.month import commands, explain
 from farthing_cli.month.figures import deposited, rows_of, tables, totals
+from farthing_cli.month.finance import Books, Story
+from farthing_cli.month.page import page_of
 from farthing_cli.month.plan import (
     CARDS,
     CENTS_MAX,
@@ -29,7 +33,7 @@ from farthing_cli.month.plan import (
 )
 from farthing_cli.month.play import QUIET_DAYS, UNTOLD_DAYS_MAX, Played, Player
 from farthing_cli.month.shop import Sale
-from farthing_cli.month.told import to_be_taken_back
+from farthing_cli.month.told import as_json, show, to_be_taken_back
 
 FIRST = date(2026, 12, 1)
 MERCHANT = TenantScope("mer_01kahzw1j2qc2x6j3q9r2v8w4s", Mode.TEST.value)
@@ -287,3 +291,56 @@ def test_what_was_paid_twice_is_to_be_taken_back() -> None:
     still = break_of("DUPLICATE_LINE", resolution=None, **paid)
 
     assert to_be_taken_back([back, back, kept, still]) == {"eur": 1_952}
+
+
+# --- told ---------------------------------------------------------------------------------------
+
+
+def books(*problems: str) -> Books:
+    told = Story(sale(Tale.TWICE), "DUPLICATE_LINE brk_1", "ACQUIRER_CORRECTS")
+    accounts = {"eur": {"bank_settlement:sandbox": 576, "merchant_payable": -576}, "usd": {}}
+    trial = {"accounts": accounts, "counts": {"entries": 3, "differences": 0}}
+    back = {"resolved_at": "2026-12-05T01:15:00Z", "resolution": "ACQUIRER_CORRECTS"}
+    one = break_of("DUPLICATE_LINE", reported={"currency": "eur", "net_cents": 976}, **back)
+    return Books(rows(), [told], [one], trial, problems, others=0)
+
+
+def test_the_terminal_has_the_days_the_balance_what_happened_and_what_is_wrong() -> None:
+    shown = StringIO()
+
+    show(Console(file=shown, width=200), books("nothing explains brk_2"))
+
+    said = shown.getvalue()
+    assert "2 payments in 2 batches; 1 breaks of 1 kinds, 1 of them resolved." in said
+    assert "to be taken back by the acquirer: 9.76 EUR" in said
+    assert said.rstrip().endswith("nothing explains brk_2")
+
+
+def test_as_data_amounts_are_minor_units() -> None:
+    told = as_json(books(), 12.345)
+
+    assert told["days"][0]["net_cents"] == told["days"][0]["deposited_cents"] == 576
+    assert (told["stories"][0]["what"], told["problems"], told["seconds"]) == ("TWICE", [], 12.3)
+
+
+def test_the_page_has_a_waterfall_for_the_month_and_each_day() -> None:
+    page = page_of(books("nothing <b>explains</b> it"), "farthing demo month")
+
+    assert page.count("<svg") == 1 + len(rows())
+    assert "DUPLICATE_LINE brk_1" in page
+    assert "nothing &lt;b&gt;explains&lt;/b&gt; it" in page
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "4242 4242 4242 4242"])
+def test_who_is_nobody_is_refused_before_anything_happens(name: str) -> None:
+    ran = CliRunner().invoke(commands.app, ["month", "--by", name])
+
+    assert isinstance(ran.exception, Failure)
+    assert "--by takes a person's name" in str(ran.exception)
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_anything_happens(tmp_path: Path) -> None:
+    ran = CliRunner().invoke(commands.app, ["month", "--html", f"{tmp_path}/none/a.html"])
+
+    assert isinstance(ran.exception, Failure)
+    assert "is no folder" in str(ran.exception)
