@@ -71,16 +71,14 @@ class Business:
 
     def spend_night(self) -> None:
         """Settle what is over, read what the bank booked, look what is overdue or decided."""
-        self._settle()
-        self._read_statements()
-        self._call("reconcile")
-        self._call("dispute_deadlines")
-
-    def _settle(self) -> None:
         call = settling.function(self.account, f"{self.dev.stack_name}-settle")
-        result = deque(settling.results(call({"follow": True}), call), maxlen=1).pop()
+        sent = call({"follow": True})
+        self._read_statements()  # while the merchants are settled
+        result = deque(settling.results(sent, call), maxlen=1).pop()
         if result["failed"]:
             raise Failure(f"{result['failed']} merchants or lanes could not be settled.")
+        self._call("reconcile")
+        self._call("dispute_deadlines")
 
     def _read_statements(self) -> None:
         """Take what the bank booked since the last time through the door that a person uses."""

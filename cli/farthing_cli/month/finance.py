@@ -34,10 +34,15 @@ class Story:
 
 @dataclass(frozen=True)
 class Books:
-    """What the month came to. `problems` are what is not as it should be, in words; `trial` is the
-    run of the trial balance; `others` counts breaks of an earlier month that was interrupted."""
+    """What the month came to.
+
+    `problems` are what is not as it should be, in words; `trial` is the run of the trial balance.
+    `batches` counts the month's settlements, `others` the breaks of an earlier month that was
+    interrupted.
+    """
 
     rows: Rows
+    batches: int
     stories: Sequence[Story]
     breaks: Sequence[Document]
     trial: Run
@@ -94,7 +99,7 @@ class Finance:
             problems.append(f"the trial balance has {differences} differences")
         stories = [self._story(sale, breaks) for sale in sales if sale.tale]
         named = sum(1 for one in breaks if one["resolved_at"])
-        return Books(rows, stories, breaks, trial, problems, max(0, ended - named))
+        return Books(rows, len(batches), stories, breaks, trial, problems, max(0, ended - named))
 
     def _otherwise(self, sales: Sequence[Sale]) -> Iterator[str]:
         """Disputes that did not end as they were answered."""

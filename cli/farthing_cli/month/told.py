@@ -58,7 +58,7 @@ def summary(books: Books) -> list[str]:
     ended = sum(1 for one in books.breaks if one["resolved_at"])
     counts = books.trial["counts"]
     lines = [
-        f"{paid} payments in {len(books.rows)} batches; {len(books.breaks)} breaks of {kinds} "
+        f"{paid} payments in {books.batches} batches; {len(books.breaks)} breaks of {kinds} "
         f"kinds, {ended} of them resolved.",
         f"Trial balance of {counts['entries']} entries: {counts['differences']} differences.",
     ]
@@ -107,6 +107,7 @@ def as_json(books: Books, seconds: float) -> dict[str, Any]:
             }
             for story in books.stories
         ],
+        "batches": books.batches,
         "breaks": list(books.breaks),
         "accounts": books.trial["accounts"],
         "differences": books.trial["counts"]["differences"],

@@ -302,7 +302,7 @@ def books(*problems: str) -> Books:
     trial = {"accounts": accounts, "counts": {"entries": 3, "differences": 0}}
     back = {"resolved_at": "2026-12-05T01:15:00Z", "resolution": "ACQUIRER_CORRECTS"}
     one = break_of("DUPLICATE_LINE", reported={"currency": "eur", "net_cents": 976}, **back)
-    return Books(rows(), [told], [one], trial, problems, others=0)
+    return Books(rows(), 1, [told], [one], trial, problems, others=0)
 
 
 def test_the_terminal_has_the_days_the_balance_what_happened_and_what_is_wrong() -> None:
@@ -311,7 +311,7 @@ def test_the_terminal_has_the_days_the_balance_what_happened_and_what_is_wrong()
     show(Console(file=shown, width=200), books("nothing explains brk_2"))
 
     said = shown.getvalue()
-    assert "2 payments in 2 batches; 1 breaks of 1 kinds, 1 of them resolved." in said
+    assert "2 payments in 1 batches; 1 breaks of 1 kinds, 1 of them resolved." in said
     assert "to be taken back by the acquirer: 9.76 EUR" in said
     assert said.rstrip().endswith("nothing explains brk_2")
 
