@@ -39,6 +39,7 @@ from tests.simulation.receiver import Receiver
 from tests.simulation.reviews import never_ended, review_of, runs_out_at
 from tests.simulation.scenarios import SHORT_SECONDS, Endpoint
 from tests.simulation.sessions import overdue
+from tests.simulation.settled_books import disputes_are_posted, settlement_is_posted
 from tests.simulation.violation import Violation
 
 DUE_GRACE_SECONDS = 3600.0
@@ -251,11 +252,19 @@ def disputes_agree(facts: AtRest) -> Iterator[Violation]:
             yield Violation(1, reference, f"there is a dispute, and {known}")
             continue
         told = dispute_state(row), number(row, "amount_cents"), number(row, "fee_cents")
-        said = f"{there.stage} {there.status}", there.row.amount_cents, there.fee_cents
+        said = f"{there.stage} {there.status}", there.amount_cents, there.fee_cents
         if told != said:
             yield Violation(1, reference, f"we say {told}, the acquirer {said}")
         if "open_answer" in row:
             yield Violation(9, reference, "an answer is on its way at rest")
+    taken = {answer for there in theirs.values() for answer in there.answers}
+    for answer, row in facts.watch.answers.items():
+        state = text(row, "state")
+        if state in {"OPEN", "UNKNOWN"}:
+            yield Violation(9, answer, f"an answer is {state} at rest")
+        elif (state == "DONE") is not (answer in taken):
+            known = "has it" if answer in taken else "does not have it"
+            yield Violation(1, answer, f"an answer is {state}, and the acquirer {known}")
 
 
 # --- 5: the ledger ---------------------------------------------------------------------------
@@ -841,6 +850,7 @@ CHECKS: tuple[Check, ...] = (
     tokens_agree,
     disputes_agree,
     ledger_balances,
+    disputes_are_posted,
     payments_end,
     reviews_end,
     counters_are_true,
@@ -865,6 +875,7 @@ CHECKS: tuple[Check, ...] = (
     every_answer_is_final,
     lines_are_entries,
     everything_is_settled,
+    settlement_is_posted,
 )
 
 
