@@ -641,9 +641,10 @@ def _intent_is_true(
     told = {inside: shown[outside] for outside, inside in names.items()}
     if told != now:
         yield Violation(3, intent_id, f"{conversation}: told {told}, and true is {now}")
-    for name in ("refunded", "returned"):
+    came_back = sum(number(row, "amount_cents") for row in payment.sent_back.values())
+    for name, less_by_now in (("refunded", came_back), ("returned", 0)):
         given, true = shown[f"amount_{name}_cents"], number(payment.intent, f"amount_{name}")
-        if given > true or (last and given != true):
+        if given > true + less_by_now or (last and given != true):
             yield Violation(3, intent_id, f"{conversation}: told as {name} {given}, not {true}")
 
 
