@@ -83,6 +83,8 @@ class AtRest:
     """Whether the daily settlement has run since."""
     tokens_known: bool = True
     """Whether nothing was lost of what became of network tokens, as in a restore."""
+    fees_known: bool = True
+    """Whether nothing was lost of which fee a capture was under, as in a restore."""
     purged: bool = True
     """Whether cards were purged by the schedule."""
     cards: Callable[[], Iterator[Violation]] = lambda: iter(())
@@ -767,8 +769,8 @@ def every_answer_is_final(facts: AtRest) -> Iterator[Violation]:
 
 
 def _still_open(facts: AtRest, conversation: Conversation, asked: Asked) -> bool:
-    """Whether its payment waited for a person, for its review, or for an acquirer that was still at
-    it."""
+    """Whether its payment waited for a person, for its review, for the end of a dispute, or for an
+    acquirer that was still at it."""
     if conversation.key is None:
         return False
     sent = conversation.sent if isinstance(conversation.sent, Mapping) else {}
@@ -784,7 +786,18 @@ def _still_open(facts: AtRest, conversation: Conversation, asked: Asked) -> bool
             return True
         if _was_under_review(facts.watch.payments[intent_id].intent, asked.began):
             return True
+        disputes = facts.watch.payments[intent_id].disputes.values()
+        if any(_was_open(row, asked.began) for row in disputes):
+            return True
     return False
+
+
+def _was_open(dispute: Item, at: float) -> bool:
+    """Whether a dispute was undecided at an instant, as far as clocks can tell."""
+    if from_text(text(dispute, "created_at")).timestamp() > at + KEY_SKEW_SECONDS:
+        return False
+    closed_at = text(dispute, "closed_at")
+    return not closed_at or from_text(closed_at).timestamp() > at - KEY_SKEW_SECONDS
 
 
 def _was_under_review(intent: Item | None, at: float) -> bool:

@@ -101,7 +101,7 @@ def _of_payments(facts: AtRest) -> Sums:
         )
         names = ("amount_refunded", "amount_returned", "amount_disputed")
         kept = number(intent, "amount_captured") - sum(number(intent, name) for name in names)
-        ours = _our_fee(merchant_id, number(intent, "amount_captured"))
+        ours = _our_fee(facts, intent_id, number(intent, "amount_captured"))
         for account, cents in (
             ("dispute_receivable", held),
             ("merchant_reserve", -held),
@@ -113,8 +113,13 @@ def _of_payments(facts: AtRest) -> Sums:
     return sums
 
 
-def _our_fee(merchant_id: str, captured_cents: int) -> int:
-    """Half to even, and a fixed part."""
+def _our_fee(facts: AtRest, intent_id: str, captured_cents: int) -> int:
+    """Half to even, and a fixed part. What was lost and brought back may be without it."""
+    if not facts.fees_known:
+        entries = facts.watch.entries.values()
+        own = (one for one in entries if text(one, "intent_id") == intent_id)
+        return sum(number(one, "fee_cents") for one in own)
+    merchant_id = text(facts.watch.payments[intent_id].intent or {}, "merchant_id")
     if merchant_id != MERCHANT or not captured_cents:
         return 0
     return round(Fraction(captured_cents * FEE_PPM, 1_000_000)) + FEE_FIXED_CENTS
