@@ -24,6 +24,7 @@ from tests.simulation.merchant import (
 )
 from tests.simulation.reviewer import REVIEWS
 from tests.simulation.scenarios import INTENTS, REFUNDS, Stage
+from tests.simulation.violation import Violation
 
 KEY_LIFETIME_SECONDS = 24 * 3600.0
 """From the answer on, by the docs."""
@@ -31,6 +32,7 @@ KEYS_AFTER_SECONDS = 20 * 3600.0
 """After the last fault. By then, what was unknown must have been found without being asked for."""
 LONG_AGO = "2026-01-01T00:00:00Z"
 """Before anything that happens in a run."""
+STRETCHES_MAX = 20
 READING_SECONDS = 900.0
 """How long the reads may take together."""
 
@@ -65,6 +67,21 @@ def read_everything(stage: Stage) -> None:
     merchant."""
     for merchant_id, path in dict.fromkeys(_objects(stage.conversations)):
         Merchant(stage.world, merchant_id, stage.conversations).read(path)
+
+
+def try_balances(stage: Stage) -> None:
+    """The trial balance of each merchant, from the first day on. Raises Violation if it finds a
+    difference; what the stream lost it puts in, and that is none."""
+    for merchant_id in stage.setting.stocks:
+        asked = {"merchant_id": merchant_id, "mode": "test", "full": True}
+        for _ in range(STRETCHES_MAX):
+            result = stage.world.invoke("trial_balance", asked)
+            run = result.value if result is not None else {}
+            if run.get("done"):
+                break
+            asked = {"merchant_id": merchant_id, "mode": "test", "run_id": run["run_id"]}
+        if not run.get("done") or run["differences"]:
+            raise Violation(5, merchant_id, f"its trial balance: {run}")
 
 
 def _may_be_forgotten(conversation: Conversation, watch: Watch) -> bool:

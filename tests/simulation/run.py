@@ -19,9 +19,10 @@ from tests.simulation.afterwards import (
     ask_with_every_key,
     read_everything,
     recover_endpoints,
+    try_balances,
 )
 from tests.simulation.aws.sqs import REGION_URL
-from tests.simulation.books_watch import BooksWatch
+from tests.simulation.books_watch import BooksWatch, wrong_books
 from tests.simulation.counters import store_was_busy
 from tests.simulation.dice import Dice
 from tests.simulation.disputed import answer_disputes
@@ -54,6 +55,8 @@ DISPUTED_SHARE, DISPUTES = 0.25, 0.8
 """How many acquirers have payers who dispute, and how much of what is paid there they dispute."""
 REDRIVEN_SHARE = 0.5
 """How often a person puts back what endpoints did not take, and does it twice."""
+TRIED_SHARE = 0.2
+"""In how many runs somebody has the books tried at the end: it reads each day of them."""
 REST_DAYS = 8.0
 CALM_AFTER_SECONDS = 2 * 3600.0
 """What a fault started may still fail for so long: a message comes five times, an event waits."""
@@ -147,8 +150,21 @@ class Run:
         world.spawn("merchant", lambda: read_everything(self.stage))
         world.run(seconds=READING_SECONDS)
         require_rest(self.at_rest())
+        if Dice(self.seed, "trial").chance(TRIED_SHARE):
+            self._try_books()
         for line in world.log.lines:
             self.watch.read_text("the log", line)
+
+    def _try_books(self) -> None:
+        """The product's own trial balance finds nothing, and the derived books are a replay."""
+        self.world.spawn("operator", lambda: try_balances(self.stage))
+        self.world.run(seconds=READING_SECONDS)
+        derived = self.world.tables.tables["settlement"].rows
+        rows = [{"pk": {"S": pk}, **row} for (pk, _), row in derived.items()]
+        posted = [{"pk": {"S": key[0]}, **row} for key, row in self.watch.ledger.items()]
+        for violation in wrong_books(posted, rows):
+            self.watch.violations.append(violation)
+            raise violation
 
     def excuse_dead_letters(self) -> None:
         """What is in the queues of failures by now came of the faults."""
