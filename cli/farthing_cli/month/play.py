@@ -27,6 +27,8 @@ UNTOLD_DAYS_MAX = 4
 """Of the ten that a dispute may be answered in."""
 QUIET_DAYS = terms_of("sandbox").days + 2
 """After the last sale: a line that is missed by then is named, and the last deposit has come."""
+DEPOSITED_DAYS = 2
+"""What is decided on a day is settled at its end, and deposited at the next one's."""
 QUIET_DAYS_MAX = QUIET_DAYS + 6
 PATIENCE_SECONDS, PAUSE_SECONDS = 90, 0.5
 
@@ -99,11 +101,13 @@ class Player:
             yield from self._quiet(played, nights)
 
     def _quiet(self, played: Played, nights: Executor) -> Iterator[Played]:
+        decided_days = 0
         for number in range(1, QUIET_DAYS_MAX + 1):
             self._end(played, played.sales, nights)
             self._night.result()
             yield played
-            if number >= QUIET_DAYS and not self._shop.undecided(played.sales):
+            decided_days = 0 if self._shop.undecided(played.sales) else decided_days + 1
+            if number >= QUIET_DAYS and decided_days >= DEPOSITED_DAYS:
                 return
         left = ", ".join(sale.intent_id for sale in self._shop.undecided(played.sales))
         raise Failure(f"{QUIET_DAYS_MAX} days after the last sale nobody has decided: {left}")

@@ -31,7 +31,7 @@ from farthing_cli.month.plan import (
     Tale,
     month,
 )
-from farthing_cli.month.play import QUIET_DAYS, UNTOLD_DAYS_MAX, Played, Player
+from farthing_cli.month.play import DEPOSITED_DAYS, QUIET_DAYS, UNTOLD_DAYS_MAX, Played, Player
 from farthing_cli.month.shop import Sale
 from farthing_cli.month.told import as_json, show, to_be_taken_back
 
@@ -143,10 +143,11 @@ def test_each_day_has_its_night_and_some_are_without_sales() -> None:
     ]
 
 
-def test_it_goes_on_until_every_dispute_is_decided() -> None:
-    stack = Stack(nights_until_decided=1 + 2 + QUIET_DAYS + 2)
+def test_it_goes_on_until_what_was_decided_last_is_deposited() -> None:
+    decided_on = 2 + QUIET_DAYS + 2
+    stack = Stack(nights_until_decided=1 + decided_on)
 
-    assert len(stack.play(2)[-1].days) == 2 + QUIET_DAYS + 2
+    assert len(stack.play(2)[-1].days) == decided_on + DEPOSITED_DAYS - 1
 
 
 def test_a_dispute_that_nobody_decides_is_a_failure() -> None:
