@@ -83,7 +83,8 @@ class StandIn:
     def report(self, name: BatchName, lines: Iterable[Line]) -> bytes | None:
         began = time.thread_time()
         rows = csv.DictReader(io.StringIO(self.asked.pop(name.reference).decode()))
-        made = write_report(name.reference, [reported(row) for row in rows], AT.date())
+        lines = [reported(row) for row in rows]
+        made = write_report(name.reference, lines, name.currency, AT.date())
         self.seconds += time.thread_time() - began
         return made
 

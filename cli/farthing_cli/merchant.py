@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated, Any
@@ -17,7 +18,7 @@ from rich.table import Table
 from farthing.access.account import Account, CardEntry
 from farthing.access.change import Change, changed, revoke_key, write_change
 from farthing.access.issue import issue_key, open_merchant
-from farthing.access.keys import ISSUED, NewKey, is_valid
+from farthing.access.keys import BREAKS, ISSUED, NewKey, is_valid
 from farthing.access.principal import KeyKind, Mode
 from farthing.acquiring.connectors import CONNECTORS
 from farthing.clock import to_text
@@ -151,6 +152,7 @@ def list_keys(merchant: Id, stack: Stack = None) -> None:
         table.merchant(_id("mer", merchant))
         for _, item in table.keys("merchant_id", merchant):
             kind, since = str(item["kind"]).lower(), item["created_at"][:10]
+            kind += ", breaks" if BREAKS in item["scopes"] else ""
             shown.add_row(item["key_id"], item["mode"], kind, since, _state(item, table))
     wide.show(console, shown)
 
@@ -161,13 +163,19 @@ def issue(
     kind: Annotated[Kind, typer.Option(help="secret acts for the merchant, publishable is public")],
     mode: ModeOption = Mode.TEST,
     expires: Annotated[str | None, typer.Option(help="after how long it ends: 90d")] = None,
+    breaks: Annotated[
+        bool, typer.Option("--breaks", help="it may end breaks too: for your own people")
+    ] = False,
     stack: Stack = None,
 ) -> None:
     """Make a key. Its text is shown once and stored nowhere."""
+    if breaks and kind is not Kind.SECRET:
+        raise Failure("Only a secret key can be one that ends breaks.")
     lives = timedelta(seconds=duration.seconds(expires)) if expires else None
     with _told():
         table = AccessTable.of(stack)
         key = table.new_key(_id("mer", merchant), mode, KeyKind(kind.value.upper()))
+        key = replace(key, also=(BREAKS,)) if breaks else key
         try:
             issue_key(table.store, key, table.now(), table.now() + lives if lives else None)
         except ConditionFailed:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from farthing.access.account import Account as Settings
 from farthing.access.issue import open_merchant
-from farthing.access.keys import ISSUED
+from farthing.access.keys import BREAKS, ISSUED
 from farthing.access.principal import Mode
 from farthing.clock import to_text
 from farthing_cli.access_table import AccessTable
@@ -25,9 +25,13 @@ class Merchant:
 def merchant(
     table: AccessTable, name: str, origins: Sequence[str] = (), colour: str | None = None
 ) -> Merchant:
-    """Open an account with a secret and a publishable test key."""
+    """Open an account with a secret and a publishable test key.
+
+    Whoever has a stack on a laptop is its operator, too: the secret key may end breaks.
+    """
     now, merchant_id = table.now(), table.new_id("mer")
     secret, publishable = (table.new_key(merchant_id, Mode.TEST, kind) for kind in ISSUED)
+    secret = replace(secret, also=(BREAKS,))
     account = Settings(name, to_text(now), tuple(origins), colour)
     open_merchant(table.store, merchant_id, account, [secret, publishable], now)
     return Merchant(merchant_id, secret.text, publishable.text)

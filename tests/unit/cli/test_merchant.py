@@ -198,6 +198,21 @@ def test_a_key_is_issued_and_ends(run: Run) -> None:
     assert "ended before" in failure_of(run("keys", "revoke", key_id, "--yes"))
 
 
+def test_only_a_key_of_which_it_is_said_may_end_breaks(run: Run) -> None:
+    merchant_id, keys = opened(run)
+    text = said(run("keys", "issue", merchant_id, "--kind", "secret", "--breaks"))
+    [key] = KEY.findall(text)
+    principals = [authorize(runtime.system_store(), one, now()) for one in (key, *keys)]
+    assert [one is not None and "breaks" in one.scopes for one in principals] == [
+        True,
+        False,
+        False,
+    ]
+    assert said(run("keys", "list", merchant_id)).count("secret, breaks") == 1
+    refused = run("keys", "issue", merchant_id, "--kind", "publishable", "--breaks")
+    assert "Only a secret key" in failure_of(refused)
+
+
 def test_a_closed_account_gets_no_more_keys(run: Run) -> None:
     merchant_id, _ = opened(run)
     close_account(runtime.system_store(), merchant_id, now())

@@ -60,7 +60,8 @@ def story(aws: None, monkeypatch: pytest.MonkeyPatch) -> Story:
         self: Api, method: str, path: str, body: Any = None, key: str | None = None
     ) -> tuple[int, dict[str, Any]]:
         path, _, query = path.partition("?")
-        answer = call("breaks", method, path, body, key=key, query=dict(parse_qsl(query)) or None)
+        wanted = dict(parse_qsl(query)) or None
+        answer = call("breaks", method, path, body, key=key, query=wanted, scopes="read breaks")
         return answer.status, answer.body
 
     monkeypatch.setattr(Api, "ask", ask)
@@ -162,6 +163,17 @@ def test_a_break_is_listed_shown_given_to_somebody_and_ended(story: Story, tmp_p
     again = run("breaks", "resolve", one.break_id, "WRITE_OFF", "--reason", "no")
     assert isinstance(again.exception, Failure) and "wrong_state" in str(again.exception)
     assert "Grace: NOTED asked" in run("breaks", "show", one.break_id).output
+
+
+@pytest.mark.parametrize("act", ["assign", "note", "resolve"])
+def test_a_merchants_own_key_does_nothing_with_a_break(story: Story, act: str) -> None:
+    path = f"/v1/breaks/brk_{'0' * 26}/{act}"
+
+    refused = call("breaks", "POST", path, {}, key="one")
+
+    assert refused.status == 403
+    assert "lacks the scope breaks" in refused.text
+    assert call("breaks", "GET", "/v1/breaks").status == 200
 
 
 def opened(story: Story) -> list[Break]:

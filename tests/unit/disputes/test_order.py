@@ -63,7 +63,7 @@ _references = itertools.count(1)
 
 @given(path=lives(), seed=st.integers(0, 2**32), repeats=st.integers(1, 3))
 @settings(
-    max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
+    max_examples=6, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None
 )
 def test_any_order_of_reading_leads_to_the_same_books(
     court: Court, path: list[State], seed: int, repeats: int

@@ -28,6 +28,7 @@ MERCHANTS = tuple(
 )
 CURRENCIES = ("eur", "usd", "jpy")
 BUSINESS_DAYS = 21
+LETTERS = "ABCDEFGHJKMNPQRSTVWXYZ"
 SOURCE = Source("month", "generator")
 
 Named = tuple[str, str, str]
@@ -183,7 +184,8 @@ class Month:
         return f"{one.type}#{one.reference}#1"
 
     def _reference(self) -> str:
-        return f"{self.random.getrandbits(130):026X}"[:26]
+        """Of letters alone: digits may look like a card number, and such a file is refused."""
+        return "".join(self.random.choices(LETTERS, k=26))
 
     # --- what is made of it ---------------------------------------------------------------------
 

@@ -267,7 +267,7 @@ def test_lists_are_newest_first_filtered_and_paged(story: Story) -> None:
         breaks.newest({"starting_after": "brk_00000000000000000000000000"})
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=5, deadline=None)
 @given(st.integers(0, 10**6))
 def test_when_every_break_is_resolved_suspense_is_zero(seed: int) -> None:
     """Whatever people decide, in whatever order, and every batch is settled at the end."""

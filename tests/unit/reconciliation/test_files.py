@@ -31,6 +31,13 @@ def test_a_report_is_read_as_it_stands() -> None:
     assert reports["st"].total == reports["st"].summed
 
 
+def test_a_reference_of_ours_may_look_as_if_a_card_number_were_in_it() -> None:
+    ours = "01KB4XXW4242424242424242AB"
+    content = "\n".join([HEADER, LINE.replace("REF", ours), TOTAL]).encode()
+
+    assert reports_of(content)["st"].lines[0].reference == ours
+
+
 def test_a_byte_order_mark_and_windows_line_ends_are_no_matter() -> None:
     content = b"\xef\xbb\xbf" + "\r\n".join([HEADER, LINE, TOTAL, ""]).encode()
 

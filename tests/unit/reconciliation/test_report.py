@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 
+from farthing.money import EXPONENTS
 from farthing.reconciliation.kind import Kind
 from farthing.reconciliation.reading import RacesLost
 from farthing.reconciliation.report_file import reports_of
@@ -97,6 +98,7 @@ def test_a_line_that_is_there_twice_is_a_duplicate_even_in_a_second_file(story: 
 
     one = story.only()
     assert (one.kind, one.effect.suspense) == (Kind.DUPLICATE_LINE, {"eur": 1_000 - FEE})
+    assert one.subject.intent_id == story.at(name)[0].order_id
     assert story.status(name) is Status.EXCEPTION
     story.check()
 
@@ -465,3 +467,90 @@ def test_a_batch_whose_books_never_rest_is_given_up_for_now(story: Story) -> Non
     story.ours.before_write = moved
     with pytest.raises(RacesLost):
         story.ours.books(name).take_report(name.settlement_id, report, SOURCE)
+
+
+def test_a_report_may_be_in_as_many_currencies_as_it_has_lines(story: Story) -> None:
+    """Given so many that their ledger transactions alone would fill a write."""
+    name = story.batch_of(*[1_000] * 70)
+    codes = [code for code in sorted(EXPONENTS) if code != "eur"]
+    for line, code in zip(story.at(name), codes, strict=False):
+        line.currency = code
+
+    row = story.report(name)
+
+    assert (row.state, row.broken) == ("READ", {"CURRENCY_MISMATCH": 70})
+    story.check()
+
+
+def test_a_file_is_gone_on_with_after_another_one_ended_its_breaks(story: Story) -> None:
+    """Given a run that died between its transactions, and another file before it came again."""
+    name = story.batch_of(*[1_000] * 70)
+    for line in story.at(name):
+        line.amount = 999
+    first = story.theirs.report(name.reference)
+    steps = iter(range(3))
+
+    def die() -> None:
+        if next(steps, None) == 2:
+            raise Crash
+
+    story.ours.before_write = die
+    with pytest.raises(Crash):
+        story.report(content=first)
+    assert 0 < len(story.open()) < 70
+    story.ours.before_write = lambda: None
+    for line in story.at(name):
+        line.amount = 998
+    story.report(name)
+
+    story.report(content=first)
+
+    assert {one.reported.amount_cents for one in story.open() if one.reported} == {999}
+    assert len(story.open()) == 70
+    story.check()
+
+
+# --- a file's own sum, in another file ----------------------------------------------------------
+
+
+def test_a_wrong_sum_in_a_second_file_of_the_same_lines_is_the_same_one(story: Story) -> None:
+    name = story.batch_of(1_000, 2_000)
+    story.theirs.total_off[name.reference] = (-100, 0, -100)
+    story.report(name)
+    balances, paid = story.ours.balances(), story.batch(name).paid
+
+    story.report(content=story.theirs.report(name.reference, day="2026-11-09"))
+
+    assert story.only().kind is Kind.BATCH_TOTAL_MISMATCH
+    assert (story.ours.balances(), story.batch(name).paid) == (balances, paid)
+
+
+@pytest.mark.parametrize("off", [(-50, 0, -50), (0, 0, 0)])
+def test_a_later_file_of_the_same_lines_says_otherwise_about_their_sum(
+    story: Story, off: tuple[int, int, int]
+) -> None:
+    name = story.batch_of(1_000, 2_000)
+    story.theirs.total_off[name.reference] = (-100, 0, -100)
+    story.report(name)
+    story.theirs.total_off[name.reference] = off
+
+    story.report(content=story.theirs.report(name.reference, day="2026-11-09"))
+
+    assert [one.effect.suspense["eur"] for one in story.open()] == [
+        cents for cents in off[:1] if cents
+    ]
+    paid = story.batch(name).paid
+    assert paid is not None and paid.net_cents == story.theirs.total(name.reference)[2]
+    assert (story.status(name) is Status.SETTLED) is (off == (0, 0, 0))
+    story.check()
+
+
+def test_a_sum_that_a_person_has_explained_is_not_asked_about_again(story: Story) -> None:
+    name = story.batch_of(1_000, 2_000)
+    story.theirs.total_off[name.reference] = (-100, 0, -100)
+    story.report(name)
+    story.resolve(story.only(), Resolution.ACQUIRER_CORRECTS)
+
+    story.report(content=story.theirs.report(name.reference, day="2026-11-09"))
+
+    assert story.open() == []

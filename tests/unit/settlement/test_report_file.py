@@ -37,6 +37,14 @@ def test_a_report_is_read_line_by_line_with_its_sums() -> None:
     assert report.sha256 == hashlib.sha256(FILE.encode()).hexdigest()
 
 
+def test_a_reference_of_ours_may_look_as_if_a_card_number_were_in_it() -> None:
+    ours = "01KB4XXW4242424242424242AB"
+
+    assert (
+        read_report(FILE.replace("r1,", f"{ours},").encode(), REFERENCE).lines[0].reference == ours
+    )
+
+
 def test_a_report_of_nothing_has_its_sums_alone() -> None:
     head, _, _, _, _ = FILE.split("\n")
 
@@ -63,6 +71,9 @@ def test_a_report_of_nothing_has_its_sums_alone() -> None:
         (",1000,24", ",1000000000000000,24"),
         ("976,2026-11-02", "976,yesterday"),
         ("r1,", "r 1,"),
+        ("r1,", "4242424242424242,"),
+        ("eur,1000", "xxx,1000"),
+        ("TOTAL,,,eur", "TOTAL,,,"),
         ("r1,", "r1" * 61 + ","),
         ("eur,1000", "eur"),
         (f"{REFERENCE},3,TOTAL,,,eur,-500,24,-524,2026-11-02\n", ""),
@@ -104,12 +115,23 @@ lines = st.builds(
 def test_what_is_written_for_an_acquirer_adds_up_and_is_read_again(
     written: list[ReportLine],
 ) -> None:
-    report = read_report(write_report(REFERENCE, written, day(0)), REFERENCE)
+    report = read_report(write_report(REFERENCE, written, "eur", day(0)), REFERENCE)
 
     assert report.adds_up
     assert [(line.operation, line.net_cents) for line in report.lines] == [
         (line.operation, line.net_cents) for line in written
     ]
+
+
+def test_a_report_whose_sums_are_in_another_currency_is_none_of_the_batch() -> None:
+    world = World()
+    world.enter(0)
+    world.bank.spoil = lambda file: file.replace(b"TOTAL,,,eur", b"TOTAL,,,usd")
+
+    with pytest.raises(RunIncomplete):
+        world.run(0)
+
+    assert world.logged[-1].wait is Wait.REPORT_UNREADABLE
 
 
 def test_a_report_that_cannot_be_read_is_kept_and_waits_for_a_person() -> None:

@@ -15,7 +15,7 @@ from farthing.acquiring.stripe import balance as balance_module
 from farthing.acquiring.stripe.api import Api
 from farthing.acquiring.stripe.connector import StripeAcquirer
 from farthing.business_calendar import UTC_DAYS
-from farthing.settlement.batch import BatchName
+from farthing.settlement.batch import BatchName, Paid
 from farthing.settlement.entry import Operation
 from farthing.settlement.line import Line
 from farthing.settlement.ports import OutcomeUnknown
@@ -249,6 +249,18 @@ def test_another_currency_of_the_account_is_shown_as_it_is(account: Account) -> 
 
     assert report is not None
     assert [(one.currency, one.amount_cents) for one in report.lines] == [("usd", 1100)]
+
+
+def test_the_sums_are_of_the_lines_in_the_batchs_currency(account: Account) -> None:
+    """Given one line in it and one in another: dollars are not added to euros."""
+    account.charge(1, 1000)
+    account.charge(2, 500)
+    account.balance.rows[0] |= {"currency": "usd", "amount": 1100, "net": 1061}
+
+    report = available(account).report()
+
+    assert report is not None and report.adds_up
+    assert (report.currency, report.paid) == ("eur", Paid(500, 39, 461))
 
 
 def test_long_lists_are_read_page_by_page(

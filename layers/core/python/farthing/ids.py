@@ -45,6 +45,14 @@ def is_id(prefix: str, text: str) -> bool:
     return match is not None and match[1] == prefix
 
 
+def is_of_an_id(text: str) -> bool:
+    """Whether `text` is an id, or the characters behind its prefix, in whatever case.
+
+    Chance now and then puts thirteen digits into one that pass for a card number.
+    """
+    return is_id("op", f"op_{text.rpartition('_')[2].lower()}")
+
+
 def instant_of(id_: str) -> datetime:
     """The instant of an id, to the millisecond. Raises ValueError for what is no id."""
     match = _ID.fullmatch(id_)

@@ -27,6 +27,10 @@ SCOPES = {
 }
 """What each kind of key may do."""
 
+BREAKS = "breaks"
+"""What a secret key may do if its operator says so: work on breaks. How one ends is booked, partly
+at the operator's cost, so a merchant's own key cannot."""
+
 ISSUED = (KeyKind.SECRET, KeyKind.PUBLISHABLE)
 """The kinds that an operator gives a merchant. A checkout key is made with its session."""
 
@@ -36,13 +40,17 @@ _KEY_TEXT = re.compile(r"(sk|pk|ck)_(test|live)_[A-Za-z0-9_-]{43,64}")
 
 @dataclass(frozen=True)
 class NewKey:
-    """A key to be issued: who it is for, and its text, which is shown once."""
+    """A key to be issued: who it is for, and its text, which is shown once.
+
+    `also` are scopes beyond those of its kind.
+    """
 
     key_id: str
     merchant_id: str
     mode: Mode
     kind: KeyKind
     text: str
+    also: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"NewKey({self.key_id})"
@@ -81,7 +89,7 @@ def key_item(key: NewKey, now: datetime, expires_at: datetime | None = None) -> 
         "merchant_id": key.merchant_id,
         "mode": key.mode.value,
         "kind": key.kind.value,
-        "scopes": list(SCOPES[key.kind]),
+        "scopes": [*SCOPES[key.kind], *key.also],
         "created_at": to_text(now),
     } | ({"expires_at": to_text(expires_at)} if expires_at else {})
 

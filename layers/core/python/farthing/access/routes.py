@@ -3,7 +3,8 @@
 A publishable key is in every page of the merchant's shop. It makes tokens, and reads how a checkout
 session stands whose id it is told. A checkout key is in one payer's browser: it makes tokens for
 its own session, reads it and pays it, and when the session is over it only reads. A secret key does
-everything but pay a session: that is done from the payer's own address.
+everything but pay a session: that is done from the payer's own address. To work on breaks it needs
+a scope that it is only given if the operator says so.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Allowed:
 SESSIONS = "/v1/checkout_sessions"
 TOKENS = Allowed("POST", "/v1/tokens")
 PAYING = Allowed("POST", f"{SESSIONS}/{ANY}/pay")
+ON_BREAKS = Allowed("POST", f"/v1/breaks/{ANY}/{ANY}")
 
 
 def routes_of(principal: Principal) -> tuple[Allowed, ...]:

@@ -12,8 +12,9 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from farthing.access.account import Settings
+from farthing.access.keys import BREAKS
 from farthing.access.principal import KeyKind, Mode, Principal
-from farthing.access.routes import TOKENS, may_call
+from farthing.access.routes import ON_BREAKS, TOKENS, may_call
 from farthing.cards import holds_pan
 from farthing.errors import (
     BODY_TOO_LARGE,
@@ -168,6 +169,8 @@ def _require_allowed(principal: Principal, method: str, path: str) -> None:
     if not may_call(principal, method, path):
         raise FarthingError(FORBIDDEN, f"a {principal.kind.value.lower()} key is not for this")
     enough = {"read"} if method == "GET" else {"write"}
+    if ON_BREAKS.covers(method, path):
+        enough = {BREAKS}
     if TOKENS.covers(method, path):
         enough.add("tokens")
     elif principal.kind is not KeyKind.SECRET:

@@ -4,7 +4,8 @@
       └──────────┴──────► RESOLVED        by a late line, or by a later file that says otherwise
 
 It keeps what it did to the books (`effect`), so whoever ends it knows what to undo. Its id follows
-from its batch, its line and the file that showed it: the same file makes the same break.
+from its batch, its line, the file that showed it and how far the batch's books were then: a file
+that is gone on with after another one ended its break makes a new one.
 """
 
 from __future__ import annotations
@@ -222,9 +223,11 @@ def unmoved(revision: int) -> Condition:
     return Condition("BREAK_UNMOVED", "#revision = :revision_was", {"revision_was": revision})
 
 
-def break_id_of(settlement_id: str, kind: Kind, line: str, file: str) -> str:
+def break_id_of(
+    settlement_id: str, kind: Kind, line: str, file: str, books_version: int = 0
+) -> str:
     """The id of a batch's break: the batch's time, and a digest in place of chance."""
-    text = "\n".join((settlement_id, kind.value, line, file))
+    text = "\n".join((settlement_id, kind.value, line, file, str(books_version)))
     digest = hashlib.sha256(text.encode()).digest()
     return make_id(PREFIX, instant_of(settlement_id), digest[:ENTROPY_BYTES])
 

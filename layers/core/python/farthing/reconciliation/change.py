@@ -16,7 +16,7 @@ from farthing.settlement.batch import Paid
 from farthing.store.write import Write
 
 WRITES_MAX = 60
-"""Of lines, in one transaction: with the batch's own and the ledger's it has less than 100."""
+"""Of lines, in one transaction: with the batch's own and the file's it has less than 100."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Together:
 
     @property
     def size(self) -> int:
-        """How many writes it has."""
-        return len(self.writes) + len(self.opened)
+        """How many writes it has, with the two for what each currency leaves in suspense."""
+        return len(self.writes) + len(self.opened) + 2 * len(self.effect.suspense)
 
     def take(self, change: Change) -> None:
         """One more."""
@@ -63,7 +63,8 @@ def together(changes: Iterable[Change]) -> Iterator[Together]:
     stands alone."""
     group = Together()
     for change in changes:
-        full = group.size + len(change.writes) + 1 > WRITES_MAX
+        more = len(change.writes) + 1 + 2 * len(change.effect.suspense)
+        full = group.size + more > WRITES_MAX
         if group.size and (full or change.elsewhere or group.elsewhere):
             yield group
             group = Together()

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from farthing.clock import to_text
-from farthing.reconciliation.break_row import Break, Ended, Figures, Subject, break_id_of
+from farthing.reconciliation.break_row import Break, Ended, Figures, Subject
 from farthing.reconciliation.change import Change, added, taken_from
 from farthing.reconciliation.effect import Effect
 from farthing.reconciliation.kind import Kind
@@ -23,7 +23,13 @@ from farthing.reconciliation.line_change import told
 from farthing.reconciliation.mark import Mark, State, marked
 from farthing.reconciliation.match import Ours, verdict
 from farthing.reconciliation.reported import Report
-from farthing.reconciliation.seen import Seen, expected_of, figures_of, subject_of
+from farthing.reconciliation.seen import (
+    Seen,
+    expected_of,
+    figures_of,
+    paid_before,
+    subject_of,
+)
 from farthing.reconciliation.standing import NOTHING_PAID, Counts, closing, opening
 from farthing.settlement.batch import Paid
 from farthing.settlement.entry import Operation
@@ -74,8 +80,7 @@ class Plan:
         if not self.seen.standing.is_reported:
             changes += self._missing()
         off = taken_from(self.report.total, self.report.summed)
-        if off != NOTHING_PAID:
-            changes += self._total(off)
+        changes += self._total(off)
         counted = self.tally.matched + self.tally.broken.total()
         told_net = self.tally.matched_net + self.tally.broken_net + off.net_cents
         if counted != len(self.report.lines) or told_net != self.report.total.net_cents:
@@ -140,7 +145,7 @@ class Plan:
             name = f"{mark.reported.name} of {self.seen.here}"
             new = Break(
                 tenant=before.tenant,
-                break_id=break_id_of(before.settlement_id, now.kind, name, before.file),
+                break_id=self.seen.break_id(now.kind, name, before.settlement_id),
                 settlement_id=before.settlement_id,
                 acquirer=before.acquirer,
                 currency=before.currency,
@@ -167,15 +172,35 @@ class Plan:
         return marked(self.seen.standing.tenant, self.seen.acquirer, before, after)
 
     def _total(self, off: Paid) -> Iterator[Change]:
-        """The file's own sums are not those of its lines: what it pays, by its own word, is."""
-        name = f"{TOTAL_LINE}#{self.seen.file}"
-        if name in self.seen.breaks:
+        """The file's own sums are not those of its lines: what it pays, by its own word, is.
+
+        Another file with the same lines is about the same sums: it says the same, or otherwise.
+        """
+        summed = self.report.summed
+        sums = f"{summed.gross_cents}#{summed.fee_cents}#{summed.net_cents}"
+        name = f"{TOTAL_LINE}#{len(self.report.lines)}#{sums}"
+        before = self.seen.breaks.get(name)
+        new = None if off == NOTHING_PAID else self._off(name, off)
+        if before is None:
+            if new is not None:
+                yield Change((), new, new.effect, off, opening(new.kind))
             return
+        if before.by_a_person or (new is not None and new.reported == before.reported):
+            return
+        ended = before.ended(Ended.SUPERSEDED, self.seen.now, "a later file says otherwise")
+        counts = closing(before.kind)
+        effect = -before.effect
+        if new is not None:
+            counts, effect = counts + opening(new.kind), effect + new.effect
+        was = taken_from(paid_before(before, 1, self.seen.currency), summed)
+        yield Change((ended.changed(),), new, effect, taken_from(off, was), counts)
+
+    def _off(self, name: str, off: Paid) -> Break:
         kind, currency = Kind.BATCH_TOTAL_MISMATCH, self.seen.currency
         summed, total = self.report.summed, self.report.total
-        new = Break(
+        return Break(
             tenant=self.seen.standing.tenant,
-            break_id=break_id_of(self.seen.here, kind, name, self.seen.file),
+            break_id=self.seen.break_id(kind, name),
             settlement_id=self.seen.here,
             acquirer=self.seen.acquirer,
             currency=currency,
@@ -187,4 +212,3 @@ class Plan:
             effect=Effect(suspense={currency: off.net_cents} if off.net_cents else {}),
             file=self.seen.file,
         )
-        yield Change((), new, new.effect, off, opening(kind))

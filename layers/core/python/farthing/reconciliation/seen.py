@@ -47,6 +47,11 @@ class Seen:
         after = Mark(state, line.movement, self.here, ours)
         return marked(self.standing.tenant, self.acquirer, before, after)
 
+    def break_id(self, kind: Kind, line: str, settlement_id: str | None = None) -> str:
+        """The id of a break that this file shows, in this batch or another one."""
+        version = self.standing.number("books_version")
+        return break_id_of(settlement_id or self.here, kind, line, self.file, version)
+
     def new_break(self, line: Reported, known: Known, now: Verdict) -> Break | None:
         """The break that a line is in by its verdict; None if it is matched."""
         if now.kind is None:
@@ -54,7 +59,7 @@ class Seen:
         ours = known if isinstance(known, Ours) else None
         return Break(
             tenant=self.standing.tenant,
-            break_id=break_id_of(self.here, now.kind, line.name, self.file),
+            break_id=self.break_id(now.kind, line.name),
             settlement_id=self.here,
             acquirer=self.acquirer,
             currency=self.currency,

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from urllib.parse import unquote, unquote_plus
 
 from farthing import runtime
-from farthing.access.principal import Mode, Principal
+from farthing.access.principal import Principal
 from farthing.acquiring.connectors import CONNECTORS
 from farthing.acquiring.declared import capabilities
 from farthing.observe import count, log_unhandled, logger
@@ -20,8 +19,12 @@ from farthing.reconciliation.intake import Progress, Services, sha256_of, take_f
 from farthing.reconciliation.queries import Breaks
 from farthing.reconciliation.take import Reconciler, Source
 from farthing.reconciliation.terms import terms_of
-from farthing.store import TenantScope
+from farthing.settlement.batch import TABLE
+from farthing.settlement.merchants import in_turn, turn_put
+from farthing.store import Key, TenantScope
 
+TURN_KEY = Key(TABLE, "TURN", "RECONCILE")
+"""Whose turn it is in the daily pass."""
 REFUSED_METRIC = "ReconciliationFilesRefused"
 UNPLACED_METRIC = "ReconciliationLinesUnplaced"
 
@@ -46,11 +49,13 @@ def reconciler(tenant: TenantScope, acquirer: str) -> Reconciler:
 
 def daily() -> Daily:
     """Everybody's, for the daily pass."""
+    store = runtime.system_store()
     return Daily(
-        tenants=_tenants(),
+        merchants=(one.merchant_id for one in in_turn(store, TURN_KEY)),
         acquirers=tuple(CONNECTORS),
         books=reconciler,
         seconds_left=runtime.seconds_left,
+        go_on_behind=lambda merchant_id: store.write(turn_put(merchant_id, TURN_KEY)),
         log_failure=log_unhandled,
     )
 
@@ -109,16 +114,3 @@ def source_of(key: str) -> tuple[FileKind, Source]:
     """
     kind, by, _, name = key.removeprefix(FOLDER).split("/")
     return FileKind(kind), Source(unquote(name)[:200], unquote(by)[:100])
-
-
-def _tenants() -> Iterator[TenantScope]:
-    """Every merchant in both modes, by a query of the one partition that lists them."""
-    store, start = runtime.system_store(), None
-    while True:
-        page = store.query("access", "MERCHANT", start=start)
-        for item in page.items:
-            for mode in Mode:
-                yield TenantScope(item["sk"], mode.value)
-        start = page.next_start
-        if start is None:
-            return

@@ -159,6 +159,8 @@ class Finisher:
             kept = Update(batch.name.key, STILL_SUBMITTED, set={"report_sha256": sha256})
             self.store.write(kept)
         report = read_report(file, batch.name.reference)
+        if report.currency != batch.name.currency:
+            raise ReportUnreadable("its sums are in another currency than the batch")
         self.take(batch, list(self._lines(batch)), report)
 
     def _write_totals(self, batch: Batch, totals: Totals, sha256: str) -> None:

@@ -48,18 +48,18 @@ class Merchant:
         return cls(item["sk"], from_text(account.created_at).date() - ONE_DAY, acquirers)
 
 
-def in_turn(store: Store) -> Iterator[Merchant]:
+def in_turn(store: Store, turn: Key = TURN_KEY) -> Iterator[Merchant]:
     """Every merchant once, beginning behind the one whose turn came last, round to that one."""
-    item = store.get(TURN_KEY)
+    item = store.get(turn)
     after = str(item["merchant_id"]) if item else ""
     yield from _listed(store, after)
     yield from takewhile(lambda one: one.merchant_id <= after, _listed(store, ""))
 
 
-def turn_put(merchant_id: str) -> Update:
+def turn_put(merchant_id: str, turn: Key = TURN_KEY) -> Update:
     """The next firing goes on behind this merchant."""
-    turn = {"entity": "settlement_turn", "schema_version": 1, "merchant_id": merchant_id}
-    return Update(TURN_KEY, WHOEVER_HAD_IT, set=turn)
+    row = {"entity": "settlement_turn", "schema_version": 1, "merchant_id": merchant_id}
+    return Update(turn, WHOEVER_HAD_IT, set=row)
 
 
 def _listed(store: Store, after: str) -> Iterator[Merchant]:

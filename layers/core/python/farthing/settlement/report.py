@@ -33,19 +33,21 @@ class ReportLine:
 class Report:
     """What the acquirer says that it pays for a batch, line by line and in sum.
 
-    `sha256` identifies the file that says so.
+    `sha256` identifies the file that says so. The sums are of the lines in `currency`.
     """
 
     lines: tuple[ReportLine, ...]
     paid: Paid
     sha256: str = ""
+    currency: str = ""
 
     @property
     def adds_up(self) -> bool:
         """Whether its own sums are those of its lines, and net is gross less fee everywhere."""
+        own = [line for line in self.lines if line.currency == self.currency]
         return (
             all(line.net_cents == line.gross_cents - line.fee_cents for line in self.lines)
-            and self.paid.gross_cents == sum(line.gross_cents for line in self.lines)
-            and self.paid.fee_cents == sum(line.fee_cents for line in self.lines)
+            and self.paid.gross_cents == sum(line.gross_cents for line in own)
+            and self.paid.fee_cents == sum(line.fee_cents for line in own)
             and self.paid.net_cents == self.paid.gross_cents - self.paid.fee_cents
         )

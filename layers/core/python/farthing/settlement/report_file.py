@@ -5,7 +5,8 @@
     …,2,TOTAL,,,eur,1000,24,976,2026-11-22
 
 Amounts are positive and the type says their direction, net is signed. In the last line the amount
-is the gross, and signed. A file that is not exactly so is not read at all.
+is the gross, and signed; it sums up the lines of its own currency. A file that is not exactly so is
+not read at all, nor is one with a card number in it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ import re
 from collections.abc import Sequence
 from datetime import date
 
+from farthing.cards import holds_pan
+from farthing.ids import is_of_an_id
+from farthing.money import EXPONENTS
 from farthing.settlement.batch import Paid
 from farthing.settlement.entry import Operation
 from farthing.settlement.report import Report, ReportLine
@@ -61,11 +65,14 @@ def read_report(file: bytes, settlement_reference: str) -> Report:
         raise ReportUnreadable("its last line is not the total")
     paid = Paid(*(_cents(total[name], len(rows) - 1) for name in COLUMNS[6:9]))
     read = tuple(_line(row, at) for at, row in enumerate(lines, start=1))
-    return Report(read, paid, hashlib.sha256(file).hexdigest())
+    currency = _currency(total, len(rows) - 1)
+    return Report(read, paid, hashlib.sha256(file).hexdigest(), currency)
 
 
-def write_report(settlement_reference: str, lines: Sequence[ReportLine], on: date) -> bytes:
-    """A report of `lines` that adds up, for an acquirer that gives none of its own."""
+def write_report(
+    settlement_reference: str, lines: Sequence[ReportLine], currency: str, on: date
+) -> bytes:
+    """A report of `lines`, for an acquirer that gives none of its own. It adds up in `currency`."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(COLUMNS)
@@ -73,13 +80,13 @@ def write_report(settlement_reference: str, lines: Sequence[ReportLine], on: dat
         what = (line.operation.value, line.reference, line.order_id, line.currency)
         amounts = (line.amount_cents, line.fee_cents, line.net_cents)
         rows.writerow((settlement_reference, at, *what, *amounts, line.settled_on))
-    currencies = sorted({line.currency for line in lines})
+    own = [line for line in lines if line.currency == currency]
     sums = (
-        sum(line.gross_cents for line in lines),
-        sum(line.fee_cents for line in lines),
-        sum(line.net_cents for line in lines),
+        sum(line.gross_cents for line in own),
+        sum(line.fee_cents for line in own),
+        sum(line.net_cents for line in own),
     )
-    named = (TOTAL, "", "", "+".join(currencies))
+    named = (TOTAL, "", "", currency)
     rows.writerow((settlement_reference, len(lines) + 1, *named, *sums, on.isoformat()))
     return text.getvalue().encode()
 
@@ -87,6 +94,8 @@ def write_report(settlement_reference: str, lines: Sequence[ReportLine], on: dat
 def _row(row: Sequence[str], at: int) -> dict[str, str]:
     if len(row) != len(COLUMNS) or not all(TEXT.fullmatch(value) for value in row):
         raise ReportUnreadable(f"line {at} has not the columns that it should")
+    if any(holds_pan(value) and not is_of_an_id(value) for value in row):
+        raise ReportUnreadable(f"line {at} has a card number")
     named = dict(zip(COLUMNS, row, strict=True))
     if named["line"] != str(at):
         raise ReportUnreadable(f"line {at} has another number")
@@ -109,10 +118,17 @@ def _line(row: dict[str, str], at: int) -> ReportLine:
         fee_cents=fee,
         net_cents=net,
         order_id=row["order_id"],
-        currency=row["currency"].lower(),
+        currency=_currency(row, at),
         settled_on=row["settled_on"],
         number=at,
     )
+
+
+def _currency(row: dict[str, str], at: int) -> str:
+    currency = row["currency"].lower()
+    if currency not in EXPONENTS:
+        raise ReportUnreadable(f"line {at} has no currency of ISO 4217")
+    return currency
 
 
 def _cents(text: str, at: int) -> int:

@@ -75,7 +75,8 @@ class StripeSettlement:
         complete = len(found) == len(ours) and all(available for _, available in found)
         if not complete and self.clock.now() < over + READ_ANYWAY:
             return None
-        return write_report(name.reference, [line for line, _ in found], name.business_day)
+        read = [line for line, _ in found]
+        return write_report(name.reference, read, name.currency, name.business_day)
 
     def _lines(self, ours: Sequence[Line], moved: Sequence[Moved]) -> list[tuple[ReportLine, bool]]:
         """Of each of our lines that moved the balance: what it did, and whether it is available."""
