@@ -52,6 +52,13 @@ class Api:
         asked = {name: value for name, value in query.items() if value is not None}
         return self._checked("GET", f"{path}?{urlencode(asked)}" if asked else path)
 
+    def file(self, path: str) -> bytes:
+        """A file that a path gives. Raises Failure with what the API says is wrong."""
+        status, content = self._request("GET", path)
+        if status >= 400:
+            raise Failure(in_words(status, self._document(path, status, content)))
+        return content
+
     def post(self, path: str, body: Document | None = None, key: str | None = None) -> Document:
         """What comes of a write. `key` is its Idempotency-Key, which what moves money needs. Raises
         Failure."""
@@ -86,6 +93,12 @@ class Api:
         self, method: str, path: str, body: Document | None = None, key: str | None = None
     ) -> tuple[int, Document]:
         """One call. Raises Failure if there is no answer."""
+        status, content = self._request(method, path, body, key)
+        return status, self._document(path, status, content)
+
+    def _request(
+        self, method: str, path: str, body: Document | None = None, key: str | None = None
+    ) -> tuple[int, bytes]:
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
         headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
         if key is not None:
@@ -94,14 +107,18 @@ class Api:
         try:
             with urllib3.PoolManager(retries=False, timeout=timeout) as pool:
                 answer = pool.request(method, self.url + path, body=sent, headers=headers)
-            document = json.loads(answer.data)
         except urllib3.exceptions.HTTPError as error:
             raise Failure(f"{self.url} does not answer: {error}") from None
+        return answer.status, answer.data
+
+    def _document(self, path: str, status: int, content: bytes) -> Document:
+        try:
+            document = json.loads(content)
         except ValueError:
-            raise Failure(f"{self.url}{path} answers {answer.status}, and no JSON.") from None
+            raise Failure(f"{self.url}{path} answers {status}, and no JSON.") from None
         if not isinstance(document, dict):
             raise Failure(f"{self.url}{path} is no API of Farthing's.")
-        return answer.status, document
+        return document
 
 
 def part(text: str) -> str:

@@ -31,6 +31,7 @@ from farthing_cli.aws import Account
 from farthing_cli.failure import Failure
 from farthing_cli.fraud import commands as fraud
 from farthing_cli.ledger import commands as ledger
+from farthing_cli.month import commands as demo
 from farthing_cli.project import run_folder
 from farthing_cli.reconciliation import breaks
 from farthing_cli.reconciliation.commands import reconcile
@@ -55,6 +56,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(webhooks.app, name="webhooks")
 app.add_typer(breaks.app, name="breaks")
 app.add_typer(disputes.app, name="disputes")
+app.add_typer(demo.app, name="demo")
 console = Console()
 
 

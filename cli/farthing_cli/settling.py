@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Annotated, Any
 
 import typer
@@ -103,20 +103,36 @@ def followed(
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> dict[str, Any]:
-    """What came of every message. Raises Failure if nothing comes any more."""
+    """What came of every message, with a bar. Raises Failure if nothing comes any more."""
     columns = (TextColumn("settling"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task("", total=sent["merchants"])
-        done, since = -1, now()
-        while True:
-            result = call({"run": sent["run"]})
+        for result in results(sent, call, now=now, sleep=sleep):
             progress.update(bar, completed=result["done"], total=result["jobs"])
-            if result["jobs"] is not None and result["done"] >= result["jobs"]:
-                counts = {name: result[name] for name in COUNTS}
-                return {"until": sent["until"], "merchants": sent["merchants"], **counts}
-            if result["done"] > done:
-                done, since = result["done"], now()
-            if now() - since > PATIENCE_SECONDS:
-                left = f"{result['done']} of {result['jobs']} merchants and lanes"
-                raise Failure(f"Only {left} answered: see `farthing logs`, and SettleDeadLetters.")
-            sleep(POLL_SECONDS)
+    counts = {name: result[name] for name in COUNTS}
+    return {"until": sent["until"], "merchants": sent["merchants"], **counts}
+
+
+def results(
+    sent: Mapping[str, Any],
+    call: Call,
+    *,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Iterator[Mapping[str, Any]]:
+    """What came of a run so far, again and again; the last time all has come.
+
+    Raises Failure if nothing comes any more.
+    """
+    done, since = -1, now()
+    while True:
+        result = call({"run": sent["run"]})
+        yield result
+        if result["jobs"] is not None and result["done"] >= result["jobs"]:
+            return
+        if result["done"] > done:
+            done, since = result["done"], now()
+        if now() - since > PATIENCE_SECONDS:
+            left = f"{result['done']} of {result['jobs']} merchants and lanes"
+            raise Failure(f"Only {left} answered: see `farthing logs`, and SettleDeadLetters.")
+        sleep(POLL_SECONDS)

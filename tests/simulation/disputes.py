@@ -27,10 +27,10 @@ FEE_CENTS = 1500
 
 OPENS_SECONDS = (5.0, 2 * DAY_SECONDS)
 LOOKS_AGAIN_SECONDS = 600.0
-RESPONSE_SECONDS = (600.0, 6 * 3600.0, DAY_SECONDS)
+RESPONSE_SECONDS = (600.0, 6 * 3600.0, DAY_SECONDS, 4 * DAY_SECONDS)
 DECIDES_SECONDS = (5.0, 3600.0, 20 * 3600.0)
 COMES_BACK_SECONDS = (5.0, 2 * DAY_SECONDS)
-INQUIRES_SHARE, GOES_ON_SHARE, ARBITRATED_SHARE = 0.25, 0.5, 0.3
+INQUIRES_SHARE, GOES_ON_SHARE, ARBITRATED_SHARE, PARTLY_SHARE = 0.25, 0.5, 0.3, 0.4
 
 OPEN = frozenset({"NEEDS_RESPONSE", "UNDER_REVIEW"})
 
@@ -39,11 +39,12 @@ Answered = tuple[int, dict[str, Any]]
 
 @dataclass
 class Dispute:
-    """A dispute of all that a charge took. `due_at` is when it goes on by itself."""
+    """A dispute of what a charge took, or of a part. `due_at` is when it goes on by itself."""
 
     reference: str
     charge: Charge
     opened_at: float
+    amount_cents: int
     stage: str
     goes_on: bool
     """Whether an inquiry that is answered becomes a chargeback all the same."""
@@ -106,10 +107,14 @@ class Disputes:
             self.at(self.now() + LOOKS_AGAIN_SECONDS, lambda: self._opens(charge))
             return
         inquires = self.dice.chance(INQUIRES_SHARE)
+        amount_cents = charge.captures[-1].amount_cents
+        if self.dice.chance(PARTLY_SHARE):
+            amount_cents = (amount_cents + 1) // 2
         dispute = Dispute(
             reference=reference_of(charge.row.reference),
             charge=charge,
             opened_at=self.now(),
+            amount_cents=amount_cents,
             stage="INQUIRY" if inquires else "CHARGEBACK",
             goes_on=self.dice.chance(GOES_ON_SHARE),
             arbitrated=self.dice.chance(ARBITRATED_SHARE),
@@ -122,8 +127,9 @@ class Disputes:
         """A stage begins; money is taken, unless it is only asked about."""
         dispute.stage, dispute.status = stage, "NEEDS_RESPONSE"
         if stage != "INQUIRY":
-            self._book("DISPUTE", dispute, dispute.row.amount_cents)
-            dispute.taken, dispute.charge.left_to_refund = dispute.charge.left_to_refund, 0
+            self._book("DISPUTE", dispute, dispute.amount_cents)
+            dispute.taken = min(dispute.charge.left_to_refund, dispute.amount_cents)
+            dispute.charge.left_to_refund -= dispute.taken
             dispute.charge.disputed = True
         if stage == "CHARGEBACK":
             dispute.fee_cents = FEE_CENTS
@@ -152,9 +158,9 @@ class Disputes:
         if not convinced:
             self._ends(dispute, "LOST")
             return
-        self._book("DISPUTE_REVERSAL", dispute, dispute.row.amount_cents)
-        dispute.charge.left_to_refund, dispute.taken = dispute.taken, 0
-        dispute.charge.disputed = False
+        self._book("DISPUTE_REVERSAL", dispute, dispute.amount_cents)
+        dispute.charge.left_to_refund += dispute.taken
+        dispute.taken, dispute.charge.disputed = 0, False
         arbitrated = dispute.stage == "CHARGEBACK" and dispute.arbitrated
         self._ends(dispute, "WON")
         if arbitrated:
@@ -225,7 +231,7 @@ class Disputes:
             "merchant_reference": dispute.row.merchant_reference,
             "stage": dispute.stage,
             "status": dispute.status,
-            "amount_cents": dispute.row.amount_cents,
+            "amount_cents": dispute.amount_cents,
             "fee_cents": dispute.fee_cents,
             "currency": dispute.row.currency,
             "reason": "fraudulent",

@@ -51,7 +51,7 @@ class Authorizer:
 
     def _read(self, merchant_id: str, mode: str) -> dict[str, str]:
         row = self._tables.item("access", "MERCHANT", merchant_id)
-        if row is None or "S" not in row.get("vault_key_id", {}):
+        if row is None or ("S" not in row.get("vault_key_id", {}) and "fees" not in row):
             return {}
         account = Account.from_item(item_from_wire(row))
         return {"settings": account.settings(mode).to_text()}

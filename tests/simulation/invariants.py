@@ -170,6 +170,8 @@ class Payment:
     sent_back: dict[str, Item] = field(default_factory=dict)
     """Refunds that the payer's bank sent back."""
     disputes: dict[str, Item] = field(default_factory=dict)
+    reminders: Counter[tuple[str, str, int]] = field(default_factory=Counter)
+    """Of each dispute's deadline, by how many days were left."""
     events: dict[int, Item] = field(default_factory=dict)
     posted: Counter[str] = field(default_factory=Counter)
     """Minor units in the ledger, by kind of transaction."""
@@ -235,6 +237,8 @@ class Watch:
         self.methods: dict[str, Item] = {}
         self.method_events: dict[str, dict[int, Item]] = defaultdict(dict)
         self.sealed_tokens: dict[Any, Item] = {}
+        self.answers: dict[str, Item] = {}
+        """What merchants said to disputes, by its reference at the acquirer."""
         """Network tokens in the vault."""
         self.sessions = Sessions(self._fail)
         self.reviews = Reviews(self._fail, now, self.keys)
@@ -249,6 +253,7 @@ class Watch:
             "event": self._event,
             "ledger_transaction": self._ledger,
             "dispute": self._dispute,
+            "dispute_answer": self._answer,
             "settlement_entry": self._entry,
             "settlement_line": self._line,
             "settlement_batch": self._batch,
@@ -295,6 +300,7 @@ class Watch:
             self.methods,
             self.method_events,
             self.sealed_tokens,
+            self.answers,
         ):
             known.clear()
         self.sessions.clear()
@@ -468,6 +474,8 @@ class Watch:
         self.payments[intent_id].refunds[refund_id] = new
         before = text(old, "status") if old is not None else "PENDING"
         after = text(new, "status")
+        if old is None and number(self.payments[intent_id].intent or {}, "open_disputes"):
+            self._fail(2, intent_id, f"refund {refund_id} of a payment that is disputed")
         if before != after:
             if before != "PENDING":
                 self._fail(3, intent_id, f"refund {refund_id} was {before}, and then {after}")
@@ -521,6 +529,15 @@ class Watch:
         self.payments[intent_id].disputes[dispute_id] = new
         self._touch(intent_id)
 
+    def _answer(self, key: Any, old: Item | None, new: Item | None) -> None:
+        """What became of an answer is said once."""
+        reference = text(new or old or {}, "reference")
+        before, after = text(old or {}, "state"), text(new or {}, "state")
+        if new is None or (before not in {"", "OPEN", "UNKNOWN"} and before != after):
+            self._fail(3, reference, f"an answer was {before}, and then {after}")
+            return
+        self.answers[reference] = new
+
     def _event(self, key: Any, old: Item | None, new: Item | None) -> None:
         row = new or old or {}
         if "session_id" in row:
@@ -544,7 +561,19 @@ class Watch:
             }:
                 self._fail(4, intent_id, f"two events are named {text(new, 'event_id')}")
             self._touch(intent_id).events.append(new)
+            self._reminder(intent_id, new.get("object", {}).get("M", {}))
         payment.events[sequence] = new
+
+    def _reminder(self, intent_id: str, shown: Item) -> None:
+        """Nobody is reminded twice of one deadline at one distance."""
+        if "reminder" not in shown:
+            return
+        reminders = self.payments[intent_id].reminders
+        days = number(shown["reminder"]["M"], "days_left")
+        told = text(shown, "dispute_id"), text(shown, "due_by"), days
+        reminders[told] += 1
+        if reminders[told] > 1:
+            self._fail(4, intent_id, f"reminded {reminders[told]} times of {told}")
 
     def _ledger(self, key: Any, old: Item | None, new: Item | None) -> None:
         intent_id = text(new or old or {}, "intent_id")

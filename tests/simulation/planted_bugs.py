@@ -862,5 +862,6 @@ def every_read_fails(patch: Patches) -> None:
     patch.attribute(api, "answer", answer)
 
 
+from tests.simulation import planted_books as planted_books  # noqa: E402 - adds its own to BUGS
 from tests.simulation import planted_inbox as planted_inbox  # noqa: E402 - adds its own to BUGS
 from tests.simulation import planted_tokens as planted_tokens  # noqa: E402 - adds its own to BUGS

@@ -630,29 +630,45 @@ def refunded_while_disputed(stage: Stage) -> None:
     )
     if intent_id is None:
         return
-    asked = {"payment_intent_id": intent_id, "amount_cents": 300}
 
     def part() -> None:
         merchant.sleep(stage.dice.spread(1.0, TWO_DAYS_SECONDS))
+        asked = {"payment_intent_id": intent_id, "amount_cents": stage.dice.choice(PARTS_CENTS)}
         merchant.ask("POST", REFUNDS, asked, stage.key())
 
     merchant.at_once(*(part for _ in range(4)))
 
 
+PARTS_CENTS = (100, 300, 450)
+"""Of 1000: four of them may be too much, and some of them may be left beside a dispute of half."""
 DISPUTED_SECONDS, TWO_DAYS_SECONDS = 6 * 3600.0, 2 * checkout.DAY_SECONDS
 ASKING_OF_DISPUTES = ("LOOK_UP_DISPUTE", "ANSWER_DISPUTE")
+DISPUTED = _profile("disputed", charged_thrice, disputed(), seconds=DISPUTED_SECONDS)
+DISPUTED_SILENTLY = _profile(
+    "disputed, silent acquirer",
+    charged_thrice,
+    disputed(*NO_ANSWER, At.DELAYED, At.LOOK_UP_FAILS, of=ASKING_OF_DISPUTES),
+    seconds=DISPUTED_SECONDS,
+)
+REFUNDED_WHILE_DISPUTED = _profile(
+    "refunded while disputed, crashes",
+    refunded_while_disputed,
+    disputed(),
+    CRASHING,
+    seconds=TWO_DAYS_SECONDS,
+)
+DISPUTED_AND_SETTLED = replace(
+    REFUNDED_WHILE_DISPUTED, name="disputed, and settled every day", settled=True
+)
 DISPUTES = (
-    _profile("disputed", charged_thrice, disputed(), seconds=DISPUTED_SECONDS),
+    DISPUTED,
+    DISPUTED_SILENTLY,
+    REFUNDED_WHILE_DISPUTED,
+    DISPUTED_AND_SETTLED,
     _profile(
         "disputed, told late, twice or not at all",
         charged_thrice,
         disputed(At.WEBHOOK_LOST, At.WEBHOOK_LATE, At.WEBHOOK_TWICE, of=("WEBHOOK",)),
-        seconds=DISPUTED_SECONDS,
-    ),
-    _profile(
-        "disputed, silent acquirer",
-        charged_thrice,
-        disputed(*NO_ANSWER, At.DELAYED, At.LOOK_UP_FAILS, of=ASKING_OF_DISPUTES),
         seconds=DISPUTED_SECONDS,
     ),
     _profile(
@@ -663,27 +679,10 @@ DISPUTES = (
         seconds=DISPUTED_SECONDS,
     ),
     _profile(
-        "refunded while disputed, crashes",
-        refunded_while_disputed,
-        disputed(),
-        CRASHING,
-        seconds=TWO_DAYS_SECONDS,
-    ),
-    _profile(
         "refunded while disputed, refunds pending",
         refunded_while_disputed,
         disputed(At.PENDING, At.PENDING_DECLINED, At.SILENCE, of=("REFUND",)),
         seconds=TWO_DAYS_SECONDS,
-    ),
-    replace(
-        _profile(
-            "disputed, and settled every day",
-            refunded_while_disputed,
-            disputed(),
-            CRASHING,
-            seconds=TWO_DAYS_SECONDS,
-        ),
-        settled=True,
     ),
 )
 FRAUDS = (

@@ -39,6 +39,7 @@ from tests.simulation.receiver import Receiver
 from tests.simulation.reviews import never_ended, review_of, runs_out_at
 from tests.simulation.scenarios import SHORT_SECONDS, Endpoint
 from tests.simulation.sessions import overdue
+from tests.simulation.settled_books import disputes_are_posted, settlement_is_posted
 from tests.simulation.violation import Violation
 
 DUE_GRACE_SECONDS = 3600.0
@@ -82,6 +83,8 @@ class AtRest:
     """Whether the daily settlement has run since."""
     tokens_known: bool = True
     """Whether nothing was lost of what became of network tokens, as in a restore."""
+    fees_known: bool = True
+    """Whether nothing was lost of which fee a capture was under, as in a restore."""
     purged: bool = True
     """Whether cards were purged by the schedule."""
     cards: Callable[[], Iterator[Violation]] = lambda: iter(())
@@ -251,11 +254,19 @@ def disputes_agree(facts: AtRest) -> Iterator[Violation]:
             yield Violation(1, reference, f"there is a dispute, and {known}")
             continue
         told = dispute_state(row), number(row, "amount_cents"), number(row, "fee_cents")
-        said = f"{there.stage} {there.status}", there.row.amount_cents, there.fee_cents
+        said = f"{there.stage} {there.status}", there.amount_cents, there.fee_cents
         if told != said:
             yield Violation(1, reference, f"we say {told}, the acquirer {said}")
         if "open_answer" in row:
             yield Violation(9, reference, "an answer is on its way at rest")
+    taken = {answer for there in theirs.values() for answer in there.answers}
+    for answer, row in facts.watch.answers.items():
+        state = text(row, "state")
+        if state in {"OPEN", "UNKNOWN"}:
+            yield Violation(9, answer, f"an answer is {state} at rest")
+        elif (state == "DONE") is not (answer in taken):
+            known = "has it" if answer in taken else "does not have it"
+            yield Violation(1, answer, f"an answer is {state}, and the acquirer {known}")
 
 
 # --- 5: the ledger ---------------------------------------------------------------------------
@@ -758,8 +769,8 @@ def every_answer_is_final(facts: AtRest) -> Iterator[Violation]:
 
 
 def _still_open(facts: AtRest, conversation: Conversation, asked: Asked) -> bool:
-    """Whether its payment waited for a person, for its review, or for an acquirer that was still at
-    it."""
+    """Whether its payment waited for a person, for its review, for the end of a dispute, or for an
+    acquirer that was still at it."""
     if conversation.key is None:
         return False
     sent = conversation.sent if isinstance(conversation.sent, Mapping) else {}
@@ -775,7 +786,18 @@ def _still_open(facts: AtRest, conversation: Conversation, asked: Asked) -> bool
             return True
         if _was_under_review(facts.watch.payments[intent_id].intent, asked.began):
             return True
+        disputes = facts.watch.payments[intent_id].disputes.values()
+        if any(_was_open(row, asked.began) for row in disputes):
+            return True
     return False
+
+
+def _was_open(dispute: Item, at: float) -> bool:
+    """Whether a dispute was undecided at an instant, as far as clocks can tell."""
+    if from_text(text(dispute, "created_at")).timestamp() > at + KEY_SKEW_SECONDS:
+        return False
+    closed_at = text(dispute, "closed_at")
+    return not closed_at or from_text(closed_at).timestamp() > at - KEY_SKEW_SECONDS
 
 
 def _was_under_review(intent: Item | None, at: float) -> bool:
@@ -842,6 +864,7 @@ CHECKS: tuple[Check, ...] = (
     tokens_agree,
     disputes_agree,
     ledger_balances,
+    disputes_are_posted,
     payments_end,
     reviews_end,
     counters_are_true,
@@ -866,6 +889,7 @@ CHECKS: tuple[Check, ...] = (
     every_answer_is_final,
     lines_are_entries,
     everything_is_settled,
+    settlement_is_posted,
 )
 
 

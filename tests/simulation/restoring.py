@@ -151,7 +151,7 @@ def _page(run: Run, event: dict[str, Any]) -> Any:
 def _wrong(done: Restored) -> Iterator[Violation]:
     """What is not as it should be. A payment that is reported is a person's to mend."""
     reported = {row["intent_id"] for row in done.rows if row["verdict"] == "REPORTED"}
-    facts = replace(done.run.at_rest(), conversations=(), tokens_known=False)
+    facts = replace(done.run.at_rest(), conversations=(), tokens_known=False, fees_known=False)
     for violation in violations_at_rest(facts):
         if violation.subject not in reported and not done.excused(violation):
             yield violation

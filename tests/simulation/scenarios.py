@@ -16,7 +16,11 @@ from functools import partial
 from itertools import count
 from typing import Any, ClassVar
 
+from farthing.access.fee_versions import set_fees
+from farthing.access.fees import FeePlan, Rate
 from farthing.access.issue import open_account
+from farthing.access.keys import merchant_row
+from farthing.access.principal import Mode
 from farthing.cards import passes_luhn
 from farthing.clock import to_text
 from farthing.fraud.rule_document import read_rules, write_rules
@@ -49,6 +53,8 @@ REVIEWED = 3
 TRIED = 6
 """How many tokens a merchant has of cards that are always held for a review, each another one, and
 of a card that its issuer always declines, all of the same."""
+FEE_PPM, FEE_FIXED_CENTS = 15_000, 25
+"""What we take of the first merchant's captures. Of the other's we take nothing."""
 ADDRESS = "203.0.113.50"
 """From where a tester of cards comes."""
 AMOUNTS_CENTS = (100, 999, 1000, 2501, 99_999_999)
@@ -195,6 +201,8 @@ def prepare(world: Any, *, tokens: int = 4, methods: int = 2) -> Setting:
     def work() -> None:
         for merchant_id in (MERCHANT, OTHER_MERCHANT):
             _open(world, merchant_id)
+            if merchant_id == MERCHANT:
+                _take_fees(world, merchant_id)
             stocks[merchant_id] = stock(merchant_id)
         _review_before_sending(world, OTHER_MERCHANT)
         endpoints.append(endpoint(MERCHANT, "https://a.example/all", "*"))
@@ -291,6 +299,17 @@ def _open(world: Any, merchant_id: str) -> None:
     store = _store(world, "access", SystemScope())
     now = datetime.fromtimestamp(world.scheduler.now, UTC)
     open_account(store, merchant_id, make_id("acc", now, bytes(ENTROPY_BYTES)), [], now)
+
+
+def _take_fees(world: Any, merchant_id: str) -> None:
+    """From now on we take a fee of what this merchant captures."""
+    store, now = (
+        _store(world, "access", SystemScope()),
+        datetime.fromtimestamp(world.scheduler.now, UTC),
+    )
+    plan = FeePlan().changed({"eur/*": Rate(FEE_PPM, FEE_FIXED_CENTS)})
+    read = store.get(merchant_row(merchant_id)) or {}
+    set_fees(store, merchant_id, read, Mode.TEST, plan, "operator", now)
 
 
 def _review_before_sending(world: Any, merchant_id: str) -> None:

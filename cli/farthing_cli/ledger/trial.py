@@ -96,7 +96,7 @@ def _show(runs: list[Run]) -> None:
         for currency, accounts in run["accounts"].items():
             if accounts:
                 _say(f"\n{run['merchant_id']} {run['mode']}, {currency}")
-                wide.show(console, _sums(currency, accounts))
+                wide.show(console, sums(currency, accounts))
     _say("")
     for run in runs:
         _say_end(run)
@@ -107,7 +107,7 @@ def _show(runs: list[Run]) -> None:
         _say("There was no run yet.")
 
 
-def _sums(currency: str, accounts: dict[str, int]) -> Table:
+def sums(currency: str, accounts: dict[str, int]) -> Table:
     """The trial balance of one currency: debits on one side, credits on the other, and equal."""
     table = Table("account", *wide.amounts("debit", "credit"), show_footer=True)
     debits = credits_ = 0

@@ -45,6 +45,14 @@ class Day:
         else:
             self.gross += signed
 
+    def join(self, other: Day) -> None:
+        """Another file's lines of the same currency."""
+        self.gross += other.gross
+        self.fees += other.fees
+        self.refunds += other.refunds
+        self.chargebacks += other.chargebacks
+        self.reserve += other.reserve
+
     def steps(self) -> list[tuple[str, int]]:
         """The steps of a waterfall: what each adds, the last one being what is left."""
         return [

@@ -23,7 +23,7 @@ from farthing.store.table import DynamoStore
 from farthing_cli.failure import Failure
 from farthing_cli.place import Place
 
-POLL_SECONDS = 0.5
+POLL_SECONDS = 0.3
 SILENT_SECONDS_MAX = 600
 """A file of which nothing is heard for so long is somebody's to look into."""
 NAME_LENGTH_MAX = 60

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from farthing.money import Money
 from farthing.reconciliation.break_row import Break
 from farthing.reconciliation.file_row import FileKind, FileRow
 from farthing_cli.fraud.page import Html, figures, heading, note, page, paragraph, table
-from farthing_cli.reconciliation.days import days_of
+from farthing_cli.reconciliation.days import Day, days_of
 from farthing_cli.reconciliation.waterfall import waterfall
 
 
@@ -23,7 +23,7 @@ def page_of(row: FileRow, kind: FileKind, content: bytes, breaks: Sequence[Break
         ),
         *_warnings(row, breaks),
         *_counts(row, breaks),
-        *(_days(content) if kind is FileKind.REPORT else ()),
+        *(day_by_day(days_of(content)) if kind is FileKind.REPORT else ()),
         *_breaks(breaks),
     ]
     footer = f"{row.name}, brought by {row.by}, received {row.received_at}. SHA-256 {row.sha256}."
@@ -52,8 +52,8 @@ def _counts(row: FileRow, breaks: Sequence[Break]) -> Iterator[Html]:
     yield table(caption, ("", "lines of this file", "open now"), rows)
 
 
-def _days(content: bytes) -> Iterator[Html]:
-    days = days_of(content)
+def day_by_day(days: Mapping[tuple[str, str], Day]) -> Iterator[Html]:
+    """A waterfall for each currency and day, and the same in figures."""
     yield heading("Day by day")
     yield figures(
         (

@@ -19,7 +19,8 @@ Document = dict[str, Any]
 
 PAYMENTS = "/v1/payment_intents"
 EXPIRES = {"exp_month": 12, "exp_year": 2035}
-CVC = "123"
+CVC, CVC_AMERICAN_EXPRESS = "123", "1234"
+AMERICAN_EXPRESS = ("34", "37")
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ class Demo:
 
     def card(self, number: str) -> str:
         """A token of a test card."""
-        typed = {"number": number, "cvc": CVC, **EXPIRES}
+        cvc = CVC_AMERICAN_EXPRESS if number.startswith(AMERICAN_EXPRESS) else CVC
+        typed = {"number": number, "cvc": cvc, **EXPIRES}
         return self._token(typed, self.dev.publishable_key)
 
     def account(self, iban: str) -> str:

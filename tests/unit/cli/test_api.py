@@ -103,6 +103,14 @@ def test_a_refusal_is_told_with_each_field(gateway: Gateway) -> None:
     ]
 
 
+def test_a_file_is_given_as_it_is_and_its_refusal_is_told(gateway: Gateway) -> None:
+    refused = json.dumps({"code": "not_found", "detail": "there is none"}).encode()
+    gateway.answers = [(200, b"a,b\n\xff"), (404, refused)]
+    assert Api.of().file("/v1/x/report") == b"a,b\n\xff"
+    with pytest.raises(Failure, match="404 not_found: there is none"):
+        Api.of().file("/v1/x/report")
+
+
 @pytest.mark.parametrize("text", [b"<html>", b"[1]", b"\xff"])
 def test_what_is_no_api_is_told(gateway: Gateway, text: bytes) -> None:
     gateway.answers = [(502, text)]

@@ -184,8 +184,8 @@ def case(intent_id: str, **changes: Any) -> Case:
     return replace(known, **changes)
 
 
-def bring(told: Case) -> Dispute:
+def bring(told: Case, connector: str = "sandbox") -> Dispute:
     """Bring a dispute to where a case has it."""
     assert told.order_id is not None
     services = services_of(TenantScope(MERCHANT, "test"))
-    return converge(told, told.order_id, "sandbox", services)
+    return converge(told, told.order_id, connector, services)

@@ -102,6 +102,22 @@ def test_one_that_cannot_be_looked_at_keeps_no_other(court: Court) -> None:
     assert court.look(dispute)["status"] == "LOST"
 
 
+def test_what_cannot_be_looked_at_comes_behind_what_is_due_by_then(court: Court) -> None:
+    # Given a dispute that no acquirer answers about, long due
+    intent_id = court.stack.pay(1000).body["intent_id"]
+    stuck = bring(case(intent_id, due_by=None))
+    court.stack.advance(2 * DAY)
+    # When it was looked at in vain
+    assert court.run_deadlines()["failed"] == 1
+    # Then it is due an hour later, and not before
+    court.stack.advance(HOUR - 60)
+    assert court.run_deadlines()["looked"] == 0
+    court.stack.advance(2 * 60)
+    assert court.run_deadlines()["failed"] == 1
+    (row,) = rows(court.stack, "dispute", intent_id)
+    assert row["version"] == stuck.version
+
+
 def test_a_deadline_that_is_moved_is_told_and_reminded_of_anew(court: Court) -> None:
     intent_id = court.stack.pay(1000).body["intent_id"]
     soon = to_text(datetime.now(UTC) + timedelta(days=2))

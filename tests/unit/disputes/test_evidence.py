@@ -103,6 +103,15 @@ def test_too_much_is_refused(court: Court) -> None:
     assert refused.status == 400
 
 
+def test_as_much_as_may_be_is_kept_and_comes_again_for_its_key(court: Court) -> None:
+    dispute = court.opened()
+    texts = ("billing_address", "customer_name", "shipping_address")
+    much = {name: "\N{GRINNING FACE}" * TEXT_LENGTH_MAX for name in texts}
+    kept = court.answer(dispute, much, key="k")
+    assert (kept.status, court.answer(dispute, much, key="k").text) == (200, kept.text)
+    assert court.look(dispute)["evidence"]["texts"] == much
+
+
 def test_a_card_number_is_refused(court: Court) -> None:
     dispute = court.opened()
     refused = court.answer(dispute, {"customer_communication": "my card 4242 4242 4242 4242"})

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from farthing.acquiring.dispute import Standing
+from farthing.acquiring.dispute import Stage, Standing
 from farthing.disputes.converge import Contradicted
 from tests.unit.disputes.books import balances, intent_of, moved, require_sound, rows, told
 from tests.unit.disputes.conftest import (
@@ -130,10 +130,40 @@ def test_what_cannot_follow_is_for_a_person(court: Court) -> None:
     ):
         with pytest.raises(Contradicted):
             bring(other)
+    # Nor is it of another acquirer than the payment
+    with pytest.raises(Contradicted):
+        bring(case(intent_id, reference="DSP-D"), connector="stripe")
     # And a payment that never succeeded cannot be disputed
     failed = court.stack.pay(1000, number="4000000000000002").body["payment_intent"]
     with pytest.raises(Contradicted):
         bring(case(failed["intent_id"]))
+
+
+@pytest.mark.parametrize("taken", [400, 1200])
+def test_what_is_taken_is_what_the_acquirer_took_and_not_what_was_asked_about(
+    court: Court, taken: int
+) -> None:
+    # Given an inquiry about all of a payment
+    intent_id = court.stack.pay(1000).body["intent_id"]
+    inquiry = case(intent_id, stage=Stage.INQUIRY, fee_cents=0)
+    assert bring(inquiry).amount_cents == 1000
+    # When the issuer takes another amount, and once more after that was won
+    charged = case(intent_id, amount_cents=taken)
+    assert bring(charged).amount_cents == taken
+    bring(replace(charged, standing=Standing.WON, due_by=None))
+    again = replace(charged, stage=Stage.PRE_ARBITRATION, amount_cents=300)
+    after = bring(replace(again, arbitration_reference="DSP-A-PA"))
+    # Then the books have what it took each time, and the fee once
+    assert (after.amount_cents, after.fee_cents) == (300, 1500)
+    assert moved(court.stack, intent_id) == [
+        ("CAPTURE", moved(court.stack, intent_id)[0][1], 1000),
+        ("DISPUTE", "DSP-A", taken),
+        ("DISPUTE", "DSP-A-PA", 300),
+        ("DISPUTE_FEE", "DSP-A", 1500),
+        ("DISPUTE_REVERSAL", "DSP-A", taken),
+    ]
+    assert balances(court.stack, intent_id)["dispute_receivable"] == 300
+    assert intent_of(court.stack, intent_id).amount_refundable == 700
 
 
 def test_a_refund_that_comes_back_is_a_fact_of_its_own(court: Court) -> None:

@@ -98,6 +98,7 @@ def test_a_line_that_is_there_twice_is_a_duplicate_even_in_a_second_file(story: 
 
     one = story.only()
     assert (one.kind, one.effect.suspense) == (Kind.DUPLICATE_LINE, {"eur": 1_000 - FEE})
+    assert one.subject.intent_id == story.at(name)[0].order_id
     assert story.status(name) is Status.EXCEPTION
     story.check()
 

@@ -48,7 +48,7 @@ def converge(
         found = services.store.batch_get([key, of_payment])
         intent = _disputable(found.get(of_payment), intent_id)
         before = Dispute.from_item(found[key]) if key in found else None
-        _require_fitting(case, intent, before)
+        _require_fitting(case, intent, before, connector)
         stepped, is_last = _next(case, intent, before, connector, services)
         try:
             after = _write(stepped, before, case, services, also if is_last else None)
@@ -143,9 +143,12 @@ def _disputable(item: Item | None, intent_id: str) -> Intent:
     return intent
 
 
-def _require_fitting(case: Case, intent: Intent, before: Dispute | None) -> None:
-    """Raises Contradicted for another payment or currency, or another amount than was taken."""
+def _require_fitting(case: Case, intent: Intent, before: Dispute | None, connector: str) -> None:
+    """Raises Contradicted for another payment, acquirer or currency, or another amount than was
+    taken."""
     if before is not None and before.intent_id != intent.intent_id:
+        raise Contradicted(case.reference)
+    if intent.connector != connector:
         raise Contradicted(case.reference)
     if case.currency != intent.currency or case.amount_cents <= 0:
         raise Contradicted(case.reference)

@@ -5,25 +5,29 @@
     evidence is looked at     it is asked once a day, in case that its message was lost
     an answer is out          it is looked for
 
-An index may lag: whoever gets a row from it reads the dispute itself.
+An index may lag: whoever gets a row from it reads the dispute itself. What could not be looked at
+is put off for an hour, behind what is due by then: an acquirer that does not answer takes nobody's
+reminder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from farthing.acquiring.inbound import NotYet
 from farthing.acquiring.port import LookUpFailed
-from farthing.clock import to_text
+from farthing.clock import later, to_text
 from farthing.disputes import schedule
+from farthing.disputes.conditions import as_read
 from farthing.disputes.converge import Contradicted, converge, remind
 from farthing.disputes.dispute import DUE_SHARDS, Dispute, dispute_key, due_pk
 from farthing.disputes.services import Services
 from farthing.disputes.settle_answer import settle_open_answer
 from farthing.disputes.writes import dispute_writes
-from farthing.store import ConditionFailed, Item, StoreBusy, TenantScope
+from farthing.store import ConditionFailed, Item, StoreBusy, TenantScope, Update
 from farthing.store.page import DUE
 from farthing.store.port import Lists
 
@@ -63,11 +67,13 @@ def run(services: RunServices) -> Run:
         if services.seconds_left() < STOP_SECONDS:
             break
         names = item["pk"].split("#")
+        tenant, dispute_id = TenantScope(names[0], names[1]), item["dispute_id"]
         try:
-            _tend(TenantScope(names[0], names[1]), item["dispute_id"], seen, services)
+            _tend(tenant, dispute_id, seen, services)
         except (Contradicted, LookUpFailed, NotYet, StoreBusy, ConditionFailed) as error:
             seen.failed += 1
             services.log_failure(error)
+            _put_off(services.services_of(tenant), dispute_id)
     services.gauge(DUE_METRIC, seen.due_within_a_day)
     services.gauge(FAILED_METRIC, seen.failed)
     return seen
@@ -101,6 +107,21 @@ def look(dispute: Dispute, services: Services) -> Dispute:
     if after.version == dispute.version:
         services.store.write(*dispute_writes(dispute, after, services.now()))
     return after
+
+
+def _put_off(services: Services, dispute_id: str) -> None:
+    """Look at it again in an hour, unless somebody else changed it: then that says when."""
+    item = services.store.get(dispute_key(services.tenant, dispute_id))
+    if item is None or item.get("due_at") is None:
+        return
+    look_at = later(services.now(), seconds=schedule.HOUR_SECONDS)
+    update = Update(
+        dispute_key(services.tenant, dispute_id),
+        as_read(item["version"]),
+        set={"due_at": look_at},
+    )
+    with suppress(ConditionFailed, StoreBusy):
+        services.store.write(update)
 
 
 def _rows(services: RunServices) -> Iterator[Item]:

@@ -2,7 +2,9 @@
 
 What the acquirer takes for a dispute cannot be refunded any more: so much is taken from what is
 left. Where the payer has it by a refund already, or may yet get it by one that is on its way, they
-have it twice, and the merchant owes it: `amount_overdrawn`. For a payment it holds that
+have it twice, and the merchant owes it: `amount_overdrawn`. How much that is says the taking: an
+issuer may ask about all of a payment and take a part, or the other way round. For a payment it
+holds that
 
     captured + overdrawn = refundable + refunded + being refunded + returned + disputed
 """
@@ -13,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from farthing.acquiring.dispute import Case, Standing, State
+from farthing.acquiring.dispute import Case, Stage, Standing, State
 from farthing.clock import to_text
 from farthing.disputes.dispute import Dispute
 from farthing.disputes.states import TERMINAL, Money, money_of
@@ -65,9 +67,9 @@ def _stepped(
     after = current.moved(state, case, ended, now)
     fee_cents = 0
     if money is Money.TAKEN:
-        overdrawn = max(0, after.amount_cents - intent.amount_refundable)
-        after = replace(after, amount_overdrawn=overdrawn)
-        if not current.fee_cents:
+        overdrawn = max(0, case.amount_cents - intent.amount_refundable)
+        after = replace(after, amount_cents=case.amount_cents, amount_overdrawn=overdrawn)
+        if state[0] is Stage.CHARGEBACK:
             fee_cents = case.fee_cents
             refunded = intent.amount_refunded
             after = replace(after, fee_cents=fee_cents, amount_refunded=refunded)

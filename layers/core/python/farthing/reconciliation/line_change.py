@@ -47,7 +47,7 @@ def told(line: Reported, seen: Seen) -> Told:
         return Told(before.kind)
     mark = seen.marks.get(line.movement)
     if line.seq > 1:
-        return _broken(line, None, before, seen)
+        return _broken(line, _once_more(line, mark, seen), before, seen)
     if line.movement in seen.lines:
         return _own(line, Ours.of(seen.lines[line.movement]), before, mark, seen)
     if mark is not None and mark.state in _HAD and mark.settlement_id == seen.here:
@@ -58,6 +58,13 @@ def told(line: Reported, seen: Seen) -> Told:
     if found.is_early and isinstance(found.known, Ours):
         return _early(line, found.known, before, mark, seen)
     return _broken(line, found.known, before, seen, mark)
+
+
+def _once_more(line: Reported, mark: Mark | None, seen: Seen) -> Known:
+    """What of ours a line is about that its report has had: whose payment it is, is to be seen."""
+    own = seen.lines.get(line.movement)
+    ours = Ours.of(own) if own is not None else mark.ours if mark is not None else None
+    return None if ours is None else AlreadyPaid(ours)
 
 
 def _own(line: Reported, ours: Ours, before: Break | None, mark: Mark | None, seen: Seen) -> Told:
