@@ -33,9 +33,9 @@ from tests.simulation.run import Run
 from tests.simulation.scenarios import GOLDEN
 from tests.simulation.search import commits, examine
 
-SLICES = 400
+SLICES = 800
 """CI runs one of so many slices of the pairs, another one each commit."""
-PARTS = 20
+PARTS = 50
 """And one of so many parts of the first crashes that differ in nothing from another."""
 SEEDS_AT_ONCE, SEEDS_MAX = 150, 3000
 """So many seeds, or more of them until each known call point was reached. All are crashed at."""
