@@ -33,7 +33,7 @@ from tests.simulation.run import Run
 from tests.simulation.scenarios import GOLDEN
 from tests.simulation.search import commits, examine
 
-SLICES = 800
+SLICES = 1500
 """CI runs one of so many slices of the pairs, another one each commit."""
 PARTS = 50
 """And one of so many parts of the first crashes that differ in nothing from another."""
