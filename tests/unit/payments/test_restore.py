@@ -87,6 +87,7 @@ CANCELLED = payment(states.CANCELLED, authorization=HELD)
 IN_FLIGHT = payment(states.IN_FLIGHT, open_operation="op_2")
 
 RETURNED = payment(states.PAID, amount_captured=100, amount_returned=100, returned={"code": "X"})
+BACK = (Key("payments", PAID[0].pk, "RETURN#op_01jd0000000000000000000aaa"), {"entity": "return"})
 
 APPROVED, DECLINED = OperationState.APPROVED, OperationState.DECLINED
 PENDING = OperationState.PENDING
@@ -155,7 +156,7 @@ TABLE: list[tuple[str, Transaction, list[tuple[Key, Item]], Verdict]] = [
     ("decided by nobody yet", debited(status="PENDING"), [ours(PENDING, **DEBIT)], MATCHED),
     ("a decision lost", debited(), [ours(PENDING, **DEBIT)], WOULD_ADOPT),
     ("a decision not heard", debited(status="PENDING"), [ours(APPROVED, **DEBIT)], MATCHED),
-    ("taken back, too", debited(returned=True), [ours(APPROVED, **DEBIT), RETURNED], MATCHED),
+    ("taken back, too", debited(returned=True), [ours(APPROVED, **DEBIT), RETURNED, BACK], MATCHED),
     ("a return lost", debited(returned=True), [ours(APPROVED, **DEBIT), PAID], WOULD_ADOPT),
     ("a return of nothing", debited(returned=True), [ours(DECLINED, **DEBIT), PAID], REPORTED),
     ("a debit lost", debited(status="PENDING"), [NEW], WOULD_ADOPT),

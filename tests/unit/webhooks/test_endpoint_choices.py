@@ -97,7 +97,8 @@ def test_a_thin_webhook_names_the_object_and_shows_nothing_of_it(world: World) -
 IDS = {
     name: f"{name}-1"
     for name in (
-        "intent_id", "session_id", "refund_id", "review_id", "method_id", "endpoint_id"
+        "intent_id", "session_id", "refund_id", "review_id",
+        "dispute_id", "method_id", "endpoint_id",
     )
 }  # fmt: skip
 

@@ -19,6 +19,7 @@ _ID_FIELDS = MappingProxyType(
         "checkout_session": "session_id",
         "refund": "refund_id",
         "review": "review_id",
+        "dispute": "dispute_id",
         "payment_method": "method_id",
         "webhook_endpoint": "endpoint_id",
     }
