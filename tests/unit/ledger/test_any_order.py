@@ -64,7 +64,7 @@ class Faulty:
 
 
 @given(st.data())
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_any_facts_in_any_order_come_to_the_balances_of_a_replay(data: st.DataObject) -> None:
     # Given facts, brought in any order, some twice, to workers of which some die
     books = Books()
@@ -89,7 +89,7 @@ def test_any_facts_in_any_order_come_to_the_balances_of_a_replay(data: st.DataOb
 
 
 @given(st.lists(st.tuples(facts, st.booleans()), min_size=1, max_size=25))
-@settings(max_examples=100)
+@settings(max_examples=40)
 def test_whatever_the_stream_loses_the_trial_balance_brings(lost: list[Any]) -> None:
     # Given
     books = Books()

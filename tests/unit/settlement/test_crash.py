@@ -71,7 +71,7 @@ money = st.tuples(
 runs = st.lists(st.tuples(st.integers(0, LAST_DAY + 2), st.integers(0, 260)), max_size=8)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(moved=st.lists(money, max_size=25), crashes=runs)
 def test_whatever_moves_and_crashes_each_entry_settles_once(
     moved: list[tuple[int, int, int, Operation, str]], crashes: list[tuple[int, int]]

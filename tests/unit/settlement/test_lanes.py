@@ -441,7 +441,7 @@ money = st.lists(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(money, messages, money)
 def test_whatever_messages_come_and_die_each_entry_settles_once(
     moved: list[tuple[int, int, Operation, str]],
