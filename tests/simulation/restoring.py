@@ -65,8 +65,9 @@ class Restored:
 
 
 def restored(seed: int) -> Restored:
-    """The run of a seed, with a backup of some moment in it."""
-    run = begin(seed)
+    """The run of a seed, with a backup of some moment in it. Nobody disputes: a restore brings no
+    dispute back (docs/disputes.md)."""
+    run = begin(seed, disputed=False)
     with run.world:
         return _played(run)
 

@@ -254,10 +254,13 @@ def begin(
     searched: bool | None = None,
     settled: bool | None = None,
     purged: bool | None = None,
+    disputed: bool = True,
     wrap: Callable[[Faults], Faults] = lambda drawn: drawn,
     **world_arguments: Any,
 ) -> Run:
-    """A run of a seed. What is not given is drawn. `wrap` may change which faults happen."""
+    """A run of a seed. What is not given is drawn. `wrap` may change which faults happen.
+
+    `disputed`: whether payers may dispute, and banks send refunds back."""
     dice = Dice(seed, "run")
     idempotent, searching = dice.chance(0.7), dice.below(1000) < SEARCHED_PERMILLE
     search = searching if searched is None else searched
@@ -271,6 +274,8 @@ def begin(
         drawn_to_purge = faults is None and Dice(seed, "purge").chance(PURGED_SHARE)
         purged = drawn_to_purge or chosen.purged
     behaviour = behaviour or telling(seed, draw_behaviour(dice, declared(idempotent=idempotent)))
+    if not disputed:
+        behaviour = replace(behaviour, disputed=0.0)
     manners = manners or draw_manners(dice)
     start = prepared()
     setting: Setting = start.extra
