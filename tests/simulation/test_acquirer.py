@@ -41,6 +41,7 @@ from tests.simulation.acquirer_faults import (
 )
 from tests.simulation.dice import Dice
 from tests.simulation.violation import Violation
+from tests.unit.settlement.bank import adds_up
 
 NUMBER = "4242424242424242"
 CARD = Card(Pan(NUMBER), 12, 2030, "123")
@@ -444,7 +445,7 @@ def test_a_batch_is_paid_from_the_books_and_each_row_once(
     unknown = replace(LINE, entry_id="op_2-capture", reference="NOBODY")
     assert not settlement.has(NAME.reference)
     submit(settlement, LINE, LINE, unknown)
-    assert reported(settlement).adds_up
+    assert adds_up(reported(settlement))
     assert [line.reference for line in reported(settlement).lines] == ["R1"]
     submit(settlement, LINE, number=2)
     assert reported(settlement, 2).lines == ()

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from farthing.reconciliation.csv_rows import rows_of
-from farthing.reconciliation.report_file import COLUMNS, TOTAL
+from farthing.settlement.csv_rows import rows_of
 from farthing.settlement.entry import Operation
+from farthing.settlement.report_file import COLUMNS, TOTAL
 
 _REFUNDS = frozenset({Operation.REFUND, Operation.RETURN, Operation.REFUND_RETURN})
 _CHARGEBACKS = frozenset({Operation.DISPUTE, Operation.DISPUTE_REVERSAL, Operation.DISPUTE_FEE})

@@ -13,11 +13,11 @@ from urllib.parse import quote
 from farthing.reconciliation.bank_file import COLUMNS as BANK_COLUMNS
 from farthing.reconciliation.bank_file import deposits_of
 from farthing.reconciliation.break_row import Break
-from farthing.reconciliation.csv_rows import FileRefused
 from farthing.reconciliation.file_row import FOLDER, FileKind, FileRow, FileState, file_key
 from farthing.reconciliation.names import batch_of
 from farthing.reconciliation.reading import BatchReader, NoSuchBatch
 from farthing.reconciliation.report_file import reports_of
+from farthing.settlement.csv_rows import FileRefused
 from farthing.store.scope import SystemScope
 from farthing.store.table import DynamoStore
 from farthing_cli.failure import Failure

@@ -12,7 +12,7 @@ from farthing.http.response import Response
 from farthing.reconciliation.act import Desk
 from farthing.reconciliation.break_row import Break
 from farthing.reconciliation.file_row import FileKind, FileRow, file_key
-from farthing.reconciliation.intake import sha256_of, take_file
+from farthing.reconciliation.intake import take_file
 from farthing.reconciliation.kind import Kind
 from farthing.reconciliation.overdue import due_batches, miss
 from farthing.reconciliation.resolution import Resolution
@@ -20,6 +20,7 @@ from farthing.reconciliation.standing import due_pk
 from farthing.reconciliation.undeposited import bank_read_since, due_deposits, miss_deposit
 from farthing.settlement.batch import Batch, BatchName, Status
 from farthing.settlement.entry import Entry
+from farthing.settlement.files import sha256_of
 from farthing.store import Key, TenantScope
 from tests.unit.reconciliation.month import SOURCE, moved
 from tests.unit.reconciliation.ours import ACQUIRER, FIRST_DAY, TENANT, Crashing, Ours

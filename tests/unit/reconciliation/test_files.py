@@ -6,13 +6,14 @@ import pytest
 
 from farthing.reconciliation.bank_file import COLUMNS as BANK_COLUMNS
 from farthing.reconciliation.bank_file import deposits_of
-from farthing.reconciliation.csv_rows import FileRefused
 from farthing.reconciliation.file_row import FileKind, FileState
 from farthing.reconciliation.intake import Progress, take_file
 from farthing.reconciliation.names import batch_of
-from farthing.reconciliation.report_file import COLUMNS, reports_of
+from farthing.reconciliation.report_file import reports_of
 from farthing.reconciliation.wiring import source_of
 from farthing.settlement.batch import BatchName, Status
+from farthing.settlement.csv_rows import FileRefused
+from farthing.settlement.report_file import COLUMNS
 from tests.unit.reconciliation.month import SOURCE
 from tests.unit.reconciliation.ours import ACQUIRER, FIRST_DAY, TENANT
 from tests.unit.reconciliation.steps import Story

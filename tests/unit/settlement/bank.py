@@ -119,3 +119,15 @@ def silence() -> None:
 def with_paid(report: Report, **changes: int) -> Report:
     """A report whose sums were changed."""
     return replace(report, paid=replace(report.paid, **changes))
+
+
+def adds_up(report: Report) -> bool:
+    """Whether its own sums are those of its lines, and net is gross less fee everywhere."""
+    own = [line for line in report.lines if line.currency == report.currency]
+    paid = report.paid
+    return (
+        all(line.net_cents == line.gross_cents - line.fee_cents for line in report.lines)
+        and paid.gross_cents == sum(line.gross_cents for line in own)
+        and paid.fee_cents == sum(line.fee_cents for line in own)
+        and paid.net_cents == paid.gross_cents - paid.fee_cents
+    )

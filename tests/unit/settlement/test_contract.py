@@ -17,7 +17,7 @@ from farthing.settlement.report import Report
 from farthing.settlement.report_file import read_report
 from farthing.settlement.sandbox import SandboxSettlement
 from farthing_sandbox import files
-from tests.unit.settlement.bank import Bank, FakeAcquirer
+from tests.unit.settlement.bank import Bank, FakeAcquirer, adds_up
 from tests.unit.settlement.conftest import SandboxAcquirer
 from tests.unit.settlement.steps import Steps
 from tests.unit.settlement.wire import SECRET
@@ -86,7 +86,7 @@ def test_a_submission_is_found_again_with_its_report(case: Case) -> None:
 
     assert case.acquirer.has(NAME.reference)
     report = case.report()
-    assert report.adds_up
+    assert adds_up(report)
     assert [(one.reference, one.operation, one.amount_cents) for one in report.lines] == [
         ("r1", Operation.CAPTURE, 1000),
         ("r2", Operation.REFUND, 400),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from farthing.reconciliation.csv_rows import FileRefused, rows_of
 from farthing.reconciliation.deposit_row import Deposit
+from farthing.settlement.csv_rows import FileRefused, rows_of
 
 COLUMNS = ("booked_on", "currency", "amount_cents", "reference", "description")
 

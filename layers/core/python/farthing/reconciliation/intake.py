@@ -6,7 +6,6 @@ that ends early is gone on with, and one that does a part twice changes nothing.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -16,7 +15,6 @@ from typing import Protocol
 from farthing.clock import Clock, to_text
 from farthing.reconciliation.bank import take_deposit
 from farthing.reconciliation.bank_file import deposits_of
-from farthing.reconciliation.csv_rows import FileRefused
 from farthing.reconciliation.deposit_row import Deposit
 from farthing.reconciliation.file_row import FileKind, FileRow, FileState, file_key, unplaced_row
 from farthing.reconciliation.kind import Kind
@@ -27,6 +25,8 @@ from farthing.reconciliation.reported import Report
 from farthing.reconciliation.take import Reconciler, Source
 from farthing.reconciliation.undeposited import bank_read_of
 from farthing.settlement.batch import BatchName
+from farthing.settlement.csv_rows import FileRefused
+from farthing.settlement.files import sha256_of
 from farthing.store.errors import ConditionFailed
 from farthing.store.port import Gets, Writes
 from farthing.store.write import Write
@@ -162,8 +162,3 @@ def _take_deposit(
     if taken.difference_cents:
         return 0, {Kind.DEPOSIT_MISMATCH.value: 1}
     return 1, {}
-
-
-def sha256_of(content: bytes) -> str:
-    """What a file is known by."""
-    return hashlib.sha256(content).hexdigest()

@@ -16,12 +16,13 @@ from farthing.observe import count, log_unhandled, logger
 from farthing.reconciliation.act import Desk
 from farthing.reconciliation.daily import Services as Daily
 from farthing.reconciliation.file_row import FOLDER, FileKind, FileRow, FileState, file_key
-from farthing.reconciliation.intake import Progress, Services, sha256_of, take_file
+from farthing.reconciliation.intake import Progress, Services, take_file
 from farthing.reconciliation.queries import Breaks
 from farthing.reconciliation.take import Reconciler, Source
 from farthing.reconciliation.terms import terms_of
 from farthing.reconciliation.undeposited import bank_read_since
 from farthing.settlement.batch import TABLE
+from farthing.settlement.files import sha256_of
 from farthing.settlement.merchants import in_turn, turn_put
 from farthing.store import Key, TenantScope
 

@@ -20,8 +20,6 @@ class ReportLine:
     order_id: str = ""
     currency: str = ""
     settled_on: str = ""
-    number: int = 0
-    """Its place in the file, from 1."""
 
     @property
     def gross_cents(self) -> int:
@@ -40,14 +38,3 @@ class Report:
     paid: Paid
     sha256: str = ""
     currency: str = ""
-
-    @property
-    def adds_up(self) -> bool:
-        """Whether its own sums are those of its lines, and net is gross less fee everywhere."""
-        own = [line for line in self.lines if line.currency == self.currency]
-        return (
-            all(line.net_cents == line.gross_cents - line.fee_cents for line in self.lines)
-            and self.paid.gross_cents == sum(line.gross_cents for line in own)
-            and self.paid.fee_cents == sum(line.fee_cents for line in own)
-            and self.paid.net_cents == self.paid.gross_cents - self.paid.fee_cents
-        )

@@ -12,17 +12,14 @@ not read at all, nor is one with a card number in it.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-import re
 from collections.abc import Sequence
 from datetime import date
 
-from farthing.cards import holds_pan
-from farthing.ids import is_of_an_id
-from farthing.money import EXPONENTS
 from farthing.settlement.batch import Paid
+from farthing.settlement.csv_rows import FileRefused, Row, rows_of
 from farthing.settlement.entry import Operation
+from farthing.settlement.files import sha256_of
 from farthing.settlement.report import Report, ReportLine
 
 COLUMNS = (
@@ -39,8 +36,8 @@ COLUMNS = (
 )
 TOTAL = "TOTAL"
 LINES_MAX = 100_000
-TEXT = re.compile(r"[!-~]{0,120}")
-CENTS = re.compile(r"-?[0-9]{1,15}")
+OPERATIONS = {operation.value: operation for operation in Operation}
+"""What a line's type may be, but for TOTAL."""
 
 
 class ReportUnreadable(ValueError):
@@ -50,23 +47,24 @@ class ReportUnreadable(ValueError):
 def read_report(file: bytes, settlement_reference: str) -> Report:
     """The report in `file`. Raises ReportUnreadable, also if it is about another batch."""
     try:
-        rows = list(csv.reader(io.StringIO(file.decode()), strict=True))
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise ReportUnreadable("it is no CSV in UTF-8") from error
-    if not rows or tuple(rows[0]) != COLUMNS:
-        raise ReportUnreadable("its first line is not the header")
-    if not 1 < len(rows) <= LINES_MAX:
-        raise ReportUnreadable("it has no lines, or more than one report may have")
-    *lines, total = (_row(row, at) for at, row in enumerate(rows[1:], start=1))
-    for at, row in enumerate((*lines, total), start=1):
-        if row["settlement_reference"] != settlement_reference:
-            raise ReportUnreadable(f"line {at} is about another settlement")
-    if total["type"] != TOTAL:
-        raise ReportUnreadable("its last line is not the total")
-    paid = Paid(*(_cents(total[name], len(rows) - 1) for name in COLUMNS[6:9]))
-    read = tuple(_line(row, at) for at, row in enumerate(lines, start=1))
-    currency = _currency(total, len(rows) - 1)
-    return Report(read, paid, hashlib.sha256(file).hexdigest(), currency)
+        return _read(file, settlement_reference)
+    except FileRefused as refused:
+        raise ReportUnreadable(str(refused)) from refused
+
+
+def _read(file: bytes, settlement_reference: str) -> Report:
+    rows = list(rows_of(file, COLUMNS))
+    if not 0 < len(rows) < LINES_MAX:
+        raise FileRefused(1, "it has no lines, or more than one report may have")
+    for at, row in enumerate(rows, start=1):
+        if row.name("settlement_reference") != settlement_reference:
+            raise row.wrong("it is about another settlement")
+        if row.text("line") != str(at):
+            raise row.wrong("it has another number")
+    *lines, total = rows
+    if total.text("type") != TOTAL:
+        raise total.wrong("it is the last one, and not the total")
+    return Report(tuple(map(_line, lines)), paid_in(total), sha256_of(file), total.currency())
 
 
 def write_report(
@@ -91,47 +89,31 @@ def write_report(
     return text.getvalue().encode()
 
 
-def _row(row: Sequence[str], at: int) -> dict[str, str]:
-    if len(row) != len(COLUMNS) or not all(TEXT.fullmatch(value) for value in row):
-        raise ReportUnreadable(f"line {at} has not the columns that it should")
-    if any(holds_pan(value) and not is_of_an_id(value) for value in row):
-        raise ReportUnreadable(f"line {at} has a card number")
-    named = dict(zip(COLUMNS, row, strict=True))
-    if named["line"] != str(at):
-        raise ReportUnreadable(f"line {at} has another number")
-    return named
+def paid_in(row: Row) -> Paid:
+    """The amounts of a row: gross, fee, net."""
+    names = ("amount_cents", "fee_cents", "net_cents")
+    return Paid(*(row.cents(name) for name in names))
 
 
-def _line(row: dict[str, str], at: int) -> ReportLine:
-    try:
-        operation = Operation(row["type"])
-        date.fromisoformat(row["settled_on"])
-    except ValueError as error:
-        raise ReportUnreadable(f"line {at} has a type or a day that nobody knows") from error
-    amount, fee, net = (_cents(row[name], at) for name in COLUMNS[6:9])
-    if amount < 0:
-        raise ReportUnreadable(f"line {at} has an amount below zero")
+def operation_in(row: Row) -> Operation:
+    """What a row says that moved the money. Raises FileRefused for a type that nobody knows."""
+    operation = OPERATIONS.get(row.text("type"))
+    if operation is None:
+        raise row.wrong("type is none of " + ", ".join([*OPERATIONS, TOTAL]))
+    return operation
+
+
+def _line(row: Row) -> ReportLine:
+    amounts = paid_in(row)
+    if amounts.gross_cents < 0:
+        raise row.wrong("amount_cents is below zero")
     return ReportLine(
-        reference=row["reference"],
-        operation=operation,
-        amount_cents=amount,
-        fee_cents=fee,
-        net_cents=net,
-        order_id=row["order_id"],
-        currency=_currency(row, at),
-        settled_on=row["settled_on"],
-        number=at,
+        reference=row.name("reference"),
+        operation=operation_in(row),
+        amount_cents=amounts.gross_cents,
+        fee_cents=amounts.fee_cents,
+        net_cents=amounts.net_cents,
+        order_id=row.name("order_id", required=False),
+        currency=row.currency(),
+        settled_on=row.day("settled_on"),
     )
-
-
-def _currency(row: dict[str, str], at: int) -> str:
-    currency = row["currency"].lower()
-    if currency not in EXPONENTS:
-        raise ReportUnreadable(f"line {at} has no currency of ISO 4217")
-    return currency
-
-
-def _cents(text: str, at: int) -> int:
-    if not CENTS.fullmatch(text):
-        raise ReportUnreadable(f"line {at} has an amount that is no whole number")
-    return int(text)
