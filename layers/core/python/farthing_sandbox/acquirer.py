@@ -18,8 +18,6 @@ from farthing_sandbox import (
     items,
     journal,
     maturity,
-    reports,
-    settlement,
     token_books,
 )
 from farthing_sandbox.asks import Authorize, Due, Operation
@@ -41,7 +39,7 @@ from farthing_sandbox.token_rules import Presented
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from farthing_sandbox.asks import Ask, Listing, Reversal, Settlement
+    from farthing_sandbox.asks import Ask, Listing, Reversal
     from farthing_sandbox.books import Books, Recorded
     from farthing_sandbox.items import Item
     from farthing_sandbox.operations import Booked, Charge, Entry, Numbers, Row
@@ -263,41 +261,6 @@ class Acquirer:
         found = self.books.operation(reference)
         rows = [] if found is None else self.transactions_of_order(found.order_id, now)
         return [row for row in rows if row.reference == reference]
-
-    def settle(self, asked: Settlement, attempt: str, now: datetime) -> None:
-        """Accept a settlement, once per reference: mark what it pays, and write its report.
-
-        Raises ReferenceReused, Busy. One that died half-way is gone on with when it comes again.
-        """
-        for turn in range(ATTEMPTS_MAX):
-            head = reports.find_head(self.books, asked.reference)
-            if head is not None:
-                if head.content != asked.sha256:
-                    raise ReferenceReused(asked.reference)
-                return
-            books = self.books.rows((e.reference, e.operation) for e in asked.entries)
-            public = {key: it for key, it in books.items() if it.is_public(now)}
-            paid = settlement.payable(asked, public)
-            if not self.books.pay(paid, asked.reference):
-                self.pause(turn)
-                continue
-            report = settlement.report_on(asked, paid, now.date())
-            if reports.keep(self.books, asked.reference, asked.sha256, attempt, report):
-                return
-        raise Busy(asked.reference)
-
-    def settled(self, reference: str) -> reports.Head | None:
-        """An accepted settlement."""
-        return reports.find_head(self.books, reference)
-
-    def report(self, reference: str) -> settlement.Report | None:
-        """The report of an accepted settlement."""
-        head = reports.find_head(self.books, reference)
-        return None if head is None else reports.read(self.books, reference, head)
-
-    def transfers(self, booked_on: str, now: datetime) -> list[settlement.Transfer]:
-        """What banks have booked on a day: nothing before it has come."""
-        return reports.transfers(self.books, booked_on) if booked_on <= rfc3339(now)[:10] else []
 
 
 def seconds_until(at: str, since: str) -> int:

@@ -14,7 +14,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from urllib.parse import unquote
 
-from farthing_sandbox import bodies, dispute_http, files, notices, token_http
+from farthing_sandbox import bodies, dispute_http, files, notices, reports, settling, token_http
 from farthing_sandbox.acquirer import Busy, NoAnswer, ReferenceReused
 from farthing_sandbox.answers import Answer, not_found, refusal, signed, unanswered
 from farthing_sandbox.asks import Operation
@@ -188,14 +188,14 @@ def transactions(call: Call) -> Answer:
 def settle(call: Call) -> Answer:
     """POST /v1/settlements, with a CSV."""
     services, asked = call.services, files.settlement(call.body)
-    services.acquirer.settle(asked, services.numbers().entry_id, services.now())
+    settling.settle(services.acquirer, asked, services.numbers().entry_id, services.now())
     accepted = {"reference": asked.reference, "status": "ACCEPTED", "content_sha256": asked.sha256}
     return Answer(HTTPStatus.OK, as_json(accepted), reference=asked.reference)
 
 
 def find_settlement(call: Call) -> Answer:
     """GET /v1/settlements/{reference}."""
-    head = call.services.acquirer.settled(call.reference)
+    head = reports.find_head(call.services.acquirer.books, call.reference)
     if head is None:
         return not_found(call.reference)
     found = {"reference": call.reference, "status": "ACCEPTED", "content_sha256": head.content}
@@ -204,7 +204,7 @@ def find_settlement(call: Call) -> Answer:
 
 def find_report(call: Call) -> Answer:
     """GET /v1/settlements/{reference}/report, a CSV."""
-    report = call.services.acquirer.report(call.reference)
+    report = settling.report_of(call.services.acquirer.books, call.reference)
     if report is None:
         return not_found(call.reference)
     body = files.report(call.reference, report)
@@ -213,7 +213,9 @@ def find_report(call: Call) -> Answer:
 
 def transfers(call: Call) -> Answer:
     """GET /transfers?booked_on=…, for everybody: the statement of every client's bank, a CSV."""
-    booked = call.services.acquirer.transfers(bodies.transfers(call.query), call.services.now())
+    services = call.services
+    day = bodies.transfers(call.query)
+    booked = settling.transfers(services.acquirer.books, day, services.now())
     return Answer(HTTPStatus.OK, files.transfers(booked), content_type=files.CONTENT_TYPE)
 
 
