@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,10 @@ from tests.support.stack import Stack, start
 # How long an example takes says something about the machine, and nothing about what is tested.
 settings.register_profile("farthing", deadline=None)
 settings.load_profile("farthing")
+
+# The fakes make many objects that live for a test; looking for cycles as often as Python does takes
+# a fourteenth of the time.
+gc.set_threshold(50_000, 20, 100)
 
 
 @pytest.fixture

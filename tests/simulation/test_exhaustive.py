@@ -35,20 +35,18 @@ from tests.simulation.search import commits, examine
 
 SLICES = 1500
 """CI runs one of so many slices of the pairs, another one each commit."""
-PARTS, TURNS = 50, 3
-"""And one of so many parts of the first crashes that differ in nothing from another, and a third of
-those that differ."""
+PARTS = 50
+"""And one of so many parts of the first crashes that differ in nothing from another."""
 SEEDS_AT_ONCE, SEEDS_MAX = 150, 3000
 """So many seeds, or more of them until each known call point was reached. All are crashed at."""
 KNOWN = frozenset(Path(__file__).with_name("call_points.txt").read_text().splitlines())
 
 
-def test_crashes_that_differ_in_turn_and_every_call_point_of_the_search() -> None:
-    """Those that differ in nothing from another are run more seldom."""
+def test_every_crash_that_differs_and_every_call_point_of_the_search() -> None:
+    """Of crashes that differ in nothing one is run each time, and the others in turn."""
     firsts = works(pairs=True)
-    differ = [work for work in firsts if work.pairs]
     same = [work for work in firsts if not work.pairs]
-    wanted = differ[commits() % TURNS :: TURNS] + same[commits() % PARTS :: PARTS]
+    wanted = [work for work in firsts if work.pairs] + same[commits() % PARTS :: PARTS]
     results = run_all([work._replace(pairs=False) for work in wanted])
     assert [str(failure) for failure in results.failures] == []
     assert set(results.coverage.points()) - KNOWN == set(), "add them to call_points.txt"
